@@ -1,0 +1,260 @@
+"""The command line: each command a few lines over the kit. Exit code 0 good, 1 finding, 2 usage."""
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from consentkit.errors import ConfigurationError, ConsentKitError, PolicyError
+from consentkit.kit import read_policy
+from consentkit.middleware import KEYS, STORE
+from consentkit.policy.document import schema
+from consentkit.proof.bundle import verify_bundle
+from consentkit.proof.claims import claims
+from consentkit.proof.entry import Kind, Stored
+from consentkit.proof.keys import recorded_origin
+from consentkit.proof.log import ProofLog
+from consentkit.proof.verify import Report
+
+FINDING, USAGE = 1, 2
+TEMPLATE = Path(__file__).parent / "policy" / "template.toml"
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what consentkit refuses into its message and exit code 2."""
+    try:
+        yield
+    except ConsentKitError as error:
+        raise click.ClickException(str(error)) from error
+
+
+click.ClickException.exit_code = USAGE
+
+
+def say(value: Any, text: str, *, as_json: bool) -> None:
+    """Print a result: `value` as one JSON line, or `text` for people."""
+    click.echo(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() if as_json else text)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="consentkit")
+def main() -> None:
+    """Cookie consent that the server enforces and an auditor can verify."""
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True, help="Where the shop listens.")
+@click.option("--tracker-port", default=8001, show_default=True, help="Where the stand-in tracker listens.")
+def demo(port: int, tracker_port: int) -> None:
+    """Run a shop full of trackers, on this machine only, with consentkit mounted."""
+    from consentkit.demo.run import main as run_demo
+
+    run_demo(port, tracker_port)
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path), default="consent.toml")
+def init(path: Path) -> None:
+    """Write a policy to start from, with what each line means."""
+    if path.exists():
+        raise click.ClickException(f"{path} is there already; nothing was written")
+    path.write_text(TEMPLATE.read_text("utf-8"), "utf-8")
+    click.echo(f"Wrote {path}. Next: edit it, then run: consentkit check {path}")
+
+
+@main.command()
+def keygen() -> None:
+    """Print a new secret key for CONSENTKIT_SECRET_KEY."""
+    click.echo(secrets.token_urlsafe(32))
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path), default="consent.toml")
+@click.option("--schema", "show_schema", is_flag=True, help="Print the JSON Schema of a policy file.")
+@json_option
+def check(path: Path, show_schema: bool, as_json: bool) -> None:
+    """Check a policy file; every mistake is listed at once."""
+    if show_schema:
+        click.echo(json.dumps(schema(), indent=2))
+        return
+    try:
+        with explained():
+            policy = read_policy(path)
+    except click.ClickException as refused:
+        problems = refused.__cause__.problems if isinstance(refused.__cause__, PolicyError) else None
+        if problems is None:
+            raise
+        rows = [{"path": p.path, "message": p.message, "allowed": p.allowed} for p in problems]
+        say({"ok": False, "problems": rows}, "\n".join(map(str, problems)), as_json=as_json)
+        sys.exit(FINDING)
+    text = f"{path} is good: version {policy.version[:16]}, {len(policy.services)} services declared."
+    say({"ok": True, "version": policy.version}, text, as_json=as_json)
+
+
+@main.group()
+def audit() -> None:
+    """Read, verify and export the consent log."""
+
+
+def log_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where the log is."""
+    keys = click.option("--keys", envvar="CONSENTKIT_KEYS", default=KEYS, show_default=True)
+    store = click.option("--store", envvar="CONSENTKIT_STORE", default=STORE, show_default=True)
+    return store(keys(command))
+
+
+@contextmanager
+def opened(store: str, keys: str) -> Iterator[ProofLog]:
+    """Yield the log for reading; it may be damaged, so that it can be audited all the same."""
+    folder = Path(keys)
+    origin = recorded_origin(folder)
+    if origin is None:
+        raise ConfigurationError(f"there are no log keys in {folder}; name their folder with --keys")
+    with ProofLog.open(store, folder, origin=origin, read_only=True) as log:
+        yield log
+
+
+def with_log(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the log, opened for reading, as its first argument."""
+
+    @log_options
+    @json_option
+    @wraps(command)
+    def run(*args: Any, store: str, keys: str, **options: Any) -> None:
+        with explained(), opened(store, keys) as log:
+            command(log, *args, **options)
+
+    return run
+
+
+@audit.command("log")
+@with_log
+@click.option("--kind", type=click.Choice([kind.label for kind in Kind]), help="Only entries of one kind.")
+@click.option("--limit", default=20, show_default=True, help="How many entries, newest first.")
+def audit_log(log: ProofLog, kind: str | None, limit: int, as_json: bool) -> None:
+    """List entries, newest first."""
+    wanted = next((k for k in Kind if k.label == kind), None)
+    for entry in log.entries(kind=wanted, newest_first=True, limit=limit):
+        stmt = entry.stmt or {}
+        granted = [c for c, yes in stmt.get("categories", {}).items() if yes]
+        about = stmt.get("name") or ", ".join(granted) or str(stmt.get("version", ""))[:16]
+        say(
+            record(entry),
+            f"{entry.index:>8}  {entry.kind.label:<10}  {when(entry)}  {about}",
+            as_json=as_json,
+        )
+
+
+@audit.command()
+@with_log
+@click.argument("index", type=int)
+def show(log: ProofLog, index: int, as_json: bool) -> None:
+    """Show one entry whole: what was said, on which notice, and the notice's words."""
+    entry = log.get(index)
+    if entry is None:
+        raise click.ClickException(f"the log has no entry {index}; it has {log.size}")
+    value = record(entry)
+    notice = log.document(entry.stmt["notice"]) if entry.stmt and "notice" in entry.stmt else None
+    if notice is not None:
+        value["notice_text"] = orjson.loads(notice.body)
+    say(value, json.dumps(value, indent=2, ensure_ascii=False), as_json=as_json)
+
+
+@audit.command()
+@click.argument("bundle", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--key", "vkey", help="The verifier key; needed for a bundle.")
+@click.option("--anchor", "anchors", multiple=True, type=click.File(), help="A checkpoint you kept earlier.")
+@log_options
+@json_option
+def verify(
+    bundle: Path | None, vkey: str | None, anchors: tuple[Any, ...], store: str, keys: str, as_json: bool
+) -> None:
+    """Verify the log, or an exported BUNDLE offline; exit code 1, naming each entry that is wrong."""
+    kept = [anchor.read() for anchor in anchors]
+    with explained():
+        if bundle is None:
+            with opened(store, keys) as log:
+                report = log.verify(checks=claims(), anchors=kept)
+        elif vkey is None:
+            raise click.UsageError("a bundle needs --key: the verifier key, from anywhere but the bundle")
+        else:
+            report = verify_bundle(bundle, vkey, kept, claims())
+    rows = [{"index": f.index, "table": f.table, "problem": f.problem} for f in report.findings]
+    value = {"ok": report.ok, "size": report.size, "counts": report.counts, "findings": rows}
+    say(value, "\n".join(_report_lines(report)), as_json=as_json)
+    sys.exit(0 if report.ok else FINDING)
+
+
+def _report_lines(report: Report) -> Iterator[str]:
+    for finding in report.findings:
+        place = f"entry {finding.index}" if finding.index is not None else "log"
+        yield f"{place}: {finding.problem} ({finding.table})"
+    counted = ", ".join(f"{count} {name}" for name, count in report.counts.items())
+    yield f"{'GOOD' if report.ok else 'BAD'}: {report.size} entries checked ({counted})"
+
+
+@audit.command()
+@with_log
+@click.argument("index", type=int)
+def receipt(log: ProofLog, index: int, as_json: bool) -> None:
+    """Print an entry's receipt: its inclusion proof under the latest checkpoint."""
+    if log.get(index) is None:
+        raise click.ClickException(f"the log has no entry {index}; it has {log.size}")
+    text = log.receipt(index)
+    say({"index": index, "receipt": text}, text, as_json=as_json)
+
+
+@audit.command()
+@with_log
+@click.argument("folder", type=click.Path(path_type=Path))
+def export(log: ProofLog, folder: Path, as_json: bool) -> None:
+    """Write the auditor's bundle to FOLDER; it verifies without this machine."""
+    log.export(folder)
+    text = (
+        f"Wrote {log.size} entries to {folder}.\nVerify: consentkit audit verify {folder} --key '{log.vkey}'"
+    )
+    say({"folder": str(folder), "size": log.size, "vkey": log.vkey}, text, as_json=as_json)
+
+
+@audit.command()
+@click.argument("base")
+@click.option("--prefix", envvar="CONSENTKIT_PREFIX", default="/consent", show_default=True)
+def link(base: str, prefix: str) -> None:
+    """Print an address that opens the audit pages of the site at BASE for 15 minutes."""
+    from consentkit.desk.auth import link as make_link
+
+    secret = os.environ.get("CONSENTKIT_SECRET_KEY")
+    if not secret:
+        raise click.ClickException("set CONSENTKIT_SECRET_KEY to the site's key first")
+    click.echo(make_link(secret, base, prefix))
+
+
+def record(entry: Stored) -> dict[str, Any]:
+    """Return an entry as a plain value."""
+    return {
+        "index": entry.index,
+        "kind": entry.kind.label,
+        "time": when(entry),
+        "statement": entry.stmt,
+        "subject": entry.subj,
+    }
+
+
+def when(entry: Stored) -> str:
+    """Return an entry's instant in UTC, to the second."""
+    if entry.t is None:
+        return "erased"
+    return datetime.fromtimestamp(entry.t / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,1 @@
+"""Who looks: the pages on which people read the log."""

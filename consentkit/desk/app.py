@@ -1,0 +1,116 @@
+"""The desk's pages: what the log holds, for people who read (H17)."""
+
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from consentkit.assets import static_asset
+from consentkit.desk.auth import COOKIE, SESSION_SECONDS, Auth
+from consentkit.kit import ConsentKit
+from consentkit.proof.entry import Stored
+
+PAGE_ROWS = 50
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+class Desk:
+    """Serves the audit pages to whoever holds a valid link or session; read-only."""
+
+    def __init__(self, kit: ConsentKit, secret_key: Any) -> None:
+        self.kit = kit
+        self.auth = Auth(secret_key)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+        """Answer a request for `path`, the part below the prefix."""
+        request = Request(scope, receive)
+        response = await self._response(request, path.removeprefix("/audit").strip("/"))
+        await response(scope, receive, send)
+
+    async def _response(self, request: Request, page: str) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            return self._render("message.html", 405, text="The audit desk only reads.")
+        token = request.query_params.get("token")
+        if token is not None:
+            return self._enter(request, token)
+        if self.auth.role("session", request.cookies.get(COOKIE, "")) is None:
+            text = "Ask the site's operator for a link: consentkit audit link"
+            return self._render("message.html", 401, text=text)
+        if page.isdecimal():
+            return await run_in_threadpool(self._entry, int(page))
+        if page == "verify":
+            return await run_in_threadpool(self._verify)
+        return await run_in_threadpool(self._log, request)
+
+    def _enter(self, request: Request, token: str) -> Response:
+        if self.auth.role("link", token) is None:
+            text = "This link is too old or not ours. Make a new one: consentkit audit link"
+            return self._render("message.html", 403, text=text)
+        response = RedirectResponse(self._base, 303, {"cache-control": "no-store"})
+        response.set_cookie(
+            COOKIE,
+            self.auth.token("session"),
+            max_age=SESSION_SECONDS,
+            path=self._base,
+            secure=request.url.scheme == "https",
+            httponly=True,
+            samesite="strict",
+        )
+        return response
+
+    @property
+    def _base(self) -> str:
+        return f"{self.kit.edition.prefix}/audit/"
+
+    def _log(self, request: Request) -> Response:
+        size = self.kit.log.size
+        before = request.query_params.get("before", "")
+        stop = min(int(before), size) if before.isdecimal() else size
+        rows = [_row(entry) for entry in self.kit.log.entries(stop=stop, newest_first=True, limit=PAGE_ROWS)]
+        older = rows[-1]["index"] if rows and rows[-1]["index"] > 0 else None
+        return self._render("log.html", rows=rows, size=size, older=older, checkpoint=self.kit.log.checkpoint)
+
+    def _entry(self, index: int) -> Response:
+        entry = self.kit.log.get(index)
+        if entry is None:
+            return self._render("message.html", 404, text=f"The log has no entry {index}.")
+        receipt = self.kit.log.receipt(index)
+        return self._render("entry.html", row=_row(entry), entry=entry, receipt=receipt)
+
+    def _verify(self) -> Response:
+        return self._render("verify.html", report=self.kit.log.verify(), vkey=self.kit.log.vkey)
+
+    def _render(self, name: str, status: int = 200, **values: Any) -> Response:
+        css = f"{self.kit.edition.prefix}/static/{static_asset('page.css').served_name}"
+        site = self.kit.edition.policy.site.name
+        body = self._templates.get_template(name).render(base=self._base, css=css, site=site, **values)
+        return HTMLResponse(body, status, HEADERS)
+
+    @cached_property
+    def _templates(self) -> Environment:
+        return Environment(
+            loader=PackageLoader("consentkit.desk"), autoescape=True, undefined=StrictUndefined
+        )
+
+
+def _row(entry: Stored) -> dict[str, Any]:
+    stmt = entry.stmt or {}
+    when = datetime.fromtimestamp(entry.t / 1000, UTC) if entry.t is not None else None
+    granted = [category for category, yes in stmt.get("categories", {}).items() if yes]
+    about = stmt.get("name") or (", ".join(granted) if granted else str(stmt.get("version", ""))[:16])
+    return {
+        "index": entry.index,
+        "kind": entry.kind.label,
+        "when": when.strftime("%Y-%m-%d %H:%M:%S UTC") if when else "–",
+        "about": about,
+    }

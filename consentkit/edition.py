@@ -1,0 +1,119 @@
+"""One policy version made ready to serve: its notices, starter, files, matcher and manifest."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+import orjson
+
+from consentkit.assets import Asset, asset, served_assets, static_asset
+from consentkit.policy.match import Matcher
+from consentkit.policy.registry import Service
+from consentkit.policy.version import Policy
+
+CONFIG_MARK = b"__CONFIG__"
+UNDECLARED = ""
+"""The browser's category of a service that the site never told its visitors about: never allowed."""
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What every visitor of one policy version is served; `manifest` names each part by its SHA-256."""
+
+    policy: Policy
+    prefix: str
+    matcher: Matcher = field(repr=False)
+    notices: Mapping[str, Asset] = field(repr=False)
+    starter: Asset = field(repr=False)
+    served: Mapping[str, Asset] = field(repr=False)
+    manifest: Mapping[str, Any] = field(repr=False)
+
+    def documents(self) -> Iterable[Asset]:
+        """Yield what must be in the log before this edition is served (L9, Q2, Q7)."""
+        yield asset("policy.json", self.policy.body)
+        yield from self.served.values()
+        yield _form_template()
+
+    @property
+    def held_back(self) -> list[Service]:
+        """Every service that needs consent, declared or merely known."""
+        return held_back(self.policy)
+
+    @property
+    def starter_address(self) -> str:
+        """Where the starter is served as a file, for pages whose own policy forbids inline scripts."""
+        return f"{self.prefix}/static/{self.starter.served_name}"
+
+    def category_of(self, service_id: str) -> str:
+        """Return the category that governs a service here; UNDECLARED for one the site doesn't list."""
+        return self.policy.category_of(service_id) or UNDECLARED
+
+
+def compile_edition(policy: Policy, prefix: str) -> Edition:
+    """Return `policy` ready to serve below `prefix` (such as `/consent`)."""
+    notices = {
+        locale: asset(f"notice-{locale}.json", policy.notice(locale)) for locale in policy.site.languages
+    }
+    files_ = served_assets()
+    starter = asset("starter.js", _starter(policy, prefix, notices, files_))
+    served = {item.served_name: item for item in (*files_, *notices.values(), starter)}
+    matcher = Matcher(held_back(policy))
+    return Edition(policy, prefix, matcher, notices, starter, served, _manifest(notices, served))
+
+
+def held_back(policy: Policy) -> list[Service]:
+    """Return every service that needs consent, declared or merely known."""
+    everything = (*policy.services.values(), *policy.known.values())
+    return [service for service in everything if service.category != "necessary"]
+
+
+def _manifest(notices: Mapping[str, Asset], served: Mapping[str, Asset]) -> dict[str, Any]:
+    parts = [*served.values(), _form_template()]
+    return {
+        "notices": {locale: notice.sha256 for locale, notice in notices.items()},
+        "files": {part.name: part.sha256 for part in parts},
+    }
+
+
+def _form_template() -> Asset:
+    return asset("page.html", (files("consentkit") / "gate" / "templates" / "page.html").read_bytes())
+
+
+def _starter(policy: Policy, prefix: str, notices: Mapping[str, Asset], served: Iterable[Asset]) -> bytes:
+    address = {item.name: f"{prefix}/static/{item.served_name}" for item in (*served, *notices.values())}
+    config = {
+        "policy": policy.version,
+        "prefix": prefix,
+        "categories": policy.categories,
+        "services": {s.id: s.category for s in policy.services.values() if s.category != "necessary"},
+        "cookies": _by_category(policy, _cookie_names),
+        "storage": _by_category(policy, _storage_keys),
+        "banner": address["banner.js"],
+        "css": address["banner.css"],
+        "notices": {locale: address[notice.name] for locale, notice in notices.items()},
+        "locale": policy.site.default_language,
+    }
+    # `<` written as an escape can't close the script element the configuration stands in.
+    text = orjson.dumps(config).replace(b"<", b"\\u003c")
+    return static_asset("starter.js").body.replace(CONFIG_MARK, text)
+
+
+def _by_category(
+    policy: Policy, facts: Callable[[Service], Iterable[str | Sequence[str]]]
+) -> dict[str, list[str | Sequence[str]]]:
+    """Only what the site declares: an undeclared service never runs, so it leaves nothing to clear."""
+    table: dict[str, list[str | Sequence[str]]] = {}
+    for service in policy.services.values():
+        if service.category != "necessary":
+            rows = table.setdefault(service.category, [])
+            rows.extend(fact for fact in facts(service) if fact not in rows)
+    return {category: rows for category, rows in table.items() if rows}
+
+
+def _cookie_names(service: Service) -> list[str]:
+    return [cookie.name for cookie in service.cookies if cookie.domain == "site"]
+
+
+def _storage_keys(service: Service) -> list[tuple[str, str]]:
+    return [(item.area, item.key) for item in service.storage]

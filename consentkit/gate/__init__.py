@@ -1,0 +1,1 @@
+"""What passes: requests, answers and pages, filtered by the visitor's consent."""

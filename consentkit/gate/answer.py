@@ -1,0 +1,150 @@
+"""A visitor's answer as it arrives: who may send it, how large, in which shape."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.requests import Request
+
+from consentkit.errors import ChoiceError, ConsentKitError, Problem
+from consentkit.kit import Answer
+
+LARGEST = 16 * 1024
+"""Bytes; an answer holds four booleans and three short strings."""
+
+FIELDS = ("choices", "policy", "mechanism", "locale")
+ACTIONS = ("accept", "reject", "save")
+JSON_TYPE = "application/json"
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class ForeignOrigin(ConsentKitError):
+    """The answer was sent by another site's page (HTTP 403)."""
+
+
+class TooLarge(ConsentKitError):
+    """The answer is longer than any real one (HTTP 413)."""
+
+
+class WrongType(ConsentKitError):
+    """The answer is neither JSON nor a form (HTTP 415)."""
+
+
+class TooMany(ConsentKitError):
+    """One address sends answers faster than a person could (HTTP 429)."""
+
+    retry_after = 60
+
+
+class Pace:
+    """Lets one address send `most` answers a minute; keeps addresses in memory only, for a minute."""
+
+    def __init__(self, most: int = 60) -> None:
+        self._most = most
+        self._minute = 0
+        self._seen: dict[str, int] = {}
+
+    def check(self, address: str, now: datetime) -> None:
+        """Count one answer; raises TooMany past the limit."""
+        minute = int(now.timestamp()) // 60
+        if minute != self._minute:
+            self._minute, self._seen = minute, {}
+        self._seen[address] = self._seen.get(address, 0) + 1
+        if self._seen[address] > self._most:
+            raise TooMany("too many answers from one address; try again in a minute")
+
+
+def check_origin(headers: Headers, scheme: str) -> None:
+    """Raise ForeignOrigin unless the site's own page, or no browser at all, sends this (design §3.9).
+
+    Sec-Fetch-Site decides where the browser sends it, else Origin against Host: a page of another site
+    can forge neither.
+    """
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site in ("same-origin", "none"):
+        return
+    if site is not None:
+        raise ForeignOrigin(f"a choice must come from this site's own pages, not from a {site} one")
+    if origin is None:
+        return
+    parts = urlsplit(origin)
+    if parts.netloc != headers.get("host") or parts.scheme not in (scheme, "https"):
+        raise ForeignOrigin(f"a choice must come from this site's own pages, not from {origin}")
+
+
+def is_form(headers: Headers) -> bool:
+    """Return whether the answer comes from the plain form."""
+    return headers.get("content-type", "").split(";")[0].strip().lower() in FORM_TYPES
+
+
+async def read_answer(request: Request, categories: Sequence[str]) -> Answer:
+    """Return the answer in a request's body; raises WrongType, TooLarge, ChoiceError with every problem.
+
+    `categories` are those the form asks about: an unticked box is a no.
+    """
+    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media not in (JSON_TYPE, *FORM_TYPES):
+        raise WrongType(f"send {JSON_TYPE} or a form, not {media or 'a body without a type'}")
+    body = await _bounded(request)
+    if media == JSON_TYPE:
+        return _from_json(body)
+    request._body = body
+    async with request.form(max_files=0, max_fields=50) as form:
+        fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    return _from_form(fields, categories)
+
+
+async def _bounded(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > LARGEST:
+            raise TooLarge(f"an answer has at most {LARGEST} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _from_json(body: bytes) -> Answer:
+    try:
+        raw = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ChoiceError([Problem("", f"is not valid JSON: {error}")]) from error
+    problems = list(_json_problems(raw))
+    if problems:
+        raise ChoiceError(problems)
+    return Answer(raw["choices"], raw["policy"], raw["mechanism"], raw["locale"])
+
+
+def _json_problems(raw: Any) -> Iterator[Problem]:
+    if not isinstance(raw, Mapping):
+        yield Problem("", "must be an object", FIELDS)
+        return
+    for name in raw.keys() - set(FIELDS):
+        yield Problem(name, "is not a field of an answer", FIELDS)
+    for name in ("policy", "mechanism", "locale"):
+        if not isinstance(raw.get(name), str):
+            yield Problem(name, "must be a string")
+    choices = raw.get("choices")
+    if not isinstance(choices, Mapping):
+        yield Problem("choices", "must be an object of category: true or false")
+        return
+    for category, granted in choices.items():
+        if not isinstance(granted, bool):
+            yield Problem(f"choices.{category}", f"must be true or false, not {granted!r}", ("true", "false"))
+
+
+def _from_form(fields: Sequence[tuple[str, str]], categories: Sequence[str]) -> Answer:
+    single = dict(fields)
+    ticked = {value for name, value in fields if name == "choice"}
+    action = single.get("action", "save")
+    if action not in ACTIONS:
+        raise ChoiceError([Problem("action", f"{action!r} is unknown", ACTIONS)])
+    if action != "save":
+        ticked = set(categories) if action == "accept" else set()
+    choices = {category: category in ticked for category in categories} | dict.fromkeys(
+        ticked - set(categories), True
+    )
+    return Answer(choices, single.get("policy", ""), "form", single.get("locale", ""))

@@ -1,0 +1,262 @@
+"""The visitor's routes: page, choice, state, receipt, policy, log and static files (design §2)."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from consentkit.errors import ChoiceError, ConsentKitError, StoreUnavailable
+from consentkit.gate import answer as answers
+from consentkit.gate.cookies import cookie_names, expiries
+from consentkit.gate.form import Form
+from consentkit.gate.geo import Countries, client_address
+from consentkit.gate.page import Gate, host_of
+from consentkit.gate.state import Seal, is_secure, state_cookies
+from consentkit.gate.ua import family
+from consentkit.kit import Answer, ConsentKit, Recorded, StaleGrant
+from consentkit.policy.decision import Consent, Decision, Reason
+
+STATUS: Mapping[type[ConsentKitError], int] = {
+    answers.ForeignOrigin: 403,
+    StaleGrant: 409,
+    answers.TooLarge: 413,
+    answers.WrongType: 415,
+    ChoiceError: 422,
+    answers.TooMany: 429,
+    StoreUnavailable: 503,
+}
+FOR_EVER = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
+PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+REGIME = "opt-in"
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Json(Response):
+    """A JSON answer that no cache keeps, unless told otherwise."""
+
+    media_type = "application/json"
+
+    def __init__(self, content: Any, status_code: int = 200, headers: Mapping[str, str] = PRIVATE) -> None:
+        super().__init__(content, status_code, headers)
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
+
+
+class Api:
+    """Answers below the prefix; `countries` and `trusted` say how far an address is looked at."""
+
+    def __init__(
+        self, kit: ConsentKit, seal: Seal, gate: Gate, countries: Countries | None, trusted: Sequence[Any]
+    ) -> None:
+        self.kit = kit
+        self.seal = seal
+        self.gate = gate
+        self.countries = countries
+        self.trusted = trusted
+        self.form = Form(kit)
+        self.pace = answers.Pace()
+        self.routes: Mapping[str, Mapping[str, Handler]] = {
+            "/": {"GET": self.page, "POST": self.choose},
+            "/state": {"GET": self.state},
+            "/receipt": {"GET": self.receipt},
+            "/export": {"GET": self.export},
+            "/policy": {"GET": self.policy},
+            "/log/checkpoint": {"GET": self.checkpoint},
+            "/log/vkey": {"GET": self.vkey},
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+        """Answer a request for `path`, the part below the prefix."""
+        request = Request(scope, receive)
+        handler = self._handler("GET" if request.method == "HEAD" else request.method, path)
+        response = await handler(request) if handler else self._elsewhere(path)
+        await response(scope, receive, send)
+
+    def _handler(self, method: str, path: str) -> Handler | None:
+        return self.routes.get(path or "/", {}).get(method)
+
+    def _elsewhere(self, path: str) -> Response:
+        if (path or "/") in self.routes:
+            allowed = ", ".join(self.routes[path or "/"])
+            return Json({"error": f"use {allowed}"}, 405, {**PRIVATE, "allow": allowed})
+        if path.startswith("/static/"):
+            return self._file(path.removeprefix("/static/"))
+        if path.startswith("/policy/"):
+            return self._published(path.removeprefix("/policy/"))
+        return Json({"error": "there is nothing here"}, 404)
+
+    # Who asks ---------------------------------------------------------------------------------------
+
+    def _visitor(self, request: Request) -> tuple[Consent | None, Decision, datetime]:
+        now = self.kit.clock()
+        visitor = self.gate.visitor(request.scope["headers"], now)
+        return visitor.consent, visitor.decision, now
+
+    def _address(self, request: Request) -> str | None:
+        peer = request.client.host if request.client else ""
+        return client_address(peer, request.headers.get("x-forwarded-for", ""), self.trusted)
+
+    def _subject(self, request: Request) -> dict[str, str]:
+        """Return the coarse facts a record may hold: browser family, country (§3.7, D6)."""
+        subject = {"ua": family(request.headers.get("user-agent", ""))}
+        address = self._address(request)
+        country = self.countries.country(address) if self.countries and address else None
+        return subject | ({"country": country} if country else {})
+
+    # Choosing ---------------------------------------------------------------------------------------
+
+    async def choose(self, request: Request) -> Response:
+        """Record a choice: 201 with the receipt, 303 for the form; errors as in STATUS, nothing granted."""
+        consent, decision, now = self._visitor(request)
+        try:
+            answers.check_origin(request.headers, request.url.scheme)
+            self.pace.check(self._address(request) or "", now)
+            asked = self.kit.edition.policy.categories
+            answer = await answers.read_answer(request, asked)
+        except ConsentKitError as error:
+            return self._failed(request, error, decision)
+        try:
+            recorded = await self.kit.record(consent, answer, self._subject(request), now)
+        except ConsentKitError as error:
+            response = self._failed(request, error, decision)
+            self._drop_refused(request, response, consent, answer, now)
+            return response
+        response = self._recorded(request, recorded, answer)
+        self._set_state(request, response, recorded.consent, recorded.decision, now)
+        self._expire_denied(request, response, recorded.decision)
+        return response
+
+    def _recorded(self, request: Request, recorded: Recorded, answer: Answer) -> Response:
+        if answers.is_form(request.headers):
+            address = f"{self.kit.edition.prefix}/?saved=1&lang={answer.locale}"
+            return RedirectResponse(address, 303, {"cache-control": "no-store"})
+        proof = {"index": recorded.consent.index, "receipt": recorded.receipt}
+        return Json(self._state(recorded.decision) | proof, 201)
+
+    def _failed(self, request: Request, error: ConsentKitError, decision: Decision) -> Response:
+        status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
+        response: Response = Json({"error": str(error), "problems": _rows(error)}, status)
+        if answers.is_form(request.headers):
+            response = self.form.failure(request, decision, error, status)
+        if isinstance(error, StoreUnavailable | answers.TooMany):
+            response.headers["retry-after"] = str(error.retry_after)
+        return response
+
+    def _drop_refused(
+        self, request: Request, response: Response, consent: Consent | None, answer: Answer, now: datetime
+    ) -> None:
+        """A no that can't be recorded still stops the tracking: its grant goes, and is asked again."""
+        if consent is None:
+            return
+        kept = {c: choice for c, choice in consent.choices.items() if answer.choices.get(c, True)}
+        if len(kept) < len(consent.choices):
+            reduced = Consent(consent.id, consent.index, kept)
+            decision = self.kit.decide(reduced, now)
+            self._set_state(request, response, reduced, decision, now)
+            self._expire_denied(request, response, decision)
+
+    def _set_state(
+        self, request: Request, response: Response, consent: Consent | None, decision: Decision, now: datetime
+    ) -> None:
+        version, secure = self.kit.edition.policy.version, is_secure(request.scope)
+        for value in state_cookies(self.seal, consent, decision, version, now, secure=secure):
+            response.headers.append("set-cookie", value)
+
+    def _expire_denied(self, request: Request, response: Response, decision: Decision) -> None:
+        edition = self.kit.edition
+        sent = [n for v in request.headers.getlist("cookie") for n in cookie_names(v.encode("latin-1"))]
+        denied = {s.id for s in edition.held_back if edition.category_of(s.id) not in decision.allowed}
+        names = [name for name in sent if edition.matcher.cookie(name) in denied]
+        host = host_of(request.scope)
+        for value in expiries(names, host, ["/"]):
+            response.headers.append("set-cookie", value)
+        for service in edition.policy.services.values():
+            for cookie in service.cookies if service.id in denied else ():
+                if cookie.path != "/" and "*" not in cookie.name:
+                    for value in expiries([cookie.name], host, [cookie.path]):
+                        response.headers.append("set-cookie", value)
+
+    # Reading ----------------------------------------------------------------------------------------
+
+    def _state(self, decision: Decision) -> dict[str, Any]:
+        policy = self.kit.edition.policy
+        order = ("necessary", *policy.categories)
+        return {
+            "policy": policy.version,
+            "allowed": [category for category in order if category in decision.allowed],
+            "ask": decision.ask,
+            "until": {category: _instant(until) for category, until in decision.until.items()},
+            "regime": REGIME,
+            "reasons": decision.reasons,
+        }
+
+    async def state(self, request: Request) -> Response:
+        """Answer what is allowed now, and set the hint again if the page's script has an old one."""
+        consent, decision, now = self._visitor(request)
+        response = Json(self._state(decision))
+        if consent is not None and Reason.UNPROVEN not in decision.reasons.values():
+            self._set_state(request, response, consent, decision, now)
+        return response
+
+    async def page(self, request: Request) -> Response:
+        """Answer the visitor's page, which works without JavaScript."""
+        consent, decision, _ = self._visitor(request)
+        records = self.kit.records_of(consent) if consent else []
+        return self.form.page(request, decision, records)
+
+    async def receipt(self, request: Request) -> Response:
+        """Answer the visitor's own receipt: C2SP text, or the readable record for JSON."""
+        consent, _, _ = self._visitor(request)
+        record = self.kit.log.get(consent.index) if consent else None
+        if record is None:
+            return Json({"error": "there is no choice of this browser yet"}, 404)
+        text = self.kit.log.receipt(record.index)
+        if "application/json" in request.headers.get("accept", ""):
+            return Json(self.form.readable(record) | {"receipt": text, "vkey": self.kit.log.vkey})
+        headers = {**PRIVATE, "content-disposition": f'attachment; filename="receipt-{record.index}.txt"'}
+        return PlainTextResponse(text, headers=headers)
+
+    async def export(self, request: Request) -> Response:
+        """Answer everything the log holds on this browser, as JSON (F8, Q28)."""
+        consent, decision, _ = self._visitor(request)
+        records = self.kit.records_of(consent) if consent else []
+        rows = [self.form.readable(r) | {"receipt": self.kit.log.receipt(r.index)} for r in records]
+        return Json({"state": self._state(decision), "records": rows, "vkey": self.kit.log.vkey})
+
+    async def policy(self, _: Request) -> Response:
+        """Answer the policy in force."""
+        return self._published(self.kit.edition.policy.version, {"cache-control": "no-cache"})
+
+    def _published(self, version: str, headers: Mapping[str, str] = FOR_EVER) -> Response:
+        if not self.kit.knows(version):
+            return Json({"error": "the log holds no such policy version"}, 404)
+        return Response(self.kit.history[version].body, media_type="application/json", headers=headers)
+
+    async def checkpoint(self, _: Request) -> Response:
+        """Answer the log's latest signed checkpoint."""
+        return PlainTextResponse(self.kit.log.checkpoint, headers={"cache-control": "no-cache"})
+
+    async def vkey(self, _: Request) -> Response:
+        """Answer the key that verifies checkpoints and receipts."""
+        return PlainTextResponse(self.kit.log.vkey + "\n", headers={"cache-control": "no-cache"})
+
+    def _file(self, name: str) -> Response:
+        document = self.kit.file(name)
+        if document is None:
+            return Json({"error": "there is no such file"}, 404)
+        return Response(document.body, media_type=document.media_type, headers=FOR_EVER)
+
+
+def _rows(error: ConsentKitError) -> list[dict[str, Any]]:
+    problems = error.problems if isinstance(error, ChoiceError) else ()
+    return [{"path": p.path, "message": p.message, "allowed": p.allowed} for p in problems]
+
+
+def _instant(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

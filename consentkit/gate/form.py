@@ -1,0 +1,153 @@
+"""The visitor's page: everything about a choice, as plain HTML and a plain form (A3, A7, B18)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from consentkit.assets import static_asset
+from consentkit.errors import ChoiceError, ConsentKitError, StoreUnavailable
+from consentkit.kit import ConsentKit
+from consentkit.policy.decision import Decision, Reason
+from consentkit.policy.notice import compose
+from consentkit.proof.entry import Stored
+
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+}
+LANGUAGE = re.compile(r"\s*([A-Za-z-]+|\*)\s*(?:;\s*q=([0-9.]+))?\s*$")
+
+
+class Form:
+    """Renders the visitor's page for one site."""
+
+    def __init__(self, kit: ConsentKit) -> None:
+        self.kit = kit
+
+    @cached_property
+    def _template(self) -> Any:
+        loader = PackageLoader("consentkit.gate")
+        return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(
+            "page.html"
+        )
+
+    def page(
+        self,
+        request: Request,
+        decision: Decision,
+        records: Sequence[Stored],
+        error: str = "",
+        status: int = 200,
+    ) -> HTMLResponse:
+        """Return the page in the visitor's language, with the state, the form and the history."""
+        policy = self.kit.edition.policy
+        locale = self.locale(request)
+        words = policy.texts[locale]["page"]
+        saved = "saved" in request.query_params
+        body = self._template.render(
+            prefix=self.kit.edition.prefix,
+            policy=policy,
+            locale=locale,
+            locales=policy.site.languages,
+            notice=compose(policy, locale),
+            words=words,
+            title=words["title"].replace("{site}", policy.site.name),
+            states=self._states(decision, words),
+            allowed=decision.allowed,
+            history=[self._row(record, locale) for record in reversed(records)],
+            saved=saved,
+            error=error,
+            css=self._address("page.css"),
+            script=self._address("saved.js") if saved else None,
+        )
+        return HTMLResponse(body, status, HEADERS)
+
+    def failure(
+        self, request: Request, decision: Decision, error: ConsentKitError, status: int
+    ) -> HTMLResponse:
+        """Return the page again, saying in the visitor's language that nothing was saved."""
+        words = self.kit.edition.policy.texts[self.locale(request)]
+        text = words["status"]["offline" if isinstance(error, StoreUnavailable) else "failed"]
+        detail = f" ({'; '.join(map(str, error.problems))})" if isinstance(error, ChoiceError) else ""
+        return self.page(request, decision, [], f"{text}{detail}", status)
+
+    def locale(self, request: Request) -> str:
+        """Return the page's language: asked for, else the browser's best, else the site's own."""
+        site = self.kit.edition.policy.site
+        asked = request.query_params.get("lang", "")
+        if asked in site.languages:
+            return asked
+        for wish in accepted_languages(request.headers.get("accept-language", "")):
+            match = next((own for own in site.languages if wish.split("-")[0] == own.split("-")[0]), None)
+            if match:
+                return match
+        return site.default_language
+
+    def readable(self, record: Stored) -> dict[str, Any]:
+        """Return one log entry as the visitor may keep it: what was said, and what opens its commitment."""
+        return {
+            "index": record.index,
+            "kind": record.kind.label,
+            "entry": record.entry.hex(),
+            "statement": record.stmt,
+            "subject": record.subj,
+            "salts": [salt.hex() if salt else None for salt in record.salts],
+        }
+
+    def _states(self, decision: Decision, words: Mapping[str, str]) -> dict[str, str]:
+        states = {}
+        for category in self.kit.edition.policy.categories:
+            reason = decision.reasons[category]
+            state = words[reason.value if reason in (Reason.GRANTED, Reason.REFUSED) else "unknown"]
+            if category in decision.until:
+                state += ", " + words["until"].replace("{date}", day(decision.until[category]))
+            states[category] = state
+        return states
+
+    def _row(self, record: Stored, locale: str) -> dict[str, Any]:
+        policy = self.kit.edition.policy
+        stmt = record.stmt or {}
+        names = policy.texts[locale]["categories"]
+        granted = [
+            names[c]["name"]
+            for c, yes in stmt.get("categories", {}).items()
+            if yes and c in policy.categories
+        ]
+        when = datetime.fromtimestamp((record.t or 0) / 1000, UTC)
+        return {"index": record.index, "when": when, "granted": granted}
+
+    def _address(self, name: str) -> str:
+        return f"{self.kit.edition.prefix}/static/{static_asset(name).served_name}"
+
+
+def accepted_languages(header: str) -> list[str]:
+    """Return the tags of an Accept-Language header, lower case, best first (RFC 9110 §12.5.4)."""
+    wishes = []
+    for part in header.split(","):
+        match = LANGUAGE.match(part)
+        if match and match[1] != "*":
+            wishes.append((-_quality(match[2]), match[1].lower()))
+    return [tag for weight, tag in sorted(wishes, key=lambda wish: wish[0]) if weight]
+
+
+def _quality(text: str | None) -> float:
+    try:
+        return float(text) if text else 1.0
+    except ValueError:
+        return 0.0
+
+
+def day(instant: datetime) -> str:
+    """Return an instant's day and minute in UTC as everybody can read it: 2027-05-22 10:00 UTC."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

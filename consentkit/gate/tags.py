@@ -1,0 +1,155 @@
+"""The grammar of tags on bytes: where a tag ends, what its attributes say, how it is made inert.
+
+Everything works on bytes of any ASCII-compatible charset: no trail byte of one equals `<>"'=/` or whitespace
+in a place where it would change the reading. Source: HTML Living Standard, 13.2.5 (tokenization).
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from html.entities import html5
+from typing import Final
+
+PREFIX: Final = b"data-consentkit-"
+"""What is put before the name of an attribute that would load something."""
+
+_SPACE: Final = rb"\t\n\f\r "
+
+# One attribute. A quote counts only right after "="; a name is over only when a byte that isn't "=" follows, an
+# unquoted value only when its terminator is there. So the pattern fails on an incomplete attribute, never
+# changes its reading when more bytes arrive, and, being possessive, never backtracks.
+_ATTRIBUTE: Final = (
+    rb"[W/]*+([^W/>][^W/>=]*+)"
+    rb"(?:[W]*+=[W]*+(?:\"([^\"]*+)\"|'([^']*+)'|([^W>\"'][^W>]*+)(?=[W>])|(?=>))|(?=[W]*+[^W=]))"
+)
+
+
+def grammar(pattern: bytes, **parts: bytes) -> re.Pattern[bytes]:
+    """Compile a pattern in which `W` stands for HTML's whitespace and `%NAME%` for a part."""
+    for name, part in parts.items():
+        pattern = pattern.replace(b"%" + name.encode() + b"%", part)
+    return re.compile(pattern.replace(b"W", _SPACE), re.DOTALL)
+
+
+def uncaptured(pattern: bytes) -> bytes:
+    """The same pattern with its groups no longer capturing."""
+    return re.sub(rb"(?<!\\)\((?!\?)", rb"(?:", pattern)
+
+
+def either(names: Iterable[str]) -> bytes:
+    """A pattern matching any of the names in any letter case, factored so that misses are cheap."""
+    trie: dict[str, dict] = {}  # type: ignore[type-arg]
+    for name in names:
+        node = trie
+        for letter in name:
+            node = node.setdefault(letter, {})
+        node[""] = {}
+    return _alternation(trie)
+
+
+def _alternation(node: dict) -> bytes:  # type: ignore[type-arg]
+    branches = [_letter(letter) + _alternation(child) for letter, child in node.items() if letter]
+    if "" in node:
+        return rb"(?:" + b"|".join(branches) + rb")?+" if branches else b""
+    return branches[0] if len(branches) == 1 else rb"(?:" + b"|".join(branches) + rb")"
+
+
+def _letter(letter: str) -> bytes:
+    lower, upper = letter.lower().encode(), letter.upper().encode()
+    # "W" is the grammar's own letter for whitespace: written as a code it passes untouched.
+    return (
+        b"[" + lower + (rb"\x57" if upper == b"W" else upper) + b"]" if lower != upper else re.escape(lower)
+    )
+
+
+NAME: Final = rb"[a-zA-Z][^W/>]*+"
+ATTRIBUTES: Final = rb"(?:" + uncaptured(_ATTRIBUTE) + rb")*+"
+
+TAG: Final = grammar(rb"</?+(" + NAME + rb")" + ATTRIBUTES + rb"([W/]*+)>")
+"""A complete start or end tag; the second group ends with a slash if the tag closes itself."""
+TAG_NAME: Final = grammar(rb"</?+(" + NAME + rb")(?=[W/>])")
+REST: Final = grammar(rb"(" + ATTRIBUTES + rb")(?:([W/]*+)>)?+")
+"""From an attribute's boundary: the complete attributes that follow and, if there, the end of the tag."""
+OPEN_ATTRIBUTE: Final = grammar(rb"[W/]*+([^W/>][^W/>=]*+)(?:[W]*+(=)[W]*+([\"']?+)([^W>]*))?")
+ATTRIBUTE: Final = grammar(_ATTRIBUTE)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of a start tag: lower-case name, offset of the name in the tag, raw value."""
+
+    name: bytes
+    at: int
+    raw: bytes
+
+    @property
+    def value(self) -> str:
+        """The value as a browser reads it."""
+        return decode(self.raw)
+
+
+def attributes(tag: bytes, start: int) -> Iterator[Attribute]:
+    """The attributes of a complete start tag, duplicates included; `start` is the end of its name."""
+    for found in ATTRIBUTE.finditer(tag, start):
+        name, double, single, bare = found.groups()
+        yield Attribute(name.lower(), found.start(1), double or single or bare or b"")
+
+
+Edits = tuple[tuple[int, bytes], ...]
+
+
+def disarm(name_end: int, loading: Iterable[int], service: str, *, script: bool) -> Edits:
+    """The insertions `(offset, bytes)` that make a start tag inert.
+
+    Renaming, not prepending: the DOM takes the first of duplicate attributes, but a browser's preload scanner
+    takes the last, so a page's own `src` or `type` must not keep its name.
+    """
+    mark = b' data-consentkit="' + service.encode() + b'"' + (b' type="text/plain"' if script else b"")
+    return ((name_end, mark), *((at, PREFIX) for at in loading))
+
+
+# Character references, by the rules for attributes.
+
+_REFERENCE: Final = re.compile(r"&(?:#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?|([a-zA-Z][a-zA-Z0-9]*);?)")
+_LONGEST: Final = max(map(len, html5))
+
+
+def decode(raw: bytes) -> str:
+    """An attribute's raw value as a browser reads it (13.2.5.72 ff.): bytes that aren't UTF-8 become U+FFFD.
+
+    `html.unescape` reads text, where `&gtm_auth=` begins with `&gt`; in an attribute it doesn't.
+    """
+    text = raw.decode("utf-8", "replace").replace("\0", "\ufffd")
+    return _REFERENCE.sub(_character, text) if "&" in text else text
+
+
+def _character(found: re.Match[str]) -> str:
+    hexadecimal, decimal, name = found.groups()
+    if name is None:
+        return _numeric(int(hexadecimal, 16) if hexadecimal else _bounded(decimal))
+    return _named(found, name)
+
+
+def _bounded(digits: str) -> int:
+    # int() refuses more than 4,300 digits; anything this long is out of Unicode's range anyway.
+    return int(digits) if len(digits.lstrip("0")) < 9 else 0x110000
+
+
+def _numeric(code: int) -> str:
+    if code == 0 or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"
+    if 0x80 <= code <= 0x9F:
+        return bytes([code]).decode("cp1252", "ignore") or chr(code)
+    return chr(code)
+
+
+def _named(found: re.Match[str], name: str) -> str:
+    whole = found.group()
+    if whole.endswith(";") and name + ";" in html5:
+        return html5[name + ";"]
+    for length in range(min(len(name), _LONGEST), 1, -1):
+        if name[:length] in html5:
+            following = (whole + found.string[found.end() : found.end() + 1])[length + 1 : length + 2]
+            literal = following == "=" or (following.isascii() and following.isalnum())
+            return whole if literal else html5[name[:length]] + whole[length + 1 :]
+    return whole

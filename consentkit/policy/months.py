@@ -1,0 +1,23 @@
+"""Calendar months: how long a choice and a tracker last (A1, B6, L29)."""
+
+from calendar import monthrange
+from datetime import UTC, datetime
+
+
+def add_months(instant: datetime, months: int) -> datetime:
+    """Return `instant` moved by whole calendar months, clamped to the month's last day, in UTC.
+
+    Always count from the original instant: 31 January plus one month plus one month is not 31 January
+    plus two (Regulation 1182/71 art. 3(2)(c), L29). Raises ValueError for a naive `instant`.
+    """
+    if instant.tzinfo is None:
+        raise ValueError("add_months needs an instant with a time zone")
+    utc = instant.astimezone(UTC)
+    years, month0 = divmod(utc.month - 1 + months, 12)
+    year, month = utc.year + years, month0 + 1
+    return utc.replace(year=year, month=month, day=min(utc.day, monthrange(year, month)[1]))
+
+
+def seconds_left(end: datetime, now: datetime) -> int:
+    """Return the whole seconds from `now` to `end`, rounded down and never negative (a Max-Age)."""
+    return max(0, int((end - now).total_seconds()))

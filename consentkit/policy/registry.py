@@ -1,0 +1,234 @@
+"""Known services: the facts by which each is found, what it stores and why, every fact with its source.
+
+The facts are in `services/*.json`, one file per family; the policy document states a site's own services
+in the same shape. Reading reports everything that is wrong at once, never only the first mistake.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+import orjson
+
+from consentkit.errors import PolicyError, Problem
+
+Category = Literal["necessary", "preferences", "analytics", "marketing"]
+Domain = Literal["site", "vendor"]
+Area = Literal["local", "session", "indexeddb", "cache"]
+
+# fmt: off
+PURPOSES: tuple[str, ...] = (
+    "tag-management", "audience-measurement", "session-replay", "ab-testing", "advertising", "ad-measurement",
+    "social", "video", "audio", "maps", "chat", "forms", "personalisation", "payments", "security",
+    "error-monitoring", "email-marketing", "reviews", "scheduling", "fonts",
+)
+# fmt: on
+# The source of a fact that only the site itself vouches for.
+DECLARED: Final = "declared"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A URL pattern `host[:port][/path-prefix]`, or an inline script's exact, case-sensitive substring."""
+
+    match: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """A cookie a service sets, its name with `*` globs, on the site's domain or on the vendor's own."""
+
+    name: str
+    lifetime: str
+    domain: Domain
+    path: str = "/"
+    source: str = DECLARED
+
+
+@dataclass(frozen=True, slots=True)
+class StorageKey:
+    """A key a service keeps in the site's browser storage, with `*` globs."""
+
+    area: Area
+    key: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One product of one vendor that can be allowed or held back: what a visitor is told about (L20)."""
+
+    id: str
+    name: str
+    vendor: str
+    country: str
+    category: Category
+    purposes: tuple[str, ...]
+    policy_url: str
+    urls: tuple[Pattern, ...]
+    inline: tuple[Pattern, ...]
+    cookies: tuple[Cookie, ...]
+    storage: tuple[StorageKey, ...]
+
+
+class _Form(NamedTuple):
+    regex: str
+    wanted: tuple[str, ...]
+    default: str | None = None
+
+
+def _one_of(literal: object, default: str | None = None) -> _Form:
+    return _Form("|".join(get_args(literal)), get_args(literal), default)
+
+
+_LABEL = r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?"
+_HOST = rf"(?:\*\.{_LABEL}(?:\.{_LABEL})+|{_LABEL}(?:\.{_LABEL})*)"
+# A glob keeps three literal characters, so that no fact can claim everything a site stores.
+_GLOB = r"(?=[^*]+$|(?:\**[^*]){3})"
+_HTTPS = _Form(r"https://[^\s/]+\.[^\s/]+(?:/\S*)?", ("an https URL",))
+_URL = _Form(
+    rf"{_HOST}(?::[1-9]\d{{0,4}})?(?:/[^\s?#]*)?",
+    ("host[:port][/path-prefix]", "*.example.com[:port][/path-prefix]"),
+)
+_SERVICE = {
+    "id": _Form(r"[a-z0-9]+(?:-[a-z0-9]+)*", ("lower-case words joined by hyphens",)),
+    "name": _Form(r"\S(?:.*\S)?", ("a line of text",)),
+    "vendor": _Form(r"\S(?:.*\S)?", ("a line of text",)),
+    "country": _Form(r"[A-Z]{2}", ("an ISO 3166-1 alpha-2 code, such as FR",)),
+    "category": _one_of(Category),
+    "policy_url": _HTTPS,
+}
+_COOKIE = {
+    "name": _Form(_GLOB + r"[!#-+\-.-:<>-\[\]-~]+", ("a cookie's name, * as a glob",)),
+    "lifetime": _Form(
+        r"session|P[1-9]\d*[YMWD]|PT[1-9]\d*[HMS]", ("session", "one ISO 8601 period, such as P13M or PT30M")
+    ),
+    "domain": _one_of(Domain, "site"),
+    "path": _Form(r"/[^\s;]*", ("a path from /",), "/"),
+}
+_KEY = {"area": _one_of(Area), "key": _Form(_GLOB + r"[ -~]+", ("a storage key, * as a glob",))}
+_MARK = {"match": _Form(r"[ -~]{6,}", ("6 or more printable ASCII characters",))}
+_Raw = Mapping[Any, Any]
+_Forms = Mapping[str, _Form]
+_FACTS: dict[str, tuple[type, _Forms]] = {
+    "urls": (Pattern, {"match": _URL}),
+    "inline": (Pattern, _MARK),
+    "cookies": (Cookie, _COOKIE),
+    "storage": (StorageKey, _KEY),
+}
+
+
+class _Problems(list[Problem]):
+    def wrong(self, path: str, value: object, wanted: tuple[str, ...]) -> None:
+        self.append(Problem(path, "is missing" if value is None else f"is {value!r}", wanted))
+
+    def unknown(self, raw: _Raw, where: str, known: tuple[str, ...]) -> None:
+        self.extend(Problem(f"{where}.{key}", "is not known here", known) for key in raw if key not in known)
+
+    def texts(self, raw: _Raw, where: str, forms: _Forms) -> dict[str, str]:
+        texts: dict[str, str] = {}
+        for field, form in forms.items():
+            value = raw.get(field, form.default)
+            if isinstance(value, str) and re.fullmatch(form.regex, value):
+                texts[field] = value
+            else:
+                self.wrong(f"{where}.{field}", value, form.wanted)
+        return texts
+
+    def items(self, raw: _Raw, where: str, field: str) -> list[Any]:
+        value = raw.get(field, [])
+        if isinstance(value, list | tuple):
+            return list(value)
+        self.wrong(f"{where}.{field}", value, ("a list",))
+        return []
+
+    def facts(self, raw: _Raw, where: str, field: str, sources: Mapping[str, str]) -> tuple[Any, ...]:
+        kind, forms = _FACTS[field]
+        keys = (*sources, DECLARED)
+        source = _Form("|".join((*map(re.escape, keys), _HTTPS.regex)), (*keys, *_HTTPS.wanted))
+        forms = {**forms, "source": source}
+        facts: list[Any] = []
+        for place, item in enumerate(self.items(raw, where, field)):
+            here = f"{where}.{field}.{place}"
+            if not isinstance(item, Mapping):
+                self.wrong(here, item, (f"a table of {', '.join(forms)}",))
+                continue
+            self.unknown(item, here, tuple(forms))
+            texts = self.texts(item, here, forms)
+            if len(texts) == len(forms):
+                facts.append(kind(**{**texts, "source": sources.get(texts["source"], texts["source"])}))
+        return tuple(facts)
+
+
+def service_from(raw: Mapping[str, object], where: str) -> tuple[Service | None, list[Problem]]:
+    """Return the service that `raw` states, or None and everything that is wrong with it.
+
+    `raw` has the fields of `Service`; the four lists of facts may be left out. A fact's `source` is an
+    https URL, a key of `raw["sources"]`, or `DECLARED`. `where` starts the path of every problem.
+    """
+    problems = _Problems()
+    problems.unknown(raw, where, (*Service.__dataclass_fields__, "sources"))
+    table = raw.get("sources", {})
+    if not isinstance(table, Mapping):
+        problems.wrong(f"{where}.sources", table, ("a table of https URLs",))
+        table = {}
+    sources = {
+        **dict.fromkeys(table, ""),
+        **problems.texts(table, f"{where}.sources", dict.fromkeys(table, _HTTPS)),
+    }
+    values: dict[str, Any] = dict(problems.texts(raw, where, _SERVICE))
+    values["purposes"] = tuple(problems.items(raw, where, "purposes"))
+    for place, purpose in enumerate(values["purposes"] or [None]):
+        if purpose not in PURPOSES:
+            problems.wrong(f"{where}.purposes.{place}", purpose, PURPOSES)
+    for field in _FACTS:
+        values[field] = problems.facts(raw, where, field, sources)
+    return (None if problems else Service(**values)), list(problems)
+
+
+def service_to(service: Service) -> dict[str, Any]:
+    """Return a service as plain lists and dicts, in the order of its fields; `service_from` reads it back."""
+    plain: dict[str, Any] = orjson.loads(orjson.dumps(service))
+    return plain
+
+
+@cache
+def known_services() -> Mapping[str, Service]:
+    """Return the services this package knows, by id; raises PolicyError naming file, service and field."""
+    found = files(__package__).joinpath("services").iterdir()
+    return read_services({entry.name: entry.read_bytes() for entry in found if entry.name.endswith(".json")})
+
+
+def read_services(texts: Mapping[str, bytes]) -> Mapping[str, Service]:
+    """Return the services stated by JSON files (name: bytes), by id; raises PolicyError with all problems."""
+    services: dict[str, Service] = {}
+    problems = _Problems()
+    for where, raw in _stated(texts, problems):
+        service, found = service_from(raw, where)
+        problems += found
+        if service is not None and service.id in services:
+            problems.append(Problem(f"{where}.id", f"{service.id!r} is stated twice"))
+        elif service is not None:
+            services[service.id] = service
+    if problems:
+        raise PolicyError(problems)
+    return MappingProxyType(services)
+
+
+def _stated(texts: Mapping[str, bytes], problems: _Problems) -> Iterator[tuple[str, _Raw]]:
+    for name in sorted(texts):
+        try:
+            rows = orjson.loads(texts[name])
+        except orjson.JSONDecodeError as error:
+            problems.append(Problem(name, f"is not JSON: {error}"))
+            continue
+        for place, raw in enumerate(rows if isinstance(rows, list) else [rows]):
+            if isinstance(raw, Mapping):
+                yield f"{name}[{raw.get('id', place)}]", raw
+            else:
+                problems.wrong(f"{name}[{place}]", raw, ("a table",))

@@ -1,0 +1,108 @@
+"""One published policy: resolved against what consentkit knows, stored as bytes, named by their hash."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from consentkit.errors import PolicyError, Problem
+from consentkit.policy import notice
+from consentkit.policy.document import DECLARED, Lifetimes, PolicyDocument, Site, parse
+from consentkit.policy.registry import Service, known_services, service_from, service_to
+
+FORMAT = "consentkit/policy/v1"
+REWRITER = 1
+"""Raised whenever the same page would be rewritten differently, so that caches notice."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy version: `body` is the truth, everything else is read from it.
+
+    `services` are declared by the site, by id; `known` are the further services that are recognised and
+    held back for good, because no visitor was told about them.
+    """
+
+    body: bytes
+    site: Site
+    lifetimes: Lifetimes
+    categories: tuple[str, ...]
+    services: Mapping[str, Service] = field(repr=False)
+    known: Mapping[str, Service] = field(repr=False)
+    texts: Mapping[str, Mapping[str, Any]] = field(repr=False)
+
+    @cached_property
+    def version(self) -> str:
+        """The version id: 64 hex digits, SHA-256 of the stored bytes (design §5)."""
+        return sha256(self.body).hexdigest()
+
+    def category_of(self, service_id: str) -> str | None:
+        """Return a service's category, or None if the site doesn't declare the service."""
+        service = self.services.get(service_id)
+        return service.category if service else None
+
+    def notice(self, locale: str) -> bytes:
+        """Return the exact notice shown in `locale`, as stored JSON bytes."""
+        return _stored(notice.compose(self, locale))
+
+
+def resolve(raw: Mapping[str, Any]) -> Policy:
+    """Return the policy that a site's document means today; raises PolicyError with every problem."""
+    document, services = parse(raw)
+    return from_bytes(_stored(_resolved(document, services)))
+
+
+def from_bytes(body: bytes) -> Policy:
+    """Return the policy stored as `body`; raises PolicyError if the bytes are no policy."""
+    try:
+        data = orjson.loads(body)
+        if data["format"] != FORMAT:
+            raise PolicyError([Problem("format", f"unknown format {data['format']!r}", (FORMAT,))])
+        return Policy(
+            body=body,
+            site=Site(**data["site"]),
+            lifetimes=Lifetimes(**data["lifetimes"]),
+            categories=tuple(data["categories"]),
+            services=_services(data["services"]),
+            known=_services(data["known"]),
+            texts=data["texts"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise PolicyError([Problem("policy", f"is not a stored policy: {error!r}")]) from error
+
+
+def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict[str, Any]:
+    known = {id_: service for id_, service in known_services().items() if id_ not in services}
+    return {
+        "format": FORMAT,
+        "rewriter": REWRITER,
+        "site": document.site.model_dump(),
+        "lifetimes": document.lifetimes.model_dump(),
+        "categories": sorted(document.categories, key=notice.CATEGORIES.index),
+        "services": [service_to(service) for service in services.values()],
+        "known": [service_to(service) for service in known.values()],
+        "texts": {
+            language: notice.texts(language, document.texts.get(language, {}))
+            for language in document.site.languages
+        },
+    }
+
+
+def _stored(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _services(raw: list[dict[str, Any]]) -> dict[str, Service]:
+    services: dict[str, Service] = {}
+    for place, item in enumerate(raw):
+        service, problems = service_from(item, f"services.{place}")
+        if service is None:
+            raise PolicyError(problems)
+        services[service.id] = service
+    return services
+
+
+__all__ = ["DECLARED", "Policy", "from_bytes", "resolve"]

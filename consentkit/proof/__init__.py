@@ -1,0 +1,1 @@
+"""What was said: the memory, an append-only log that an outsider can verify."""

@@ -1,0 +1,249 @@
+"""What one entry of the log is: its kind, its bytes, and the commitments to its payload.
+
+A committed entry is `0x01 ‖ kind ‖ C1 ‖ C2`: two salted hashes, so that payload and salt can be erased while
+every proof stays valid. A public entry is `0x01 ‖ kind ‖ canonical JSON`: never personal, never erased.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from consentkit.errors import VerificationError
+
+VERSION = 0x01
+SALT_BYTES = 32
+LOOKUP_BYTES = 16
+MAX_ENTRY = 0xFFFF  # a C2SP entry bundle has a 16-bit length before each entry
+_STMT = b"consentkit/v1/stmt\0"
+_SUBJ = b"consentkit/v1/subj\0"
+_SUB = b"consentkit/v1/sub\0"
+_MAX_INT = 2**53 - 1  # RFC 8785 numbers are doubles; beyond this they stop being exact
+
+
+class Kind(IntEnum):
+    """What an entry records. Below 0x10 the payload is committed to, from 0x10 on it is public."""
+
+    CHOICE = 0x01
+    WITHDRAWAL = 0x02
+    EXPIRY = 0x03
+    SIGNAL = 0x04
+    POLICY = 0x05
+    OPERATOR = 0x06
+    ACCESS = 0x07
+    TOMBSTONE = 0x10
+    KEY = 0x11
+    DOCUMENT = 0x12
+    CLOSE = 0x13
+
+    @property
+    def public(self) -> bool:
+        """True when the payload stands in the entry itself."""
+        return self >= 0x10
+
+    @property
+    def label(self) -> str:
+        """The kind in words, for people: `choice`, `withdrawal`, …"""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a caller asks to have logged.
+
+    `t` is UTC milliseconds since the epoch; `lookup` is the 16 bytes of `Keys.lookup(cid)`, needed whenever
+    `subj` names a visitor as `sub`; `body` is the text of a DOCUMENT, whose `stmt` is
+    `{"name", "media_type"}`. Public kinds take neither `subj` nor `lookup`.
+    """
+
+    kind: Kind
+    t: int
+    stmt: Mapping[str, Any]
+    subj: Mapping[str, Any] = field(default_factory=dict)
+    lookup: bytes | None = None
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The payload of a committed entry as stored; erased parts are None."""
+
+    created_ms: int
+    lookup: bytes | None
+    salt1: bytes | None
+    stmt: bytes | None
+    salt2: bytes | None
+    subj: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An entry ready to be stored: its bytes, and its opening if committed or its document if it has one."""
+
+    entry: bytes
+    opening: Opening | None
+    sha256: str | None = None
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An entry as read back. `stmt`, `subj` and `t` are None once erased; `intact` is False if the stored
+    payload doesn't open its commitment, and then what it says proves nothing."""
+
+    index: int
+    kind: Kind
+    t: int | None
+    entry: bytes
+    stmt: dict[str, Any] | None
+    subj: dict[str, Any] | None
+    opening: Opening | None = None
+    intact: bool = True
+
+    @property
+    def salts(self) -> tuple[bytes | None, bytes | None]:
+        """The salts of statement and subject; None where erased, and for public entries."""
+        return (self.opening.salt1, self.opening.salt2) if self.opening else (None, None)
+
+
+def _plain(value: object, where: str) -> object:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        if abs(value) > _MAX_INT:
+            raise ValueError(f"{where}: {value} isn't exact in JSON; write it as a string")
+        return int(value)
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) and key.isascii() for key in value):
+            raise ValueError(f"{where}: keys must be ASCII strings")
+        return {str(key): _plain(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, f"{where}[{i}]") for i, item in enumerate(value)]
+    raise ValueError(f"{where}: {type(value).__name__} has no canonical form here")
+
+
+def canonical(value: object) -> bytes:
+    """The one JSON encoding of `value` (RFC 8785 on the subset we allow: ASCII keys, no floats).
+
+    Raises ValueError for anything outside the subset, naming where it stands.
+    """
+    try:
+        return orjson.dumps(_plain(value, "$"), option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        raise ValueError(f"no canonical form: {error}") from error
+
+
+def commit_stmt(salt: bytes, stmt: bytes) -> bytes:
+    """C1: the commitment to a statement's bytes under a 32-byte salt (prooflog §3.1)."""
+    return sha256(_STMT + salt + stmt).digest()
+
+
+def commit_subj(salt: bytes, subj: bytes) -> bytes:
+    """C2: the commitment to a subject's bytes under a 32-byte salt (prooflog §3.1)."""
+    return sha256(_SUBJ + salt + subj).digest()
+
+
+def subject_id(cid: bytes) -> str:
+    """What stands for a visitor in `subj.sub`: whoever shows the `cid` proves that a record is theirs."""
+    return sha256(_SUB + cid).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A record that was found well-formed, encoded except for the time the log will give it."""
+
+    record: Record
+    stmt: dict[str, Any]
+    encoded: bytes
+    subj: bytes
+
+    @classmethod
+    def of(cls, record: Record) -> "Draft":
+        """Check and encode a record; ValueError says what can't be logged."""
+        kind = Kind(record.kind)
+        if (record.body is not None) != (kind is Kind.DOCUMENT):
+            raise ValueError("a document, and nothing else, has a body")
+        if kind.public and (record.subj or record.lookup is not None):
+            raise ValueError(f"a {kind.label} entry is public: it can't carry a subject")
+        if record.lookup is not None and len(record.lookup) != LOOKUP_BYTES:
+            raise ValueError(f"a lookup tag is {LOOKUP_BYTES} bytes")
+        if "sub" in record.subj and record.lookup is None:
+            raise ValueError("an entry that names a visitor needs the tag to find it by")
+        stmt = dict(record.stmt)
+        if record.body is not None:
+            stmt["sha256"] = sha256(record.body).hexdigest()
+        encoded = canonical({**stmt, "t": record.t})
+        if kind.public and len(encoded) > MAX_ENTRY - 16:  # room for a `t` that has to be clamped
+            raise ValueError(
+                f"a public entry holds at most {MAX_ENTRY - 16} bytes, this one has {len(encoded)}"
+            )
+        return cls(record, stmt, encoded, canonical(record.subj))
+
+    def seal(self, t: int, salts: bytes) -> Sealed:
+        """The entry at time `t` (≥ the record's own), with 64 fresh random bytes of salt."""
+        record = self.record
+        stmt = self.encoded if t == record.t else canonical({**self.stmt, "t": t})
+        head = bytes((VERSION, record.kind))
+        if record.kind.public:
+            return Sealed(head + stmt, None, self.stmt.get("sha256"), record.body)
+        salt1, salt2 = salts[:SALT_BYTES], salts[SALT_BYTES:]
+        entry = head + commit_stmt(salt1, stmt) + commit_subj(salt2, self.subj)
+        return Sealed(entry, Opening(t, record.lookup, salt1, stmt, salt2, self.subj))
+
+
+def kind_of(entry: bytes) -> Kind:
+    """The kind of an entry; VerificationError when these bytes are no entry of ours."""
+    try:
+        if entry[0] != VERSION:
+            raise ValueError
+        kind = Kind(entry[1])
+    except (IndexError, ValueError):
+        raise VerificationError(f"not an entry: it begins with {entry[:2].hex() or 'nothing'}") from None
+    if not kind.public and len(entry) != 2 + 32 + 32:
+        raise VerificationError(f"a committed entry is 66 bytes, this one has {len(entry)}")
+    return kind
+
+
+def decode(data: bytes | None) -> dict[str, Any] | None:
+    """A stored payload as a dictionary; None for None; VerificationError when it is no JSON object."""
+    if data is None:
+        return None
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise VerificationError(f"the payload isn't JSON: {error}") from error
+    if not isinstance(value, dict) or not isinstance(value.get("t", 0), int):
+        raise VerificationError("the payload isn't a JSON object with a time")
+    return value
+
+
+def opens_stmt(entry: bytes, opening: Opening) -> bool:
+    """True when the statement is erased or opens C1."""
+    if opening.stmt is None or opening.salt1 is None:
+        return opening.stmt is opening.salt1
+    return len(opening.salt1) == SALT_BYTES and commit_stmt(opening.salt1, opening.stmt) == entry[2:34]
+
+
+def opens_subj(entry: bytes, opening: Opening) -> bool:
+    """True when the subject is erased or opens C2."""
+    if opening.subj is None or opening.salt2 is None:
+        return opening.subj is opening.salt2
+    return len(opening.salt2) == SALT_BYTES and commit_subj(opening.salt2, opening.subj) == entry[34:]
+
+
+def read(index: int, entry: bytes, opening: Opening | None) -> Stored:
+    """An entry as stored, decoded; VerificationError when it can't be."""
+    kind = kind_of(entry)
+    if kind.public:
+        payload = decode(entry[2:]) or {}
+        return Stored(index, kind, payload.get("t"), entry, payload, None, opening, opening is None)
+    if opening is None:
+        return Stored(index, kind, None, entry, None, None)
+    stmt, subj = decode(opening.stmt), decode(opening.subj)
+    intact = opens_stmt(entry, opening) and opens_subj(entry, opening)
+    return Stored(index, kind, stmt.get("t") if stmt else None, entry, stmt, subj, opening, intact)

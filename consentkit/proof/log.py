@@ -1,0 +1,251 @@
+"""ProofLog: the memory as the rest of consentkit sees it: append, find, prove, verify."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Self
+
+from consentkit.errors import ConfigurationError, LogRefused, StoreUnavailable
+from consentkit.proof.bundle import write_bundle
+from consentkit.proof.entry import Draft, Kind, Record, Stored, read
+from consentkit.proof.keys import Keys
+from consentkit.proof.merkle import leaf_hash, verify_inclusion
+from consentkit.proof.note import Receipt, open_checkpoint
+from consentkit.proof.sequence import Appended, Sequencer, check_guard, trusted_tree
+from consentkit.proof.sqlite import SqliteStore
+from consentkit.proof.store import Document, Head, Reading, Store
+from consentkit.proof.tiles import Tree
+from consentkit.proof.verify import Finding, Report, verify
+from consentkit.proof.writer import Writer
+
+_PAGE = 256
+
+
+class ProofLog:
+    """One log, opened. Every method may be called from any thread; reads go to the store each time."""
+
+    def __init__(self, store: Store, keys: Keys, *, writable: bool, publish_every: float, queue: int) -> None:
+        self._store = store
+        self._keys = keys
+        self._writer = Writer(lambda: Sequencer(store, keys, publish_every), queue) if writable else None
+
+    @classmethod
+    def open(
+        cls,
+        store: str,
+        keys: Path,
+        *,
+        origin: str,
+        accept_log: int | None = None,
+        read_only: bool = False,
+        timeout: float = 5.0,  # seconds to wait for another process's lock
+        publish_every: float = 10.0,  # seconds between published checkpoints
+        queue: int = 16_384,  # records that may wait before append() is refused
+    ) -> Self:
+        """Open the log at `store` (`sqlite:///relative.db`, `sqlite:////absolute.db`).
+
+        A new log gets new keys. ConfigurationError for another scheme, or for keys that are missing or not
+        the origin's; LogRefused when store, keys and guard contradict each other (prooflog I6; not checked
+        with `read_only`, so that a damaged log can be audited); StoreUnavailable when the store can't be used.
+        `accept_log` is the size at which to accept a log whose guard is lost.
+        """
+        database = SqliteStore(_sqlite_path(store), timeout)
+        fresh = not database.exists()
+        if read_only and fresh:
+            raise ConfigurationError(f"there is no log at {store}")
+        opened = Keys.open(keys, origin, create=fresh)
+        log = cls(database, opened, writable=not read_only, publish_every=publish_every, queue=queue)
+        if not read_only:
+            log._begin(fresh, accept_log)
+        return log
+
+    def _begin(self, fresh: bool, accept_log: int | None) -> None:
+        guard = self._keys.guard()  # before the store: it may only be behind what is read after it
+        if fresh:
+            self._refuse_if_guarded(guard)
+            self._store.create()
+        with self._store.reading() as view:
+            head = view.head()
+        if head is None:
+            self._refuse_if_guarded(guard)
+            Sequencer(self._store, self._keys, 0).create()
+            return
+        with self._store.reading() as view:
+            head = view.head() or head
+            tree = trusted_tree(head, view.tile, self._keys.verifier)
+            if guard is not None:
+                check_guard(guard, tree, self._keys.verifier)
+        if guard is None:
+            self._accept(head, accept_log)
+
+    def _refuse_if_guarded(self, guard: str | None) -> None:
+        if guard is not None:
+            size = open_checkpoint(guard, self._keys.verifier).size
+            if size:
+                raise LogRefused("the log is gone, but its guard is here", "no entries", f"{size} entries")
+
+    def _accept(self, head: Head, accept_log: int | None) -> None:
+        if head.size and accept_log != head.size:
+            message = (
+                f"the log has no guard; if all its {head.size} entries are there, accept it at that size"
+            )
+            raise LogRefused(message, "no guard", "a guard, or the accepted size")
+        self._keys.swap_guard(None, head.checkpoint)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what waits, publish the last checkpoint, let go of the store."""
+        if self._writer is not None:
+            self._writer.close()
+        self._store.close()
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self._keys.origin
+
+    @property
+    def vkey(self) -> str:
+        """The verifier key (C2SP signed-note) that outsiders check everything with."""
+        return self._keys.vkey
+
+    @property
+    def size(self) -> int:
+        """How many entries are durable."""
+        return self._head().size
+
+    @property
+    def checkpoint(self) -> str:
+        """The newest checkpoint, a signed note."""
+        return self._head().checkpoint
+
+    def _head(self) -> Head:
+        with self._store.reading() as view:
+            return _head_of(view)
+
+    def lookup(self, cid: bytes) -> bytes:
+        """The tag under which the entries of the visitor `cid` are found."""
+        return self._keys.lookup(cid)
+
+    def append(
+        self, records: Sequence[Record], *, expected_size: int | None = None
+    ) -> "Future[list[Appended]]":
+        """Append records together, all or none; the future resolves when they are durable and proved (I1).
+
+        It fails with StoreUnavailable on any trouble with the store or when too many records wait, and with
+        SizeMoved when `expected_size` isn't the log's size. ValueError, at once, for a record that has no
+        canonical form.
+        """
+        if self._writer is None:
+            raise ConfigurationError("this log was opened for reading only")
+        return self._writer.submit([Draft.of(record) for record in records], expected_size)
+
+    def get(self, index: int) -> Stored | None:
+        """One entry, or None when the log isn't that long; VerificationError when it can't be read as one."""
+        with self._store.reading() as view:
+            return _get(view, index)
+
+    def find(self, lookup: bytes) -> list[Stored]:
+        """The entries of one visitor that are not erased, oldest first."""
+        with self._store.reading() as view:
+            return [stored for index in view.by_lookup(lookup) if (stored := _get(view, index))]
+
+    def entries(
+        self,
+        *,
+        kind: Kind | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[Stored]:
+        """Entries with `start <= index < stop`, of one kind or of all, as of now."""
+        stop = self.size if stop is None else min(stop, self.size)
+        left = stop if limit is None else limit
+        while start < stop and left > 0:
+            with self._store.reading() as view:
+                page = _page(view, kind, start, stop, newest_first, min(left, _PAGE))
+            yield from page
+            if len(page) < min(left, _PAGE):
+                return
+            left -= len(page)
+            start, stop = (start, page[-1].index) if newest_first else (page[-1].index + 1, stop)
+
+    def document(self, sha256: str) -> Document | None:
+        """A logged document by the hex SHA-256 of its body; None when the log holds none such."""
+        with self._store.reading() as view:
+            row = view.document(sha256)
+            entry = _get(view, row.index) if row and row.index is not None else None
+        if row is None or entry is None or entry.kind is not Kind.DOCUMENT or entry.stmt is None:
+            return None
+        return Document(sha256, entry.stmt["name"], entry.stmt["media_type"], row.body, entry.index)
+
+    def receipt(self, index: int) -> str:
+        """The proof that entry `index` is in the log, against the newest checkpoint (C2SP tlog-proof).
+
+        ValueError when there is no such entry; VerificationError when the store can't prove it any more.
+        """
+        with self._store.reading() as view:
+            head = _head_of(view)
+            path = Tree(head.size, view.tile).prover().inclusion(index)
+            entry = next(entry for _, entry in view.leaves(index, index + 1))
+        checkpoint = open_checkpoint(head.checkpoint, self._keys.verifier)
+        verify_inclusion(leaf_hash(entry), index, checkpoint.size, path, checkpoint.root)
+        return Receipt(entry, index, tuple(path), head.checkpoint).text
+
+    def verify(
+        self, checks: Sequence[Callable[[Stored], Iterable[str]]] = (), anchors: Sequence[str] = ()
+    ) -> Report:
+        """Everything there is to check on this store, against its key, its guard and `anchors`."""
+        guard = self._keys.guard()
+        try:
+            with self._store.reading() as view:
+                report = verify(view, self.vkey, [*([guard] if guard else []), *anchors], checks)
+        except StoreUnavailable as error:
+            return Report(0, {}, [Finding(None, "database", str(error))])
+        if guard is None:
+            report.findings.append(Finding(None, "guard", "the keys folder holds no guard to compare with"))
+        return report
+
+    def export(self, folder: Path) -> None:
+        """Write the auditor's bundle (prooflog §3.10) into a folder that doesn't exist yet or is empty."""
+        with self._store.reading() as view:
+            write_bundle(view, self.vkey, folder)
+
+
+def _sqlite_path(store: str) -> Path:
+    scheme, colon, rest = store.partition("://")
+    if not colon or scheme != "sqlite" or not rest.startswith("/") or len(rest) < 2:
+        raise ConfigurationError(f"the store must be sqlite:///<file>, not {scheme}://…")
+    return Path(rest[1:])
+
+
+def _head_of(view: Reading) -> Head:
+    head = view.head()
+    if head is None:
+        raise StoreUnavailable("the database holds no log")
+    return head
+
+
+def _get(view: Reading, index: int) -> Stored | None:
+    for _, entry in view.leaves(index, index + 1):
+        opening = next((opening for _, opening in view.openings(index, index + 1)), None)
+        return read(index, entry, opening)
+    return None
+
+
+def _page(
+    view: Reading, kind: Kind | None, start: int, stop: int, newest_first: bool, limit: int
+) -> list[Stored]:
+    if kind is not None:
+        indexes = view.by_kind(kind, start, stop, newest_first=newest_first, limit=limit)
+    elif newest_first:
+        indexes = list(range(stop - 1, max(start, stop - limit) - 1, -1))
+    else:
+        indexes = list(range(start, min(stop, start + limit)))
+    return [stored for index in indexes if (stored := _get(view, index))]

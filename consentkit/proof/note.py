@@ -1,0 +1,213 @@
+"""C2SP signed-note, tlog-checkpoint and tlog-proof: the three texts that leave the log."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from consentkit.errors import VerificationError
+from consentkit.proof.merkle import HASH_BYTES, leaf_hash, verify_inclusion
+
+_ED25519 = b"\x01"
+_PROOF = "c2sp.org/tlog-proof@v1"
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_MAX_SIGNATURES = 64
+_MAX_PATH = 63
+
+Sign = Callable[[bytes], bytes]
+
+
+def encode64(data: bytes) -> str:
+    """Standard base64 (RFC 4648 §4)."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def decode64(text: str) -> bytes:
+    """The inverse of `encode64`; VerificationError for any spelling but the canonical one."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise VerificationError(f"not base64: {text[:60]!r}") from error
+    if encode64(data) != text:
+        raise VerificationError(f"not canonical base64: {text[:60]!r}")
+    return data
+
+
+def _decimal(text: str) -> int:
+    if not _DECIMAL.fullmatch(text):
+        raise VerificationError(f"not a decimal number: {text[:30]!r}")
+    return int(text)
+
+
+def valid_name(name: str) -> bool:
+    """True for a key name that signed-note allows: not empty, no spaces, no plus, no control characters."""
+    return bool(name) and "+" not in name and not any(c.isspace() or ord(c) < 0x20 for c in name)
+
+
+def key_id(name: str, public: bytes) -> bytes:
+    """The four bytes that tell one key of a name from another."""
+    return sha256(name.encode() + b"\n" + _ED25519 + public).digest()[:4]
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """A public key under its name: what a vkey says."""
+
+    name: str
+    public: bytes
+
+    @classmethod
+    def parse(cls, vkey: str) -> "Verifier":
+        """Read `<name>+<id>+<base64>`; VerificationError when it is no Ed25519 vkey."""
+        name, _, rest = vkey.strip().partition("+")
+        id_hex, _, encoded = rest.partition("+")
+        material = decode64(encoded)
+        if not valid_name(name) or material[:1] != _ED25519 or len(material) != 33:
+            raise VerificationError(f"not an Ed25519 verifier key: {vkey[:80]!r}")
+        verifier = cls(name, material[1:])
+        if verifier.id.hex() != id_hex:
+            raise VerificationError(
+                f"the verifier key's id is {id_hex!r}, its bytes say {verifier.id.hex()!r}"
+            )
+        return verifier
+
+    @property
+    def id(self) -> bytes:
+        return key_id(self.name, self.public)
+
+    @property
+    def vkey(self) -> str:
+        return f"{self.name}+{self.id.hex()}+{encode64(_ED25519 + self.public)}"
+
+    def verify(self, text: bytes, signature: bytes) -> None:
+        """Raise VerificationError unless `signature` is this key's over `text`."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text)
+        except (InvalidSignature, ValueError) as error:
+            raise VerificationError(f"the signature of {self.name} doesn't hold") from error
+
+
+def sign_note(text: str, verifier: Verifier, sign: Sign) -> str:
+    """`text` (ending in a newline) with one signature line below it."""
+    signature = verifier.id + sign(text.encode())
+    return f"{text}\n— {verifier.name} {encode64(signature)}\n"
+
+
+def _signature_lines(block: str) -> list[tuple[str, bytes, bytes]]:
+    lines = block.split("\n")[:-1]
+    if not 0 < len(lines) <= _MAX_SIGNATURES:
+        raise VerificationError(f"a note has 1 to {_MAX_SIGNATURES} signatures, this one {len(lines)}")
+    found = []
+    for line in lines:
+        mark, _, rest = line.partition(" ")
+        name, _, encoded = rest.partition(" ")
+        blob = decode64(encoded)
+        if mark != "—" or not valid_name(name) or len(blob) < 5:
+            raise VerificationError(f"not a signature line: {line[:80]!r}")
+        found.append((name, blob[:4], blob[4:]))
+    return found
+
+
+def _split_note(note: str) -> tuple[str, str]:
+    if any(ord(c) < 0x20 and c != "\n" for c in note):
+        raise VerificationError("a note has no control characters")
+    text, blank, block = note.rpartition("\n\n")
+    if not blank or not block.endswith("\n"):
+        raise VerificationError("a note is a text, a blank line and signatures")
+    return text + "\n", block
+
+
+def signers(note: str) -> list[str]:
+    """`name (id)` of every signature on a note, none of them checked: for messages only."""
+    return [f"{name} ({number.hex()})" for name, number, _ in _signature_lines(_split_note(note)[1])]
+
+
+def open_note(note: str, verifiers: Sequence[Verifier]) -> str:
+    """The text of a note that a known key signed.
+
+    Raises VerificationError when it is malformed, when no known key signed it, or when the signature of any
+    known key fails.
+    """
+    text, block = _split_note(note)
+    known = {(verifier.name, verifier.id): verifier for verifier in verifiers}
+    trusted = False
+    for name, number, signature in _signature_lines(block):
+        verifier = known.get((name, number))
+        if verifier is not None:
+            verifier.verify(text.encode("utf-8", "surrogatepass"), signature)
+            trusted = True
+    if not trusted:
+        raise VerificationError(f"signed by {', '.join(signers(note))}, none of them a known key")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A tree head: three lines, never an extension line (witnesses refuse those)."""
+
+    origin: str
+    size: int
+    root: bytes
+
+    @property
+    def text(self) -> str:
+        return f"{self.origin}\n{self.size}\n{encode64(self.root)}\n"
+
+    @classmethod
+    def parse(cls, text: str) -> "Checkpoint":
+        """Read the note's text; VerificationError when it isn't exactly three good lines."""
+        lines = text.split("\n")
+        if len(lines) != 4 or not lines[0] or lines[3]:
+            raise VerificationError("a checkpoint has exactly three lines: origin, size, root")
+        root = decode64(lines[2])
+        if len(root) != HASH_BYTES:
+            raise VerificationError(f"a root is {HASH_BYTES} bytes, this one {len(root)}")
+        return cls(lines[0], _decimal(lines[1]), root)
+
+
+def open_checkpoint(note: str, verifier: Verifier) -> Checkpoint:
+    """The checkpoint in a note signed by the log's key, whose name is the origin; else VerificationError."""
+    checkpoint = Checkpoint.parse(open_note(note, [verifier]))
+    if checkpoint.origin != verifier.name:
+        raise VerificationError(f"a checkpoint of {checkpoint.origin!r}, not of {verifier.name!r}")
+    return checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A tlog-proof: one entry, where it stands, and the way from it to a signed checkpoint."""
+
+    entry: bytes
+    index: int
+    path: tuple[bytes, ...]
+    checkpoint: str
+
+    @property
+    def text(self) -> str:
+        path = "".join(f"{encode64(node)}\n" for node in self.path)
+        return f"{_PROOF}\nextra {encode64(self.entry)}\nindex {self.index}\n{path}\n{self.checkpoint}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Receipt":
+        """Read the text; VerificationError when it isn't a tlog-proof with the entry as its extra data."""
+        proof, blank, checkpoint = text.partition("\n\n")
+        lines = proof.split("\n")
+        if not blank or len(lines) < 3 or lines[0] != _PROOF:
+            raise VerificationError(f"not a receipt: it must begin with {_PROOF}, extra and index")
+        if not lines[1].startswith("extra ") or not lines[2].startswith("index "):
+            raise VerificationError("a receipt says `extra`, then `index`")
+        path = tuple(decode64(line) for line in lines[3:])
+        if len(path) > _MAX_PATH:
+            raise VerificationError(f"a path has at most {_MAX_PATH} hashes, this one {len(path)}")
+        return cls(decode64(lines[1][6:]), _decimal(lines[2][6:]), path, checkpoint)
+
+    def verify(self, verifier: Verifier) -> Checkpoint:
+        """The signed checkpoint that proves the entry to be in the log; else VerificationError."""
+        checkpoint = open_checkpoint(self.checkpoint, verifier)
+        verify_inclusion(leaf_hash(self.entry), self.index, checkpoint.size, self.path, checkpoint.root)
+        return checkpoint

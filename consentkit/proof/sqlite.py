@@ -1,0 +1,203 @@
+"""The SQLite store: one file, WAL, several worker processes taking turns under a lock (prooflog §3.4)."""
+
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from consentkit.errors import StoreUnavailable
+from consentkit.proof.tables import SCHEMA, SCHEMA_VERSION, SqliteReading, SqliteWriting
+
+_WRITER_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "secure_delete": 1,
+                   "trusted_schema": 0, "wal_autocheckpoint": 0, "mmap_size": 0}  # fmt: skip
+_WAL_LIMIT = 4 << 20
+_IDLE_READERS = 8
+
+# Connections inherited over a fork must be neither used nor closed, so they are kept here, out of reach.
+_abandoned: list[object] = []
+
+
+class SqliteStore:
+    """A log in one SQLite file (a `store.Store`); safe over threads, processes and forks.
+
+    `timeout` is in seconds: how long to wait for another process before giving up with StoreUnavailable.
+    """
+
+    def __init__(self, path: Path, timeout: float = 5.0) -> None:
+        self.path = path
+        self._timeout = timeout
+        self._wal = path.with_name(path.name + "-wal")
+        self._lock_path = path.with_name(path.name + ".lock")
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pid = os.getpid()
+        self._writer: sqlite3.Connection | None = None
+        self._writer_files: tuple[object, object] | None = None
+        self._writer_lock = threading.Lock()
+        self._idle: list[tuple[sqlite3.Connection, object]] = []
+
+    def _after_fork(self) -> None:
+        if self._pid != os.getpid():
+            _abandoned.extend([self._writer, self._idle])
+            self._reset()
+
+    def exists(self) -> bool:
+        """True when there is a file that holds at least a schema."""
+        return self.path.is_file() and self.path.stat().st_size > 0
+
+    def create(self) -> None:
+        """Make the file and its tables where they are missing."""
+        with _unavailable(), self._locked():
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            connection = _connect(self.path, "rw", self._timeout)
+            try:
+                _prepare(connection)
+                if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+                    connection.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT")
+            finally:
+                connection.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[SqliteWriting]:
+        """The exclusive right to append. Leaving uncommitted rolls back; an error drops the connection (I5)."""
+        self._after_fork()
+        with _unavailable(), self._writer_lock, self._locked():
+            try:
+                connection = self._writer_connection()
+                connection.execute("BEGIN IMMEDIATE")
+                session = SqliteWriting(connection)
+                yield session
+                if not session.committed:
+                    connection.execute("ROLLBACK")
+                elif self._files() != self._writer_files:
+                    raise StoreUnavailable("the database file was replaced while it was written to")
+                self._checkpoint(connection)
+            except BaseException:
+                self._drop_writer()
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[SqliteReading]:
+        """One unchanging view of the log."""
+        self._after_fork()
+        with _unavailable():
+            connection, identity = self._borrow()
+            try:
+                connection.execute("BEGIN")
+                yield SqliteReading(connection)
+                connection.execute("ROLLBACK")
+            except BaseException:
+                connection.close()
+                raise
+            if len(self._idle) < _IDLE_READERS:
+                self._idle.append((connection, identity))
+            else:
+                connection.close()
+
+    def close(self) -> None:
+        """Give up all connections; the last process to do so also folds the WAL into the file."""
+        self._after_fork()
+        while self._idle:
+            self._idle.pop()[0].close()
+        if self._writer is not None:
+            with self._writer_lock, suppress(OSError, StoreUnavailable), self._locked():
+                self._drop_writer()
+
+    def _borrow(self) -> tuple[sqlite3.Connection, object]:
+        identity = _identity(self.path)
+        with suppress(IndexError):
+            while True:
+                connection, seen = self._idle.pop()
+                if seen == identity:
+                    return connection, seen
+                connection.close()
+        return _connect(self.path, "ro", self._timeout), identity
+
+    def _writer_connection(self) -> sqlite3.Connection:
+        if self._writer is not None and self._files() != self._writer_files:
+            self._drop_writer()
+        if self._writer is None:
+            connection = _connect(self.path, "rw", self._timeout)
+            try:
+                _prepare(connection)
+                connection.execute("SELECT size FROM head").fetchone()
+            except BaseException:
+                connection.close()
+                raise
+            self._writer, self._writer_files = connection, self._files()
+        return self._writer
+
+    def _files(self) -> tuple[object, object]:
+        # A writer whose file was moved away would go on committing into nowhere.
+        return _identity(self.path), _identity(self._wal)
+
+    def _drop_writer(self) -> None:
+        if self._writer is not None:
+            with suppress(sqlite3.Error):
+                self._writer.close()
+        self._writer = self._writer_files = None
+
+    def _checkpoint(self, connection: sqlite3.Connection) -> None:
+        # Under our own lock only: SQLite up to 3.51.2 can corrupt a WAL that two connections reset at once.
+        if self._wal.stat().st_size > _WAL_LIMIT:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        handle = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _flock(handle, time.monotonic() + self._timeout)
+            yield
+        finally:
+            os.close(handle)
+
+
+def _flock(handle: int, deadline: float) -> None:
+    pause = 0.0002
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise StoreUnavailable("another process has held the log's lock for too long") from None
+            time.sleep(pause)
+            pause = min(pause * 2, 0.005)
+
+
+def _identity(path: Path) -> object:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StoreUnavailable(f"the log's database can't be used: {error}") from error
+
+
+def _connect(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA trusted_schema=0")
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    for name, value in _WRITER_PRAGMAS.items():
+        connection.execute(f"PRAGMA {name}={value}").fetchone()
+        if name in ("journal_mode", "synchronous"):
+            (actual,) = connection.execute(f"PRAGMA {name}").fetchone()
+            if actual != value:
+                raise StoreUnavailable(f"the database runs with {name}={actual}, durability needs {value}")

@@ -1,0 +1,138 @@
+"""The SQLite tables of the log, and the reads and writes on one connection."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from consentkit.errors import StoreUnavailable
+from consentkit.proof.entry import Kind, Opening
+from consentkit.proof.store import Batch, DocumentRow, Head
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE leaf(idx INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT;
+CREATE TABLE opening(idx INTEGER PRIMARY KEY, created_ms INTEGER NOT NULL, lookup BLOB,
+                     salt1 BLOB, stmt BLOB, salt2 BLOB, subj BLOB) STRICT;
+CREATE TABLE tile(level INTEGER NOT NULL, n INTEGER NOT NULL, hashes BLOB NOT NULL,
+                  PRIMARY KEY (level, n)) STRICT;
+CREATE TABLE head(id INTEGER PRIMARY KEY CHECK (id = 0), size INTEGER NOT NULL,
+                  frontier BLOB NOT NULL, checkpoint TEXT NOT NULL) STRICT;
+CREATE TABLE published(size INTEGER PRIMARY KEY, note TEXT NOT NULL, cosignatures TEXT, tsr BLOB) STRICT;
+CREATE TABLE document(sha256 TEXT PRIMARY KEY, idx INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE INDEX opening_lookup ON opening(lookup) WHERE lookup IS NOT NULL;
+CREATE INDEX leaf_rare ON leaf(substr(entry, 2, 1)) WHERE substr(entry, 2, 1) <> x'01';
+"""
+_OPENING = "idx, created_ms, lookup, salt1, stmt, salt2, subj"
+
+
+def _opening(row: tuple[Any, ...]) -> tuple[int, Opening]:
+    return row[0], Opening(*row[1:])
+
+
+class _View:
+    """Reads on one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def head(self) -> Head | None:
+        row = self._connection.execute("SELECT size, frontier, checkpoint FROM head").fetchone()
+        return Head(*row) if row else None
+
+    def tile(self, level: int, n: int) -> bytes:
+        query = "SELECT hashes FROM tile WHERE level = ? AND n = ?"
+        row = self._connection.execute(query, (level, n)).fetchone()
+        return row[0] if row else b""
+
+
+class SqliteReading(_View):
+    """One read transaction (a `store.Reading`)."""
+
+    def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        query = "SELECT idx, entry FROM leaf WHERE idx >= ? AND idx < ? ORDER BY idx"
+        yield from self._connection.execute(query, (start, stop))
+
+    def openings(self, start: int, stop: int) -> Iterator[tuple[int, Opening]]:
+        query = f"SELECT {_OPENING} FROM opening WHERE idx >= ? AND idx < ? ORDER BY idx"  # noqa: S608
+        yield from map(_opening, self._connection.execute(query, (start, stop)))
+
+    def tile_ids(self) -> Iterator[tuple[int, int]]:
+        yield from self._connection.execute("SELECT level, n FROM tile ORDER BY level, n")
+
+    def strays(self, size: int) -> Iterator[tuple[str, int]]:
+        for table in ("leaf", "opening"):
+            query = f"SELECT ?, idx FROM {table} WHERE idx < 0 OR idx >= ? ORDER BY idx"  # noqa: S608
+            yield from self._connection.execute(query, (table, size))
+
+    def published(self) -> Iterator[tuple[int, str]]:
+        yield from self._connection.execute("SELECT size, note FROM published ORDER BY size")
+
+    def documents(self) -> Iterator[DocumentRow]:
+        for row in self._connection.execute("SELECT sha256, idx, body FROM document ORDER BY idx"):
+            yield DocumentRow(*row)
+
+    def problems(self) -> Iterator[tuple[int | None, str, str]]:
+        yield from ()
+
+    def by_lookup(self, lookup: bytes) -> list[int]:
+        query = "SELECT idx FROM opening WHERE lookup = ? ORDER BY idx"
+        return [idx for (idx,) in self._connection.execute(query, (lookup,))]
+
+    def by_kind(self, kind: Kind, start: int, stop: int, *, newest_first: bool, limit: int) -> list[int]:
+        # The literal term lets SQLite use the partial index: all but choices are found without a scan.
+        rare = "" if kind is Kind.CHOICE else "AND substr(entry, 2, 1) <> x'01'"
+        order = "DESC" if newest_first else "ASC"
+        query = (
+            f"SELECT idx FROM leaf WHERE substr(entry, 2, 1) = ? {rare} "  # noqa: S608
+            f"AND idx >= ? AND idx < ? ORDER BY idx {order} LIMIT ?"
+        )
+        return [idx for (idx,) in self._connection.execute(query, (bytes([kind]), start, stop, limit))]
+
+    def document(self, sha256: str) -> DocumentRow | None:
+        query = "SELECT sha256, idx, body FROM document WHERE sha256 = ?"
+        row = self._connection.execute(query, (sha256,)).fetchone()
+        return DocumentRow(*row) if row else None
+
+
+class SqliteWriting(_View):
+    """One write transaction under the lock (a `store.Writing`)."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.committed = False
+
+    def last(self, size: int) -> tuple[bytes, int | None] | None:
+        query = "SELECT entry, created_ms FROM leaf LEFT JOIN opening USING (idx) WHERE idx = ?"
+        row: tuple[bytes, int | None] | None = self._connection.execute(query, (size - 1,)).fetchone()
+        return row
+
+    def commit(self, batch: Batch) -> None:
+        run, many = self._connection.execute, self._connection.executemany
+        many("INSERT INTO leaf VALUES (?, ?)", enumerate(batch.entries, batch.start))
+        many(
+            "INSERT INTO opening VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((i, o.created_ms, o.lookup, o.salt1, o.stmt, o.salt2, o.subj) for i, o in batch.openings),
+        )
+        many(
+            "INSERT INTO tile VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET hashes = excluded.hashes",
+            ((level, n, hashes) for (level, n), hashes in batch.tiles.items()),
+        )
+        many(
+            "INSERT INTO document VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            ((row.sha256, row.index, row.body) for row in batch.documents),
+        )
+        self._swap_head(batch)
+        if batch.publish:
+            query = "INSERT INTO published(size, note) VALUES (?, ?) ON CONFLICT DO NOTHING"
+            run(query, (batch.head.size, batch.head.checkpoint))
+        run("COMMIT")
+        self.committed = True
+
+    def _swap_head(self, batch: Batch) -> None:
+        new = (batch.head.size, batch.head.frontier, batch.head.checkpoint)
+        if self.head() is None:
+            self._connection.execute("INSERT INTO head VALUES (0, ?, ?, ?)", new)
+            return
+        query = "UPDATE head SET size = ?, frontier = ?, checkpoint = ? WHERE size = ?"
+        if self._connection.execute(query, (*new, batch.start)).rowcount != 1:
+            raise StoreUnavailable("the log's head isn't where this batch began")

@@ -1,0 +1,253 @@
+"""What an outsider checks, from a store or from files alone: every entry, every hash, every signature.
+
+Pure: the log is read through a `store.Source`; nothing here trusts a row that a signature doesn't cover.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from consentkit.errors import VerificationError
+from consentkit.proof.entry import Kind, Opening, Stored, kind_of, opens_stmt, opens_subj, read
+from consentkit.proof.merkle import leaf_hash
+from consentkit.proof.note import Checkpoint, Verifier, open_checkpoint
+from consentkit.proof.recount import Finding, Recount
+from consentkit.proof.store import DocumentRow, Head, Source
+from consentkit.proof.tiles import WIDTH
+from consentkit.proof.tombstones import Tombstones
+
+__all__ = ["Check", "Finding", "Report", "verify"]
+
+MAX_FINDINGS = 1000
+
+Check = Callable[[Stored], Iterable[str]]
+
+
+@dataclass(slots=True)
+class Report:
+    """What was looked at and what doesn't hold; `more` counts findings beyond the first thousand."""
+
+    size: int
+    counts: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    more: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing was found."""
+        return not self.findings
+
+    def count(self, name: str) -> None:
+        """One more of what `name` says."""
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def add(self, index: int | None, table: str, problem: str) -> None:
+        """Note a finding."""
+        if len(self.findings) < MAX_FINDINGS:
+            self.findings.append(Finding(index, table, problem))
+        else:
+            self.more += 1
+
+
+def verify(source: Source, vkey: str, anchors: Sequence[str] = (), checks: Sequence[Check] = ()) -> Report:
+    """Check a whole log against its verifier key.
+
+    `anchors` are checkpoints (signed notes) that were kept elsewhere: the log must contain what they signed.
+    `checks` are called with each entry in order and return what is wrong with it in the domain's terms.
+    Never raises for what the log holds; a `vkey` that isn't one is a VerificationError.
+    """
+    return _Audit(source, Verifier.parse(vkey), checks).run(anchors)
+
+
+class _Audit:
+    def __init__(self, source: Source, verifier: Verifier, checks: Sequence[Check]) -> None:
+        self._source = source
+        self._verifier = verifier
+        self._checks = checks
+        self._report = Report(0)
+        self._signed: list[
+            tuple[str, Checkpoint]
+        ] = []  # every checkpoint that must hold, and where it is from
+        self._commitments: set[bytes] = set()
+        self._cited: dict[str, int] = {}
+        self._visitors: dict[str, bytes | None] = {}
+        self._tombstones = Tombstones()
+        self._t = 0
+
+    def run(self, anchors: Sequence[str]) -> Report:
+        report = self._report
+        head = self._source.head()
+        checkpoint = self._read_head(head)
+        size = checkpoint.size if checkpoint else self._plausible_size(head)
+        report.size = size
+        for table, index in self._source.strays(size):
+            report.add(index, table, f"a row outside the signed log of {size} entries")
+        self._read_signed(anchors)
+        recount = Recount({size, *(signed.size for _, signed in self._signed)})
+        for start in range(0, size, WIDTH):
+            self._pass(recount, start, min(start + WIDTH, size))
+        self._settle(recount, checkpoint.root if checkpoint else None)
+        self._check_frontier(head, recount)
+        self._check_documents()
+        for index, table, problem in self._source.problems():
+            report.add(index, table, problem)
+        report.findings.sort(key=lambda finding: (finding.index is None, finding.index or 0))
+        return report
+
+    def _read_head(self, head: Head | None) -> Checkpoint | None:
+        if head is None:
+            self._report.add(None, "head", "the log has no head")
+            return None
+        checkpoint = self._open("head", head.checkpoint)
+        if checkpoint and checkpoint.size != head.size:
+            problem = f"the head says {head.size} entries, its checkpoint signs {checkpoint.size}"
+            self._report.add(None, "head", problem)
+        return checkpoint
+
+    def _open(self, table: str, note: str) -> Checkpoint | None:
+        try:
+            checkpoint = open_checkpoint(note, self._verifier)
+        except VerificationError as error:
+            self._report.add(None, table, f"the checkpoint can't be trusted: {error}")
+            return None
+        self._signed.append((table, checkpoint))
+        return checkpoint
+
+    def _plausible_size(self, head: Head | None) -> int:
+        tiles = max((n + 1 for level, n in self._source.tile_ids() if level == 0), default=0)
+        return min(head.size, tiles * WIDTH) if head else 0
+
+    def _read_signed(self, anchors: Sequence[str]) -> None:
+        for size, note in self._source.published():
+            checkpoint = self._open("published", note)
+            self._report.count("published")
+            if checkpoint and checkpoint.size != size:
+                problem = f"the checkpoint published for {size} entries signs {checkpoint.size}"
+                self._report.add(None, "published", problem)
+        for note in anchors:
+            self._open("anchor", note)
+            self._report.count("anchors")
+
+    def _pass(self, recount: Recount, start: int, stop: int) -> None:
+        entries = dict(self._source.leaves(start, stop))
+        openings = dict(self._source.openings(start, stop))
+        leaves = [leaf_hash(entries[i]) if i in entries else None for i in range(start, stop)]
+        recount.add(leaves, self._source.tile(0, start // WIDTH))
+        for index in range(start, stop):
+            if index in entries:
+                self._entry(index, entries[index], openings.get(index))
+
+    def _entry(self, index: int, entry: bytes, opening: Opening | None) -> None:
+        try:
+            kind = kind_of(entry)
+        except VerificationError as error:
+            self._report.add(index, "leaf", str(error))
+            return
+        self._report.count(kind.label)
+        if kind.public and opening:
+            self._report.add(index, "opening", "a payload was added to a public entry")
+        elif not kind.public and not self._opening(index, entry, opening):
+            return
+        try:
+            stored = read(index, entry, None if kind.public else opening)
+        except VerificationError as error:
+            self._report.add(index, "leaf" if kind.public else "opening", str(error))
+            return
+        self._payload(stored)
+
+    def _opening(self, index: int, entry: bytes, opening: Opening | None) -> bool:
+        if entry[2:34] in self._commitments:
+            self._report.add(index, "leaf", "the same commitment as an earlier entry: a replay")
+        self._commitments.add(entry[2:34])
+        problems = list(_opening_problems(entry, opening))
+        for problem in problems:
+            self._report.add(index, "opening", problem)
+        if not problems and self._tombstones.missing(index, opening):
+            self._report.count("erased")
+        return not problems
+
+    def _payload(self, stored: Stored) -> None:
+        if stored.t is not None:
+            if stored.t < self._t:
+                self._report.add(stored.index, "time", f"time runs backwards, from {self._t} to {stored.t}")
+            self._t = max(self._t, stored.t)
+            if stored.opening and stored.opening.created_ms != stored.t:
+                self._report.add(stored.index, "opening", "the row's time isn't the statement's")
+        if stored.kind is Kind.TOMBSTONE:
+            for problem in self._tombstones.add(stored):
+                self._report.add(stored.index, "leaf", problem)
+        if stored.kind is Kind.DOCUMENT and stored.stmt:
+            self._cited.setdefault(str(stored.stmt.get("sha256")), stored.index)
+        self._check_visitor(stored)
+        for check in self._checks:
+            for problem in check(stored):
+                self._report.add(stored.index, "check", problem)
+
+    def _check_visitor(self, stored: Stored) -> None:
+        # The lookup tag is in no commitment, so that it can be erased; but one visitor has one tag.
+        sub = stored.subj.get("sub") if stored.subj else None
+        if not isinstance(sub, str) or stored.opening is None:
+            return
+        if self._visitors.setdefault(sub, stored.opening.lookup) != stored.opening.lookup:
+            self._report.add(
+                stored.index, "opening", "not found under the tag of the visitor's earlier entries"
+            )
+
+    def _settle(self, recount: Recount, root: bytes | None) -> None:
+        for finding in recount.differences(root):
+            self._report.add(finding.index, finding.table, finding.problem)
+        for finding in recount.tiles(self._source, root):
+            self._report.add(finding.index, finding.table, finding.problem)
+        for finding in self._tombstones.settle(self._source):
+            self._report.add(finding.index, finding.table, finding.problem)
+        good, bad = 0, 0
+        for table, checkpoint in sorted(self._signed, key=lambda item: item[1].size):
+            if checkpoint.size > self._report.size:
+                problem = f"a checkpoint signs {checkpoint.size} entries: the log was cut off or restored"
+                self._report.add(self._report.size, table, problem)
+            elif recount.agrees(checkpoint.size, checkpoint.root):
+                good = checkpoint.size if not bad else good
+            else:
+                bad = bad or checkpoint.size
+                self._report.add(None, table, f"the first {checkpoint.size} entries aren't those it signed")
+        if bad:
+            problem = f"one of the entries {good} to {bad - 1} was changed, added or removed"
+            self._report.add(good, "tree", problem)
+
+    def _check_frontier(self, head: Head | None, recount: Recount) -> None:
+        if head is None or head.frontier is None or head.size != self._report.size:
+            return
+        if head.frontier not in recount.frontiers():
+            self._report.add(None, "head", "the stored frontier isn't the tree's")
+
+    def _check_documents(self) -> None:
+        found = set()
+        for row in self._source.documents():
+            self._report.count("documents")
+            found.add(row.sha256)
+            problem = self._document_problem(row)
+            if problem:
+                index = row.index if row.index is not None else self._cited.get(row.sha256)
+                self._report.add(index, "document", problem)
+        for digest, index in self._cited.items():
+            if digest not in found:
+                self._report.add(index, "document", f"the document {digest} is missing")
+
+    def _document_problem(self, row: DocumentRow) -> str | None:
+        cited = self._cited.get(row.sha256)
+        if cited is None:
+            return f"no entry logs the document {row.sha256}"
+        if row.index is not None and row.index != cited:
+            return f"the document {row.sha256} was first logged by entry {cited}"
+        if sha256(row.body).hexdigest() != row.sha256:
+            return f"the document's text isn't the one that entry {cited} logs"
+        return None
+
+
+def _opening_problems(entry: bytes, opening: Opening | None) -> Iterator[str]:
+    if opening is None:
+        return
+    if not opens_stmt(entry, opening):
+        yield "the statement doesn't open the entry's commitment"
+    if not opens_subj(entry, opening):
+        yield "the subject doesn't open the entry's commitment"

@@ -1,0 +1,82 @@
+"""The writer: one thread that commits everything that arrived during its last commit (natural batching)."""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+
+from consentkit.errors import StoreUnavailable
+from consentkit.proof.entry import Draft
+from consentkit.proof.sequence import Appended, Request, Sequencer
+
+MAX_BATCH = 4096
+
+
+class Writer:
+    """A bounded queue in front of a Sequencer; the thread starts with the first request, anew after a fork."""
+
+    def __init__(self, make: Callable[[], Sequencer], limit: int) -> None:
+        self._make = make
+        self._limit = limit
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pid = os.getpid()
+        self._changed = threading.Condition()
+        self._queue: deque[Request] = deque()
+        self._waiting = 0
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._sequencer = self._make()
+
+    def submit(self, drafts: Sequence[Draft], expected_size: int | None) -> "Future[list[Appended]]":
+        """Ask for records to be appended together; the future resolves once they are durable."""
+        if self._pid != os.getpid():
+            self._reset()
+        future: Future[list[Appended]] = Future()
+        with self._changed:
+            if self._closed:
+                future.set_exception(StoreUnavailable("the log is closed"))
+            elif self._queue and self._waiting + len(drafts) > self._limit:
+                future.set_exception(StoreUnavailable("too many records are waiting to be written", 1))
+            else:
+                self._queue.append(Request(drafts, expected_size, future))
+                self._waiting += len(drafts)
+                self._changed.notify()
+                self._start()
+        return future
+
+    def close(self) -> None:
+        """Write what waits, publish the last checkpoint, stop the thread."""
+        if self._pid != os.getpid():
+            return
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="consentkit-writer", daemon=True)
+            self._thread.start()
+
+    def _work(self) -> None:
+        while batch := self._take():
+            running = [request for request in batch if request.future.set_running_or_notify_cancel()]
+            if running:
+                self._sequencer.run(running)
+        self._sequencer.finish()
+
+    def _take(self) -> list[Request]:
+        with self._changed:
+            while not self._queue and not self._closed:
+                self._changed.wait()
+            batch: list[Request] = []
+            count = 0
+            while self._queue and (not batch or count + len(self._queue[0].drafts) <= MAX_BATCH):
+                count += len(self._queue[0].drafts)
+                batch.append(self._queue.popleft())
+            self._waiting -= count
+            return batch

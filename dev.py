@@ -1,0 +1,86 @@
+"""One command to see consentkit work, one to see it proved; needs only Python 3.11 or newer.
+
+python3 dev.py demo            run the demonstration shop
+python3 dev.py test            run every check, with seeded samples
+python3 dev.py test --full     run every check, with every case
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge")
+STAMP = VENV / ".consentkit-installed"
+
+
+def main(argv: list[str]) -> int:
+    """Run one of the commands above; returns its exit code."""
+    if argv[:1] == ["demo"]:
+        install("demo", ["-e", ".[demo]"])
+        return run(BIN / "consentkit", "demo", *argv[1:])
+    if argv[:1] == ["test"]:
+        install("test", ["-e", ".", "--group", "dev"])
+        provide_browser()
+        return run(BIN / "python", "-m", "pytest", *coverage(argv[1:]), *argv[1:])
+    print(__doc__)
+    return 2
+
+
+def coverage(wanted: list[str]) -> list[str]:
+    """Measure coverage when the whole suite runs, not for a chosen file."""
+    return (
+        []
+        if any(not word.startswith("-") for word in wanted)
+        else ["--cov", "--cov-report=term:skip-covered"]
+    )
+
+
+def run(*command: str | Path) -> int:
+    """Run a command in the checkout; returns its exit code, 130 after Ctrl-C."""
+    try:
+        return subprocess.call([str(part) for part in command], cwd=ROOT)
+    except KeyboardInterrupt:
+        return 130
+
+
+def install(purpose: str, packages: list[str]) -> None:
+    """Install into .venv what `purpose` needs, unless pyproject.toml is unchanged since it was."""
+    stamp = f"{purpose} {(ROOT / 'pyproject.toml').read_bytes().hex()} {sys.version}"
+    if STAMP.exists() and stamp in STAMP.read_text().splitlines():
+        return
+    print(f"Installing what {purpose} needs into {VENV.name} …", flush=True)
+    if not (BIN / "python").exists():
+        venv.create(VENV, with_pip=True)
+    if not (BIN / "uv").exists():
+        must(BIN / "python", "-m", "pip", "install", "--quiet", "uv")
+    must(BIN / "uv", "pip", "install", "--quiet", "--python", BIN / "python", *packages)
+    with STAMP.open("a") as done:
+        done.write(stamp + "\n")
+
+
+def must(*command: str | Path) -> None:
+    """Run a command and stop here if it fails."""
+    if code := run(*command):
+        sys.exit(code)
+
+
+def provide_browser() -> None:
+    """Make sure a Chromium is there: the system's, Debian's, or the one Playwright brings."""
+    if os.environ.get("CONSENTKIT_CHROMIUM") or any(map(shutil.which, BROWSERS)):
+        return
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        print("Installing Chromium …", flush=True)
+        must("apt-get", "update", "-qq")
+        must("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium")
+    else:
+        must(BIN / "playwright", "install", "chromium")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

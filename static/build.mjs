@@ -1,0 +1,20 @@
+// Builds static/src into static, or into the folder named on the command line.
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const outdir = process.argv[2] ?? here;
+const shared = {
+  bundle: true,
+  minify: true,
+  charset: "utf8",
+  legalComments: "none",
+  target: ["es2021", "chrome100", "firefox100", "safari15.4"],
+  outdir,
+};
+const src = (...names) => names.map((name) => join(here, "src", name));
+
+await build({ ...shared, entryPoints: src("starter.js", "saved.js"), format: "iife" });
+await build({ ...shared, entryPoints: src("banner.js"), format: "esm" });
+await build({ ...shared, entryPoints: src("banner.css") });

@@ -1,0 +1,22 @@
+/**
+ * Reads the advisory hint cookie: `<16 hex of the policy>.<category>+<until>.<category>-<until>…`, seconds.
+ *
+ * `known` means that every optional category has an unexpired choice under this page's policy, so that
+ * the server need not be asked. `key` changes whenever what the hint says changes, by time too.
+ *
+ * @param {Config} config
+ * @param {string} cookies as document.cookie gives them
+ * @param {number} now milliseconds since the epoch
+ */
+export function readHint({ categories, policy }, cookies, now) {
+  const raw = /(?:^|; )consentkit_allows=([^;]*)/.exec(cookies)?.[1] ?? "";
+  const signs = categories.map((category) => {
+    const [, sign, until = 0] = new RegExp(`[.]${category}([+-])(\\d+)`).exec(raw) ?? [];
+    return +until * 1e3 > now && sign;
+  });
+  return {
+    granted: categories.filter((_, i) => signs[i] === "+"),
+    known: raw.startsWith(policy.slice(0, 16)) && signs.every(Boolean),
+    key: raw + signs,
+  };
+}

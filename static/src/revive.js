@@ -1,0 +1,141 @@
+const PREFIX = "data-consentkit";
+// Only elements that the server blocks. Sanitizers let data-* pass, so an <a> or a <form> must never get
+// its attributes from there.
+const TAGS = `script[type="text/plain"],template,iframe,frame,img,image,link,embed,object,video,audio,source,track,input`;
+const MARKED = `:is(${TAGS}):is([${PREFIX}],[data-category])`;
+// Handlers are never restored: the server does not block any.
+const OURS = /^data-consentkit(-(on.*)?|$)/;
+const AUTHORS = /^data-(consentkit-)?(?=(src|type)$)/;
+const LATE = `script[defer],script[${PREFIX}-type=module],script[data-type=module]`;
+
+/**
+ * The categories an element needs, all of them; an undeclared service gives "", which is never allowed.
+ *
+ * @param {Config} config
+ * @param {Element} element
+ * @returns {string[]}
+ */
+export function claimsOf(config, element) {
+  const { consentkit, service, category } = /** @type {HTMLElement} */ (element).dataset;
+  return [consentkit, service]
+    .flatMap((id) => (id == null ? [] : (config.services[id] ?? "")))
+    .concat(category ?? []);
+}
+
+/**
+ * Each attribute with the page's own name for it; "" for one that only marks.
+ *
+ * @param {Element} element
+ * @returns {[own: string, attribute: Attr][]}
+ */
+const ownNames = (element) => {
+  const prefix = element.hasAttribute(PREFIX) ? OURS : AUTHORS;
+  return [...element.attributes].map((attribute) => [attribute.name.replace(prefix, ""), attribute]);
+};
+
+/** @type {Record<string, (text: string) => string> | undefined} */
+let policy;
+
+/**
+ * Text as a trusted type where the browser wants one (the site's CSP has to name the policy `consentkit`).
+ *
+ * @param {"HTML" | "Script" | "ScriptURL"} kind
+ * @param {string} text
+ */
+function trusted(kind, text) {
+  const same = (/** @type {string} */ value) => value;
+  const rules = { createHTML: same, createScript: same, createScriptURL: same };
+  policy ??= window.trustedTypes?.createPolicy("consentkit", rules) ?? rules;
+  return policy["create" + kind]?.(text) ?? text;
+}
+
+/** @param {HTMLScriptElement} old */
+function recreate(old) {
+  const script = document.createElement("script");
+  for (const [own, { name, value }] of ownNames(old)) {
+    // In a browser that knows trusted types, setAttribute takes them as they are.
+    if (own && name !== "type") script.setAttribute(own, own === "src" ? trusted("ScriptURL", value) : value);
+  }
+  script.nonce = old.nonce;
+  script.async = old.hasAttribute("async");
+  script.text = trusted("Script", old.text);
+  return script;
+}
+
+/**
+ * Runs a blocked script in its place. Resolves when the next may run.
+ *
+ * @param {HTMLScriptElement} old
+ */
+function run(old) {
+  const script = recreate(old);
+  const { write } = document;
+  // After parsing, a script's document.write would replace the whole page.
+  document.write = (...text) =>
+    script.before(document.createRange().createContextualFragment(trusted("HTML", text.join(""))));
+  const done = new Promise((resolve) => (script.onload = script.onerror = resolve));
+  old.replaceWith(script);
+  document.write = write;
+  // The others never tell that they are done: modern browsers skip nomodule, and data blocks are not fetched.
+  if (script.src && !script.async && !script.noModule && /^$|script|module/i.test(script.type)) return done;
+}
+
+/**
+ * Puts a template's content in its place, its scripts still inert, so that they run in order with the rest.
+ *
+ * @param {HTMLTemplateElement} template
+ */
+function unfold(template) {
+  for (const script of template.content.querySelectorAll("script")) {
+    if (script.dataset.category) continue;
+    script.setAttribute(PREFIX + "-type", script.type);
+    script.type = "text/plain";
+    script.dataset.category = template.dataset.category;
+  }
+  template.replaceWith(template.content);
+}
+
+/** @param {Element} element */
+function restore(element) {
+  if (element.localName === "script") return run(/** @type {HTMLScriptElement} */ (element));
+  if (element.localName === "template") return unfold(/** @type {HTMLTemplateElement} */ (element));
+  for (const [own, { name, value }] of ownNames(element)) {
+    if (own === name) continue;
+    element.removeAttribute(name);
+    if (own) element.setAttribute(own, value);
+    // A <source> that gets its address late is only looked at when the player starts over.
+    if (element.parentElement instanceof HTMLMediaElement) element.parentElement.load();
+  }
+}
+
+/**
+ * Makes the function that revives, in document order, every marked element whose categories are allowed,
+ * deferred scripts and modules last, as the parser would have run them.
+ *
+ * @param {Kernel} kernel
+ */
+export function reviver({ config, may, revived }) {
+  const seen = new WeakSet();
+  let busy = false;
+  const next = () => {
+    const ready = [...document.querySelectorAll(MARKED)].filter(
+      (element) => !seen.has(element) && claimsOf(config, element).every(may),
+    );
+    return ready.find((element) => !element.matches(LATE)) ?? ready[0];
+  };
+  return async () => {
+    if (busy) return;
+    busy = true;
+    for (let element; (element = next()); ) {
+      seen.add(element);
+      claimsOf(config, element).forEach((category) => revived.add(category));
+      try {
+        await restore(element);
+      } catch (error) {
+        // One element that the page's own CSP refuses must not hold up the others.
+        console.error(error);
+      }
+    }
+    busy = false;
+  };
+}

@@ -1,0 +1,166 @@
+import { clear } from "./clear.js";
+import { readHint } from "./hint.js";
+
+// Script, frames, images and connections stay inside this origin; nothing that the page itself draws changes.
+const LOCK = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval';form-action 'self'";
+const NECESSARY = "necessary";
+
+function start() {
+  const config = __CONFIG__;
+  const early = window.consentkit;
+  const channel = new BroadcastChannel("consentkit");
+  /** @type {Set<string>} */
+  const revived = new Set();
+  /** @type {State} */
+  let state = { allowed: [NECESSARY], ask: false };
+  /** @type {Promise<Ui> | undefined} */
+  let ui;
+  let ready = false;
+  let locked = false;
+  let seen = "?";
+  /** @type {(value?: unknown) => void} */
+  let decide;
+  const decided = new Promise((resolve) => (decide = resolve));
+  const parsed = new Promise((resolve) =>
+    document.readyState === "loading" ? addEventListener("DOMContentLoaded", resolve) : resolve(0),
+  );
+
+  /** @param {string} category */
+  const may = (category) => !locked && !!category && state.allowed.includes(category);
+  const hint = () => readHint(config, document.cookie, Date.now());
+  const wipe = () => clear(config, state.allowed);
+  const reload = () => location.reload();
+  const panel = () => (ui ??= import(config.banner).then((module) => module.default(kernel)));
+
+  /** @param {Verb} verb @param {Element | null} opener @param {boolean} [trusted] */
+  const act = (verb, opener, trusted) =>
+    panel()
+      .then((banner) => banner.act(verb, opener, trusted))
+      .catch(() => location.assign(config.prefix + "/"));
+
+  /**
+   * Stops what already runs, in a tab where something of these categories does: a policy added later binds
+   * even a script that kept its own copy of fetch. Only a reload ends it, so one always follows.
+   *
+   * @param {string[]} denied
+   */
+  function lock(denied) {
+    state = { ask: state.ask, allowed: state.allowed.filter((category) => !denied.includes(category)) };
+    wipe();
+    if (locked || !denied.some((category) => revived.has(category))) return;
+    locked = true;
+    const meta = document.createElement("meta");
+    meta.httpEquiv = "Content-Security-Policy";
+    meta.content = LOCK;
+    document.head.append(meta);
+    setTimeout(reload, 15e3);
+  }
+
+  /** Everything that touches the page's elements is in the banner's file; it is only loaded for a reason. */
+  function settle() {
+    const inert = "[data-category]:is(script,template,[data-src])";
+    const reason = state.allowed[1] ? "[data-consentkit]," + inert : "iframe[data-consentkit],iframe" + inert;
+    if (!ui && !state.ask && !document.querySelector(reason + `,[data-category=${NECESSARY}]`)) return;
+    panel()
+      .then((banner) => banner.refresh())
+      .catch(() => {});
+  }
+
+  /** @param {State} next */
+  async function apply(next) {
+    state = next;
+    seen = hint().key;
+    lock([...revived].filter((category) => !may(category)));
+    if (locked) return reload();
+    await parsed;
+    const detail = kit.state;
+    if (Array.isArray(window.dataLayer)) window.dataLayer.push({ event: "consentkit", allowed: detail.allowed });
+    document.dispatchEvent(new CustomEvent("consentkit:" + (ready ? "change" : "ready"), { detail }));
+    ready = true;
+    decide();
+    settle();
+  }
+
+  async function check() {
+    const { granted, known, key } = hint();
+    if (locked) return reload();
+    if (key === seen) return;
+    seen = key;
+    let next = { allowed: [NECESSARY, ...granted], ask: false };
+    if (!known) {
+      try {
+        next = await (await fetch(config.prefix + "/state", { cache: "no-store" })).json();
+        next.allowed.at(0);
+      } catch {
+        // Nobody knows: nothing optional. A page that had an answer before keeps it.
+        next = state;
+      }
+    }
+    return apply(next);
+  }
+
+  /** Asks again even if the hint says what it said before. */
+  const recheck = () => {
+    seen = "?";
+    void check();
+  };
+
+  /** @type {Kernel} */
+  const kernel = {
+    config,
+    may,
+    revived,
+    asking: () => state.ask,
+    withdraw(denied) {
+      channel.postMessage(denied);
+      lock(denied);
+    },
+    finish(next) {
+      channel.postMessage(0);
+      if (next && !locked) void apply(next);
+      else recheck();
+    },
+  };
+
+  /** @type {ConsentKit} */
+  const kit = {
+    open: () => act("open", document.activeElement),
+    allows(category) {
+      // Whoever asks will load something; a withdrawal then has to end it.
+      if (may(category) && category !== NECESSARY) revived.add(category);
+      return may(category);
+    },
+    get state() {
+      return { allowed: [...state.allowed], ask: state.ask };
+    },
+    push: (callback) => void decided.then(() => callback(kit)),
+  };
+  window.consentkit = kit;
+  if (Array.isArray(early)) early.forEach(kit.push);
+
+  channel.onmessage = ({ data }) => (data ? lock(data) : recheck());
+  addEventListener("pagehide", wipe);
+  addEventListener("pageshow", ({ persisted }) => persisted && check());
+  addEventListener("visibilitychange", check);
+  addEventListener(
+    "click",
+    (event) => {
+      const control = event.target instanceof Element && event.target.closest("[data-consent]");
+      const verb = control && control.getAttribute("data-consent");
+      if (!verb || !/^(open|save|(accept|reject)-all)$/.test(verb)) return;
+      event.preventDefault();
+      void act(/** @type {Verb} */ (verb), control, event.isTrusted || navigator.userActivation?.isActive);
+    },
+    true,
+  );
+  new MutationObserver((records) => {
+    if (ready && records.some(({ addedNodes }) => [...addedNodes].some((node) => node instanceof Element))) settle();
+  }).observe(document, { childList: true, subtree: true });
+
+  // Until the server has answered, a choice made under another policy still protects what it allowed.
+  clear(config, [NECESSARY, ...hint().granted]);
+  void check();
+}
+
+const present = window.consentkit;
+if (!present || !("allows" in present)) start();

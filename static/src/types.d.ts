@@ -1,0 +1,96 @@
+/** What the server writes in the place of the token, once per published policy. */
+interface Config {
+  policy: string;
+  prefix: string;
+  /** Optional categories, in the order they are shown. */
+  categories: string[];
+  /** Declared services: id to category. */
+  services: Record<string, string>;
+  /** Cookie-name globs by category; "" holds what is known but not declared. */
+  cookies: Record<string, string[]>;
+  storage: Record<string, [area: string, key: string][]>;
+  banner: string;
+  css: string;
+  notices: Record<string, string>;
+  locale: string;
+}
+
+/** The answer of GET {prefix}/state, as far as the page needs it. */
+interface State {
+  allowed: string[];
+  ask: boolean;
+}
+
+type Verb = "open" | "accept-all" | "reject-all" | "save";
+
+/** What the starter lends to the banner. */
+interface Kernel {
+  config: Config;
+  /** Whether something of the category may run now. */
+  may(category: string): boolean;
+  asking(): boolean;
+  /** The categories of which something runs in this tab. */
+  revived: Set<string>;
+  /** Locks every tab in which something of these categories runs; to be called before the POST. */
+  withdraw(denied: string[]): void;
+  /** Ends a choice: with the new state, or with nothing when it was not recorded. */
+  finish(next?: State): void;
+}
+
+/** What the banner lends to the starter. */
+interface Ui {
+  /** Revives what is allowed; shows, hides and marks what the present state asks for. */
+  refresh(): void;
+  act(verb: Verb, opener: Element | null, trusted?: boolean): Promise<void>;
+}
+
+interface NoticeService {
+  id: string;
+  name: string;
+  vendor: string;
+  country: string;
+  purposes: string[];
+  trackers: { name: string; lifetime: string }[];
+  policy_url: string;
+}
+
+interface NoticeCategory {
+  id: string;
+  name: string;
+  description: string;
+  locked: boolean;
+  services: NoticeService[];
+}
+
+interface Notice {
+  locale: string;
+  dir: string;
+  title: string;
+  body: string[];
+  purposes_intro: string;
+  categories: NoticeCategory[];
+  buttons: Record<"accept" | "reject" | "choose" | "save" | "back", string>;
+  links: Record<"policy" | "details", { href: string; text: string }>;
+  labels: Record<
+    "always" | "services" | "vendor" | "trackers" | "country" | "privacy" | "lifetime" | "blocked" | "unblock",
+    string
+  >;
+  status: Record<"saved" | "failed" | "offline", string>;
+}
+
+interface ConsentKit {
+  open(): Promise<void>;
+  allows(category: string): boolean;
+  readonly state: State;
+  push(callback: (kit: ConsentKit) => void): void;
+}
+
+declare const __CONFIG__: Config;
+
+interface Window {
+  consentkit?: ConsentKit | ((kit: ConsentKit) => void)[];
+  dataLayer?: unknown;
+  trustedTypes?: {
+    createPolicy(name: string, rules: Record<string, (text: string) => string>): Record<string, (text: string) => string>;
+  };
+}

@@ -1,0 +1,178 @@
+"""A real Chromium on a closed network: everything it reaches for is logged twice, by itself and by a stand-in."""
+
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import uvicorn
+from loopback import Calls, loopback
+from netlog import ALIAS, UNNAMED, NetLog
+from playwright.sync_api import BrowserContext, Page, Playwright
+
+NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "microsoft-edge")
+PATIENCE = 15_000
+FLAGS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
+    "--ignore-certificate-errors",
+    "--net-log-capture-mode=Everything",
+)
+
+
+def chromium() -> str:
+    """The browser's path: $CONSENTKIT_CHROMIUM, then the usual names; skips the test if there is none."""
+    found = os.environ.get("CONSENTKIT_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        pytest.skip("no Chromium here: set CONSENTKIT_CHROMIUM or install chromium")
+    return found
+
+
+@dataclass
+class Clock:
+    """The server's clock, set by a test; give it as the middleware's `clock`."""
+
+    now: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class Visit:
+    """One run of the browser with a fresh profile. `netlog` is there once the visit is over."""
+
+    context: BrowserContext
+    calls: Calls
+    _log: Path
+    errors: list[str] = field(default_factory=list)
+    _netlog: NetLog | None = None
+
+    @property
+    def netlog(self) -> NetLog:
+        assert self._netlog is not None, "the NetLog is complete only when the browser has closed"
+        return self._netlog
+
+    def page(self) -> Page:
+        """A new tab; what its scripts throw is kept in `errors`."""
+        page = self.context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        return page
+
+    def cookies(self) -> dict[str, set[str]]:
+        """The names of all cookies in the profile by the domain they belong to."""
+        jar: dict[str, set[str]] = {}
+        for cookie in self.context.cookies():
+            jar.setdefault(str(cookie.get("domain")), set()).add(str(cookie.get("name")))
+        return jar
+
+    def finish(self) -> None:
+        self.context.close()
+        self._netlog = NetLog(self._log)
+
+
+@contextmanager
+def visiting(
+    driver: Playwright, hosts: Iterable[str] = (), *, javascript: bool = True, **options: Any
+) -> Iterator[Visit]:
+    """A browser whose every host but localhost and 127.0.0.1 is a logger; `hosts` get names in the NetLog.
+
+    A persistent context, because an incognito profile (what `new_context` makes) ignores preconnect and
+    dns-prefetch: a test there would see nothing whatever the page says.
+    """
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder, loopback() as stand_in:
+        log = Path(folder) / "netlog.json"
+        context = driver.chromium.launch_persistent_context(
+            Path(folder) / "profile",
+            executable_path=chromium(),
+            java_script_enabled=javascript,
+            args=[*FLAGS, f"--log-net-log={log}", _resolver_rules(hosts, stand_in.port)],
+            **options,
+        )
+        visit = Visit(context, stand_in.calls, log)
+        try:
+            yield visit
+        finally:
+            visit.finish()
+
+
+def _resolver_rules(hosts: Iterable[str], port: int) -> str:
+    rules = [f"MAP {host} {host}{ALIAS}:{port}" for host in sorted(hosts)]
+    rules += [f"MAP * {UNNAMED}{ALIAS}:{port}", "EXCLUDE localhost", "EXCLUDE 127.0.0.1"]
+    return f"--host-resolver-rules={', '.join(rules)}"
+
+
+def settle(page: Page) -> None:
+    """Wait until the page has been silent for half a second."""
+    page.wait_for_load_state("networkidle")
+
+
+def until(page: Page, holds: Callable[[], object], what: str, seconds: float = 15) -> None:
+    """Wait for something outside the browser to become true; fails with `what` if it doesn't."""
+    for _ in range(int(seconds * 20)):
+        if holds():
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"waited {seconds} s in vain: {what}")
+
+
+def storage(page: Page) -> dict[str, list[str]]:
+    """The names of everything a page's origin keeps, by storage area."""
+    kept: dict[str, list[str]] = page.evaluate(
+        """async () => ({
+          local: Object.keys(localStorage),
+          session: Object.keys(sessionStorage),
+          indexeddb: (await indexedDB.databases()).map((database) => database.name),
+          cache: await caches.keys(),
+        })"""
+    )
+    return kept
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+@contextmanager
+def serving(app: Any, host: str) -> Iterator[str]:
+    """An ASGI application on a free port of `localhost` or `127.0.0.1`, in a thread; yields its origin."""
+    sockets = listen(host)
+    server = _Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
+    thread = threading.Thread(target=server.run, args=(sockets,), name=f"serving {host}")
+    thread.start()
+    try:
+        assert server.ready.wait(20), "the server did not start"
+        yield f"http://{host}:{sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def listen(host: str) -> list[socket.socket]:
+    """Sockets on a free port: for localhost both of its addresses, as browsers try ::1 first."""
+    first = socket.create_server(("127.0.0.1", 0))
+    sockets = [first]
+    if host == "localhost" and socket.has_ipv6:
+        try:
+            sockets.append(socket.create_server(("::1", first.getsockname()[1]), family=socket.AF_INET6))
+        except OSError:
+            return sockets
+    return sockets

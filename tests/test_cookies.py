@@ -1,0 +1,63 @@
+"""Cookies in both directions: the denied cut, the others untouched (A10, A17, L14)."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consentkit.gate.cookies import cookie_name, cookie_names, cut_cookies, expiries, parent_domains
+
+
+def denied(name: str) -> bool:
+    return name.startswith("_ga")
+
+
+@pytest.mark.parametrize(
+    ("header", "kept"),
+    [
+        (b"a=1; _ga=GA1.2.3; b=2", b"a=1; b=2"),
+        (b"_ga=1", b""),
+        (b"_ga=1; a=1", b"a=1"),
+        (b"a=1; _ga_X=2", b"a=1"),
+        (b"a=1;_ga=2;b=3", b"a=1;b=3"),
+        (b"a=_ga; b=2", b"a=_ga; b=2"),
+        (b" _ga =1; a=1", b"a=1"),
+        (b"_ga; a=1", b"a=1"),
+        (b'a="x y"; \xff=\xfe', b'a="x y"; \xff=\xfe'),
+    ],
+)
+def test_only_denied_cookies_are_cut(header: bytes, kept: bytes) -> None:
+    assert cut_cookies(header, denied) == kept
+
+
+@given(st.lists(st.sampled_from([b"a=1", b"_ga=2", b"_ga_X=3", b"b", b"", b"=", b"\xff=1"]), max_size=8))
+@settings(max_examples=300, derandomize=True)
+def test_no_cookie_of_others_is_ever_lost(pairs: list[bytes]) -> None:
+    kept = cut_cookies(b"; ".join(pairs), denied)
+    wanted = [pair for pair in pairs if pair and not pair.startswith(b"_ga")]
+    assert [part.strip() for part in kept.split(b";") if part.strip()] == wanted
+
+
+def test_names_are_read_from_both_headers() -> None:
+    assert list(cookie_names(b"a=1; b=2; c")) == ["a", "b", "c"]
+    assert cookie_name(b"sid=abc=; Path=/; HttpOnly") == "sid"
+
+
+def test_an_expiry_goes_to_the_host_and_each_parent() -> None:
+    values = list(expiries(["_ga"], "www.shop.example", ["/"]))
+    assert len(values) == 3
+    assert all(value.startswith("_ga=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970") for value in values)
+    assert [value.partition("Domain=")[2] for value in values] == ["", "www.shop.example", "shop.example"]
+
+
+@pytest.mark.parametrize(
+    ("host", "domains"),
+    [
+        ("a.b.example.co.uk", ["a.b.example.co.uk", "b.example.co.uk", "example.co.uk", "co.uk"]),
+        ("LOCALHOST", []),
+        ("127.0.0.1", []),
+        ("[::1]", []),
+        ("shop.example.", ["shop.example"]),
+    ],
+)
+def test_parent_domains(host: str, domains: list[str]) -> None:
+    assert parent_domains(host) == domains

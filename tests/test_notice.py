@@ -1,0 +1,61 @@
+"""The notice: complete, in the visitor's language, with the lives that are enforced (L2, L20, B18)."""
+
+import json
+
+import pytest
+from sample import policy
+
+from consentkit.policy.notice import lifetime_text, locales, texts
+from consentkit.policy.version import resolve
+
+
+@pytest.mark.parametrize("locale", ["en", "fr", "de"])
+def test_it_names_every_declared_service_with_its_vendor(locale: str) -> None:
+    notice = json.loads(resolve(policy()).notice(locale))
+    services = {s["id"]: s for category in notice["categories"] for s in category["services"]}
+    assert set(services) == {"google-analytics", "meta-pixel", "youtube"}
+    assert all(
+        service["vendor"] and service["country"] and service["purposes"] for service in services.values()
+    )
+    assert notice["locale"] == locale
+
+
+def test_it_says_whose_site_it_is_and_how_long_a_choice_lasts() -> None:
+    notice = json.loads(resolve(policy(lifetimes={"consent_months": 3})).notice("en"))
+    assert "Corner Shop" in notice["title"]
+    assert "3 months" in " ".join(notice["body"])
+    assert not any("{" in text for text in (notice["title"], *notice["body"], notice["purposes_intro"]))
+
+
+def test_a_category_the_site_does_not_ask_about_is_not_shown() -> None:
+    notice = json.loads(resolve(policy(categories=["analytics"], services=["google-analytics"])).notice("en"))
+    assert [category["id"] for category in notice["categories"]] == ["necessary", "analytics"]
+
+
+def test_the_site_s_own_words_replace_ours() -> None:
+    notice = json.loads(resolve(policy(texts={"en": {"buttons": {"accept": "Yes to all"}}})).notice("en"))
+    assert notice["buttons"]["accept"] == "Yes to all"
+    assert notice["buttons"]["reject"] == "Reject all"
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "text"),
+    [
+        ("session", "until you close the browser"),
+        ("P2Y", "13 months"),
+        ("P400D", "13 months"),
+        ("P13M", "13 months"),
+        ("P1Y", "1 year"),
+        ("P90D", "90 days"),
+        ("P1D", "1 day"),
+        ("PT30M", "30 minutes"),
+        ("PT90S", "2 minutes"),
+    ],
+)
+def test_a_tracker_s_life_is_told_as_enforced(lifetime: str, text: str) -> None:
+    """B7: nothing outlives thirteen months, so nothing longer is announced."""
+    assert lifetime_text(lifetime, texts("en", {})["lifetimes"]) == text
+
+
+def test_three_languages_are_shipped() -> None:
+    assert {"en", "fr", "de"} <= set(locales())

@@ -1,0 +1,131 @@
+"""The consent cookie: opens only as sealed, says only what it must (§2.6 item 7, L20, H4)."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from sample import SECRET
+
+from consentkit.errors import ConfigurationError
+from consentkit.gate.state import Seal, hint, is_secure, set_cookie, state_cookies
+from consentkit.policy.decision import Choice, Consent, Decision, Reason
+
+NOW = datetime(2026, 8, 31, 12, 0, 0, tzinfo=UTC)
+END = datetime(2027, 2, 28, 12, 0, 0, tzinfo=UTC)
+CONSENT = Consent(
+    b"0123456789abcdef",
+    42,
+    {"analytics": Choice(True, NOW, "ab" * 32), "marketing": Choice(False, NOW, "cd" * 32)},
+)
+SEAL = Seal(SECRET, "shop/consent")
+VALUE = SEAL.seal(CONSENT)
+
+
+def test_what_is_sealed_opens_again() -> None:
+    assert SEAL.unseal(VALUE) == CONSENT
+    assert SEAL.unseal(VALUE.encode()) == CONSENT
+
+
+def test_it_is_compact() -> None:
+    assert len(VALUE) < 350
+
+
+@given(st.integers(0, len(VALUE) - 1), st.integers(1, 127))
+@settings(max_examples=300, derandomize=True)
+def test_a_changed_character_opens_nothing(place: int, shift: int) -> None:
+    changed = VALUE[:place] + chr((ord(VALUE[place]) + shift) % 128) + VALUE[place + 1 :]
+    assert SEAL.unseal(changed) in (None, CONSENT)  # the last base64 digit has bits that mean nothing
+    if place < len(VALUE) - 1:
+        assert SEAL.unseal(changed) is None
+
+
+@given(st.binary(max_size=80))
+@example(b"")
+@example(b".")
+@example(b"null.x")
+@settings(max_examples=300, derandomize=True)
+def test_any_bytes_open_nothing_and_raise_nothing(value: bytes) -> None:
+    assert SEAL.unseal(value) is None
+
+
+@pytest.mark.parametrize("cut", range(1, len(VALUE), 7))
+def test_a_truncated_value_opens_nothing(cut: int) -> None:
+    assert SEAL.unseal(VALUE[:-cut]) is None
+
+
+def test_another_key_or_another_site_opens_nothing() -> None:
+    assert Seal("another secret of enough length", "shop/consent").unseal(VALUE) is None
+    assert Seal(SECRET, "other/consent").unseal(VALUE) is None
+
+
+def test_keys_rotate_newest_last() -> None:
+    rotated = Seal([SECRET, "a newer secret that is long enough"], "shop/consent")
+    assert rotated.unseal(VALUE) == CONSENT
+    assert SEAL.unseal(rotated.seal(CONSENT)) is None
+
+
+@pytest.mark.parametrize("secret", ["", "short", [], ["long enough to be a good key", "short"]])
+def test_a_weak_secret_is_refused(secret: str | list[str]) -> None:
+    with pytest.raises(ConfigurationError, match="16 characters"):
+        Seal(secret, "shop/consent")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        [1],
+        [1, "shop/consent", "eA", 1, [], {"analytics": [1, 0, 0]}],
+        [1, "shop/consent", "eA", 1, ["eA"], {"analytics": [1, 1e300, 0]}],
+        [2, "shop/consent", "eA", 1, [], {}],
+        [1, "shop/consent", "eA", 1, [], []],
+        {"a": 1},
+        None,
+    ],
+)
+def test_a_rightly_sealed_oddity_opens_nothing(payload: object) -> None:
+    assert SEAL.unseal(SEAL._serializer.dumps(payload)) is None
+
+
+def decision(**until: datetime) -> Decision:
+    reasons = {"analytics": Reason.GRANTED, "marketing": Reason.REFUSED}
+    return Decision(frozenset({"necessary", "analytics"}), False, reasons, until)
+
+
+def test_the_hint_names_answers_and_ends_but_nobody() -> None:
+    text = hint("ab" * 32, decision(analytics=END, marketing=END))
+    seconds = int(END.timestamp())
+    assert text == f"abababababababab.analytics+{seconds}.marketing-{seconds}"
+
+
+def test_both_cookies_end_with_the_last_answer() -> None:
+    values = state_cookies(SEAL, CONSENT, decision(analytics=END), "ab" * 32, NOW, secure=True)
+    assert all("; Max-Age=15638400; SameSite=Lax" in value and "; Secure" in value for value in values)
+    assert "HttpOnly" in values[0]
+    assert "HttpOnly" not in values[1]
+
+
+def test_without_a_settled_answer_both_cookies_go() -> None:
+    for value in state_cookies(SEAL, CONSENT, decision(), "ab" * 32, NOW, secure=True):
+        assert "Max-Age=0" in value
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "secure"),
+    [
+        ("https", "localhost:8000", True),
+        ("http", "shop.example", True),
+        ("http", "localhost:8000", False),
+        ("http", "127.0.0.1:8000", False),
+        ("http", "[::1]:8000", False),
+        ("http", "127.0.0.1.evil.example", True),
+        ("http", "", True),
+    ],
+)
+def test_cookies_are_secure_but_on_this_machine(scheme: str, host: str, secure: bool) -> None:
+    """H4."""
+    assert is_secure({"scheme": scheme, "headers": [(b"host", host.encode())]}) is secure
+
+
+def test_a_set_cookie_value_is_whole() -> None:
+    assert set_cookie("a", "b", 5, secure=False) == "a=b; Path=/; Max-Age=5; SameSite=Lax"
