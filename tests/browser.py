@@ -1,5 +1,6 @@
-"""A real Chromium on a closed network: everything it reaches for is logged twice, by itself and by a stand-in."""
+"""A real Chromium on a closed network: what it reaches for is logged by itself and by a stand-in."""
 
+import json
 import os
 import shutil
 import socket
@@ -17,6 +18,8 @@ import uvicorn
 from loopback import Calls, loopback
 from netlog import ALIAS, UNNAMED, NetLog
 from playwright.sync_api import BrowserContext, Page, Playwright
+
+from consentkit.demo.run import listening
 
 NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "microsoft-edge")
 PATIENCE = 15_000
@@ -95,7 +98,7 @@ def visiting(
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder, loopback() as stand_in:
         log = Path(folder) / "netlog.json"
         context = driver.chromium.launch_persistent_context(
-            Path(folder) / "profile",
+            _profile(Path(folder)),
             executable_path=chromium(),
             java_script_enabled=javascript,
             args=[*FLAGS, f"--log-net-log={log}", _resolver_rules(hosts, stand_in.port)],
@@ -106,6 +109,14 @@ def visiting(
             yield visit
         finally:
             visit.finish()
+
+
+def _profile(folder: Path) -> Path:
+    """A profile that takes third parties' cookies, so that a leaked one would show."""
+    preferences = folder / "profile" / "Default" / "Preferences"
+    preferences.parent.mkdir(parents=True)
+    preferences.write_text(json.dumps({"profile": {"cookie_controls_mode": 0}}))
+    return folder / "profile"
 
 
 def _resolver_rules(hosts: Iterable[str], port: int) -> str:
@@ -154,25 +165,13 @@ class _Server(uvicorn.Server):
 @contextmanager
 def serving(app: Any, host: str) -> Iterator[str]:
     """An ASGI application on a free port of `localhost` or `127.0.0.1`, in a thread; yields its origin."""
-    sockets = listen(host)
-    server = _Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
-    thread = threading.Thread(target=server.run, args=(sockets,), name=f"serving {host}")
-    thread.start()
-    try:
-        assert server.ready.wait(20), "the server did not start"
-        yield f"http://{host}:{sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
-def listen(host: str) -> list[socket.socket]:
-    """Sockets on a free port: for localhost both of its addresses, as browsers try ::1 first."""
-    first = socket.create_server(("127.0.0.1", 0))
-    sockets = [first]
-    if host == "localhost" and socket.has_ipv6:
+    with listening(host, 0) as sockets:
+        server = _Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
+        thread = threading.Thread(target=server.run, args=(sockets,), name=f"serving {host}")
+        thread.start()
         try:
-            sockets.append(socket.create_server(("::1", first.getsockname()[1]), family=socket.AF_INET6))
-        except OSError:
-            return sockets
-    return sockets
+            assert server.ready.wait(20), "the server did not start"
+            yield f"http://{host}:{sockets[0].getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()

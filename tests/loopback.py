@@ -1,4 +1,4 @@
-"""A server that stands in for every host there is: ends TLS and plain HTTP on one port, writes down who called."""
+"""A server that stands in for every host there is: TLS and plain HTTP on one port, every caller noted."""
 
 import socket
 import socketserver
@@ -80,8 +80,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.request = self.server.secured(self.request)
         self.secure = True
 
-    def handle(self) -> None:
-        super().handle()
+    def finish(self) -> None:
+        """Close the wrapped socket too: the server only knows the one below it."""
+        super().finish()
+        self.request.close()
 
     def answer(self) -> None:
         size = int(self.headers.get("content-length") or 0)

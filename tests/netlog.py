@@ -34,7 +34,7 @@ class NetLog:
     """The events of one browser run, read after it has closed."""
 
     def __init__(self, path: Path) -> None:
-        log = json.loads(_completed(path.read_text("utf-8")))
+        log = _read(path.read_text("utf-8"))
         names = {number: name for name, number in log["constants"]["logEventTypes"].items()}
         self.events = [Event(names[raw["type"]], raw.get("params")) for raw in log["events"]]
 
@@ -47,11 +47,12 @@ class NetLog:
         return [event.name for event in self.events if text in event.text()]
 
 
-def _completed(text: str) -> str:
-    """The log with its end, which a browser that was stopped early leaves out."""
-    if text.rstrip().endswith("}]}") or text.rstrip().endswith("]}"):
-        return text
-    return text.rstrip().rstrip(",") + "]}"
+def _read(text: str) -> Any:
+    """The log; one that a stopped browser left without its end is closed first."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return json.loads(text.rstrip().rstrip(",") + "]}")
 
 
 def _strings(value: Any, key: str = "") -> Iterator[str]:

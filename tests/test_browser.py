@@ -93,12 +93,12 @@ def test_the_strings_of_the_netlog_hold_a_contacted_host(driver: Playwright) -> 
 
 
 def test_a_leaked_request_leaves_a_cookie(driver: Playwright) -> None:
-    with serving(page_of(f'<img src="https://{FAR}/a.gif">'), "localhost") as origin:
-        with visiting(driver, [FAR]) as visit:
-            page = visit.page()
-            page.goto(origin)
-            settle(page)
-            assert LEAK in visit.cookies()[FAR]
+    markup = f'<img src="https://{FAR}/a.gif">'
+    with serving(page_of(markup), "localhost") as origin, visiting(driver, [FAR]) as visit:
+        page = visit.page()
+        page.goto(origin)
+        settle(page)
+        assert LEAK in visit.cookies()[FAR]
 
 
 def test_storage_of_every_kind_is_listed(driver: Playwright) -> None:

@@ -2,7 +2,6 @@
 
 import random
 import re
-from collections import Counter
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
@@ -10,18 +9,21 @@ import html5lib
 import pytest
 
 from consentkit.gate.markup import Rewriter
+from consentkit.policy.match import Matcher
+from consentkit.policy.registry import Pattern, Service
 
-TRACKER, MARK = "t.test", b"track("
+TRACKER, MARK = "t.test", "track("
 TYPES = {"", "text/javascript", "module", "application/javascript"}
 RELS = {"stylesheet", "preload", "preconnect", "icon"}
+LINKS = ("src", "href", "xlink:href")
 SOURCES = {
-    "script": "src href",
+    "script": "src href xlink:href",
     "iframe": "src",
     "embed": "src",
     "object": "data",
     "img": "src srcset",
-    "image": "src srcset href",
-    "use": "href",
+    "image": "src srcset href xlink:href",
+    "use": "href xlink:href",
     "source": "src srcset",
     "video": "src poster",
     "audio": "src",
@@ -31,29 +33,107 @@ SOURCES = {
 }
 
 
-class Rules:
-    """Blocks one host, and inline scripts that call its function."""
+SERVICE = Service(
+    id="tracker",
+    name="Tracker",
+    vendor="Tracker",
+    country="FR",
+    category="analytics",
+    purposes=(),
+    policy_url="https://t.test/privacy",
+    urls=(Pattern(TRACKER, "declared"),),
+    inline=(Pattern(MARK, "declared"),),
+    cookies=(),
+    storage=(),
+)
+RULES = Matcher([SERVICE])
 
-    def url(self, url: str) -> str | None:
-        return "tracker" if TRACKER in url else None
-
-    host = url
-
-    def inline(self, body: bytes) -> str | None:
-        return "tracker" if MARK in body else None
-
-
-RULES = Rules()
-
-URLS = ["https://t.test/a.js", "//T.test/x".lower(), "/own.js", "https://own.test/x", "https&colon;//t&#46;test/&lt=1", ""]
-VALUES = [*URLS, "'", '"', "a b", "<img src=//t.test/q>", "-->", "/", ">", "text/javascript", "module", "text/plain"]
+URLS = [
+    "https://t.test/a.js",
+    "//T.test/x".lower(),
+    "/own.js",
+    "https://own.test/x",
+    "https&colon;//t&#46;test/&lt=1",
+    "",
+]
+VALUES = [
+    *URLS,
+    "'",
+    '"',
+    "a b",
+    "<img src=//t.test/q>",
+    "-->",
+    "/",
+    ">",
+    "text/javascript",
+    "module",
+    "text/plain",
+]
 ATTRIBUTES = ["src", "SRC", "href", "data", "srcset", "poster", "type", "rel", "id", "xlink:href", "alt", "="]
-HTML_TAGS = ["script", "img", "iframe", "link", "embed", "object", "video", "audio", "source", "track", "input", "image"]
+HTML_TAGS = [
+    "script",
+    "img",
+    "iframe",
+    "link",
+    "embed",
+    "object",
+    "video",
+    "audio",
+    "source",
+    "track",
+    "input",
+    "image",
+]
 PLAIN_TAGS = ["p", "div", "a", "b", "span", "br", "scripts", "im", "x-y", "h1", "ul", "li"]
 RAW_TAGS = ["style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "script"]
-SCRAPS = ["x", " ", "<", "</", "<!", "<?", "<!-", "<!--", "<!-->", "<!--->", "-->", "--!>", "--", ">", '"', "'", "=", "/"]
-SCRAPS += ["<!doctype html>", "<![CDATA[", "]]>", "track(1)", "<!x>", "</ >", "</>", "\n", "&amp;", "\0", "<script", "</script"]
-SVG_TAGS = ["svg", "g", "path", "use", "image", "title", "desc", "foreignObject", "script", "style", "a", "circle"]
+SCRAPS = [
+    "x",
+    " ",
+    "<",
+    "</",
+    "<!",
+    "<?",
+    "<!-",
+    "<!--",
+    "<!-->",
+    "<!--->",
+    "-->",
+    "--!>",
+    "--",
+    ">",
+    '"',
+    "'",
+    "=",
+    "/",
+]
+SCRAPS += [
+    "<!doctype html>",
+    "<![CDATA[",
+    "]]>",
+    "track(1)",
+    "<!x>",
+    "</ >",
+    "</>",
+    "\n",
+    "&amp;",
+    "\0",
+    "<script",
+    "</script",
+]
+SVG_TAGS = [
+    "svg",
+    "g",
+    "path",
+    "use",
+    "image",
+    "title",
+    "desc",
+    "foreignObject",
+    "script",
+    "style",
+    "a",
+    "circle",
+]
 MATH_TAGS = ["math", "mi", "mtext", "annotation-xml", "mrow"]
 
 
@@ -82,8 +162,13 @@ def soup(rng: random.Random, *, foreign: bool, noscript: bool) -> str:
     if noscript:
         names = [*names, "noscript", "noscript", "noscript"]
     pieces = []
+    tidy = rng.random() < 0.5
     for _ in range(rng.randint(1, 25)):
         kind = rng.random()
+        if tidy and kind < 0.8:
+            name, link = rng.choice(names), rng.choice(LINKS)
+            pieces.append(f'<{name} {link}="{rng.choice(URLS)}">' + (f"</{name}>" if kind < 0.3 else ""))
+            continue
         if kind < 0.5:
             pieces.append(tag(rng, names))
         elif kind < 0.75:
@@ -93,13 +178,18 @@ def soup(rng: random.Random, *, foreign: bool, noscript: bool) -> str:
     return "".join(pieces)
 
 
+def undo(page: bytes) -> bytes:
+    return re.sub(rb' data-consentkit="[^"]*"( type="text/plain")?|data-consentkit-', b"", page)
+
+
 def rewrite(page: bytes) -> bytes:
     rewriter = Rewriter(RULES, b"")
     return rewriter.feed(page) + rewriter.close()
 
 
 def local(name: object) -> str:
-    return str(name).rpartition("}")[2].lower()
+    space, _, name = str(name).rpartition("}")
+    return ("xlink:" if space.endswith("xlink") else "") + name.lower()
 
 
 def elements(page: bytes, *, scripting: bool) -> Iterator[tuple[str, dict[str, str], str]]:
@@ -114,6 +204,13 @@ def body(element: Element) -> str:
     return "".join(filter(None, [element.text, *(child.tail for child in element)]))
 
 
+def reaches(source: str, value: str) -> bool:
+    """Whether a browser would ask the tracker for this attribute's value."""
+    if source.endswith("srcset"):
+        return any(reaches("", candidate.split()[0]) for candidate in value.split(",") if candidate.strip())
+    return value.strip().startswith((f"https://{TRACKER}", f"//{TRACKER}"))
+
+
 def armed(name: str, attributes: dict[str, str], text: str) -> bool:
     """Whether an element would reach the tracker, told from the tree alone."""
     if name == "script" and attributes.get("type", "").strip().lower() not in TYPES:
@@ -122,42 +219,45 @@ def armed(name: str, attributes: dict[str, str], text: str) -> bool:
         return False
     if name == "input" and attributes.get("type", "").lower() != "image":
         return False
-    if any(TRACKER in attributes.get(source, "") for source in SOURCES.get(name, "").split()):
+    if any(reaches(source, attributes.get(source, "")) for source in SOURCES.get(name, "").split()):
         return True
-    return name == "script" and "src" not in attributes and MARK.decode() in text
+    return name == "script" and "src" not in attributes and MARK in text
 
 
-def has_duplicates(page: bytes) -> bool:
-    return any(
-        max(Counter(re.findall(rb"(?:^|[\s/\"'])([a-z]+)(?=[\s=])", start.lower())).values(), default=0) > 1
-        for start in re.findall(rb"<[a-zA-Z]+([^<]*)", page)
-    )
+def blockable(name: str, attributes: dict[str, str], text: str) -> bool:
+    """Armed, or armed in the other namespace: neither preload scanners nor the gate care which it is."""
+    if any(reaches("", attributes.get(link, "")) for link in LINKS):
+        attributes = {**attributes, "href": f"//{TRACKER}"}
+    return armed({"img": "image"}.get(name, name), attributes, text)
 
 
-def restored(attributes: dict[str, str]) -> dict[str, str]:
-    kept = {n: v for n, v in attributes.items() if n != "data-consentkit"}
-    if any(name.startswith("data-consentkit-type") for name in kept) or "type" in kept:
-        kept.pop("type", None)
-    return {name.removeprefix("data-consentkit-"): value for name, value in kept.items()}
+def has_duplicates(after: bytes) -> bool:
+    """Whether a blocked tag had an attribute twice: then the tree, which keeps the first, can't tell why."""
+    for blocked in after.split(b' data-consentkit="')[1:]:
+        names = re.findall(rb"data-consentkit-([a-z:]+)", blocked.lower())
+        if len(names) != len(set(names)):
+            return True
+    return False
 
 
 def fault(page: bytes, *, noscript: bool) -> str | None:
     """What is wrong with the rewritten page, in words; None if nothing is."""
     after = rewrite(page)
-    marked = 0
+    if undo(after) != page:
+        return f"can't be undone: {after!r}"
     for scripting in (False, True) if noscript else (False,):
         before_list = list(elements(page, scripting=scripting))
         after_list = list(elements(after, scripting=scripting))
         if [e[0] for e in before_list] != [e[0] for e in after_list]:
             return f"another tree: {after!r}"
         for old, new in zip(before_list, after_list, strict=True):
+            blocked = "data-consentkit" in new[1]
             if armed(*new):
                 return f"left armed: {new} in {after!r}"
-            if "data-consentkit" in new[1]:
-                marked += 1
-            elif old != new and not noscript:
+            # With noscript, what one reading blocks may be text to the other.
+            if not blocked and old != new and not noscript:
                 return f"changed: {old} to {new} in {after!r}"
-            if "data-consentkit" in new[1] and not armed(*old) and not has_duplicates(page):
+            if blocked and not blockable(*old) and not has_duplicates(after):
                 return f"blocked: {old} in {after!r}"
     return None
 
@@ -171,3 +271,27 @@ def faults(seed: int, count: int, *, foreign: bool, noscript: bool) -> list[tupl
         if problem:
             found.append((page, problem))
     return found
+
+
+@pytest.fixture
+def count(full: bool) -> int:
+    return 20_000 if full else 2_000
+
+
+def test_on_html_soups_exactly_what_is_armed_is_blocked(count: int) -> None:
+    assert faults(1, count, foreign=False, noscript=False) == []
+
+
+def test_on_soups_with_noscript_nothing_is_left_armed_with_or_without_javascript(count: int) -> None:
+    assert faults(2, count, foreign=False, noscript=True) == []
+
+
+def test_on_soups_with_svg_and_math_at_most_one_in_a_thousand_differs(count: int) -> None:
+    # HTML outside svg isn't followed, so an end tag in svg that closes an outer element isn't understood.
+    found = faults(3, count, foreign=True, noscript=False)
+    assert len(found) <= count // 1000, found
+
+
+def test_the_oracle_sees_an_armed_element() -> None:
+    unguarded = list(elements(b"<p><img src=//t.test/x>", scripting=False))
+    assert [armed(*element) for element in unguarded][-1]

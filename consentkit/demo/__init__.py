@@ -1,1 +1,1 @@
-"""The demonstration: a small shop with the vendors' own snippets, and a stand-in for its two real trackers."""
+"""The demonstration: a small shop with the vendors' own snippets, and a stand-in for two real trackers."""

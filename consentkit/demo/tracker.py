@@ -1,4 +1,4 @@
-"""The stand-in tracker: serves posthog-js and snowplow, answers as their collectors do, shows what arrives."""
+"""The stand-in tracker: serves posthog-js and snowplow, answers as collectors do, shows what arrives."""
 
 import base64
 import gzip

@@ -65,6 +65,9 @@ _SCRIPT_TYPES: Final = frozenset((
 # fmt: on
 _BLANK: Final = "\t\n\f\r "
 _DESCRIPTORS: Final = re.compile(r"(?:[^,(]|\([^)]*(?:\)|$))*")
+# A start tag that can't name another host: no scheme, no two slashes (TAB, LF and CR between them don't count),
+# no character reference to write one with. Scripts are looked at in any case, for their body.
+_LOCAL: Final = re.compile(rb"<(?!script)[^:&\\/]*+(?:/(?![\t\n\r]*[/\\])[^:&\\/]*+)*+\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ class Verdicts:
         known = self._remembered.get(tag)
         if known is not None:
             return known
+        if _LOCAL.match(tag) is not None:
+            return UNTOUCHED
         verdict = self._judge(tag, None)
         if len(tag) <= self._LONGEST:
             if len(self._remembered) >= self._ENTRIES:

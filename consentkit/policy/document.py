@@ -6,11 +6,19 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
 
 from consentkit.errors import PolicyError, Problem
 from consentkit.policy import notice
-from consentkit.policy.registry import Service, known_services, service_from, service_to
+from consentkit.policy.registry import DECLARED, Service, known_services, service_from, service_to
 
 OptionalCategory = Literal["preferences", "analytics", "marketing"]
 OPTIONAL_CATEGORIES: tuple[OptionalCategory, ...] = get_args(OptionalCategory)
@@ -20,7 +28,6 @@ CONSENT_MONTHS = 6
 """The longest a choice counts, in calendar months: the founding notice's promise (A1, L3)."""
 
 LIST_FIELDS = ("urls", "inline", "cookies", "storage", "purposes")
-DECLARED = "declared"
 
 
 class _Table(BaseModel):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from consentkit.policy.registry import Service
-from consentkit.policy.urls import Address, split_url
+from consentkit.policy.urls import Address, split_port, split_url
 
 # A category of the site's own counts as the strictest.
 _STRICTNESS: Final[dict[str, int]] = {"marketing": 0, "analytics": 1, "preferences": 2, "necessary": 3}
@@ -61,7 +61,7 @@ class _Marks:
         self._marks = [(mark, max(_words(mark), key=len, default=b""), service) for mark, service in marks]
         words = {word for _, word, _ in self._marks}
         self._any = re.compile(b"|".join(map(re.escape, sorted(words)))) if words else None
-        self._innocent: frozenset[bytes] | set[bytes] = set()
+        self._innocent: set[bytes] = set()
 
     def whose(self, body: bytes) -> str | None:
         """The service of the first of the marks, in the order given, that occurs in the script."""
@@ -75,8 +75,8 @@ class _Marks:
         )
         if len(self._innocent) > self._WORDS:
             self._innocent = set()
-        self._innocent = self._innocent.union(w for w in fresh - guilty if len(w) <= self._LONGEST)
-        for mark, word, service in self._marks:
+        self._innocent.update(word for word in fresh - guilty if len(word) <= self._LONGEST)
+        for mark, word, service in self._marks if guilty else ():
             if any(word in other for other in guilty) and mark in body:
                 return service
         return None
@@ -146,7 +146,7 @@ class Matcher:
 
     def _add_url(self, pattern: str, service: str) -> None:
         authority, slash, path = pattern.partition("/")
-        host, _, port = authority.partition(":")
+        host, port = split_port(authority)
         table = self._exact
         if host.startswith("*."):
             table, host = self._under, host[2:]
@@ -164,7 +164,7 @@ class Matcher:
 
 
 _NO_WORD: Final = bytes(
-    byte if chr(byte).isalnum() and byte < 128 or byte == 0x5F else 0x20 for byte in range(256)
+    byte if (chr(byte).isalnum() and byte < 128) or byte == 0x5F else 0x20 for byte in range(256)
 )
 
 

@@ -35,7 +35,7 @@ def split_url(url: str) -> Address | None:
         return None
     scheme, authority, path = found.groups()
     where = authority.rpartition("@")[2]
-    name, port = _split_port(where)
+    name, port = split_port(where)
     if port and (
         not (port.isascii() and port.isdigit()) or int(port[-9:]) > 65535 or len(port.lstrip("0")) > 5
     ):
@@ -48,7 +48,8 @@ def split_url(url: str) -> Address | None:
     return Address(host, ports, _path(path.replace("\\", "/")), is_ip)
 
 
-def _split_port(where: str) -> tuple[str, str]:
+def split_port(where: str) -> tuple[str, str]:
+    """`host:port` as its two parts; the port is "" if there is none."""
     if where.startswith("["):
         name, _, rest = where.partition("]")
         return name + "]", rest[1:]

@@ -10,7 +10,7 @@ import orjson
 
 from consentkit.errors import PolicyError, Problem
 from consentkit.policy import notice
-from consentkit.policy.document import DECLARED, Lifetimes, PolicyDocument, Site, parse
+from consentkit.policy.document import Lifetimes, PolicyDocument, Site, parse
 from consentkit.policy.registry import Service, known_services, service_from, service_to
 
 FORMAT = "consentkit/policy/v1"
@@ -103,6 +103,3 @@ def _services(raw: list[dict[str, Any]]) -> dict[str, Service]:
             raise PolicyError(problems)
         services[service.id] = service
     return services
-
-
-__all__ = ["DECLARED", "Policy", "from_bytes", "resolve"]

@@ -1,12 +1,12 @@
 """The auditor's bundle: a whole log as files laid out as C2SP tlog-tiles, and the way back (prooflog §3.10).
 
-checkpoint                   the newest checkpoint
-tile/<level>/…               hashes; tile/entries/… the entries
-openings.jsonl               a line per committed entry: {"idx", "t", "salt1", "stmt", "salt2", "subj"}, base64
-published/<size>.note        checkpoints published on the way
-documents/<sha256>           policies and notices
-policy.txt                   the log's key, as a C2SP tlog-policy
-MANIFEST.json                what this is, and the SHA-256 of every other file
+- `checkpoint`: the newest checkpoint
+- `tile/<level>/…`: the hashes; `tile/entries/…`: the entries
+- `openings.jsonl`: a line per committed entry, {"idx", "t", "salt1", "stmt", "salt2", "subj"}, in base64
+- `published/<size>.note`: checkpoints published on the way
+- `documents/<sha256>`: policies and notices
+- `policy.txt`: the log's key, as a C2SP tlog-policy
+- `MANIFEST.json`: what this is, and the SHA-256 of every other file
 """
 
 import re
@@ -113,6 +113,8 @@ class Bundle:
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             self._problems.append((None, "MANIFEST.json", f"not a manifest of {FORMAT}"))
             return {}
+        if not isinstance(manifest.get("files"), dict):
+            manifest["files"] = {}
         return manifest
 
     def _read_head(self) -> Head | None:

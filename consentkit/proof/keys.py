@@ -111,6 +111,7 @@ class Keys:
 def _create(path: Path, origin: str) -> None:
     if not valid_name(origin):
         raise ConfigurationError(f"{origin!r} can't name a log: no spaces, no plus sign, not empty")
+    path.parent.mkdir(parents=True, exist_ok=True)
     # Made aside and renamed, so that two workers starting at once end up with one and the same folder.
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -45,8 +45,8 @@ class ProofLog:
         """Open the log at `store` (`sqlite:///relative.db`, `sqlite:////absolute.db`).
 
         A new log gets new keys. ConfigurationError for another scheme, or for keys that are missing or not
-        the origin's; LogRefused when store, keys and guard contradict each other (prooflog I6; not checked
-        with `read_only`, so that a damaged log can be audited); StoreUnavailable when the store can't be used.
+        the origin's; LogRefused when store, keys and guard contradict each other (I6; not checked with
+        `read_only`, so that a damaged log can be audited); StoreUnavailable when the store can't be used.
         `accept_log` is the size at which to accept a log whose guard is lost.
         """
         database = SqliteStore(_sqlite_path(store), timeout)

@@ -169,6 +169,7 @@ class Sequencer:
         if tree is None or head.checkpoint != self._checkpoint:
             tree = self._tree = trusted_tree(head, self._tile, self._keys.verifier)
             self._checkpoint, self._t = head.checkpoint, _last_t(session.last(head.size))
+            self._guard = None  # what it was compared with is no longer what we stand on
         guard = self._keys.guard()
         if guard is None:
             raise LogRefused("the log's guard is gone", "none", "the last checkpoint")

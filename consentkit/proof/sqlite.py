@@ -64,7 +64,7 @@ class SqliteStore:
 
     @contextmanager
     def writing(self) -> Iterator[SqliteWriting]:
-        """The exclusive right to append. Leaving uncommitted rolls back; an error drops the connection (I5)."""
+        """The exclusive right to append. Uncommitted is rolled back; an error drops the connection (I5)."""
         self._after_fork()
         with _unavailable(), self._writer_lock, self._locked():
             try:

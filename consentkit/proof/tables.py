@@ -130,7 +130,7 @@ class SqliteWriting(_View):
 
     def _swap_head(self, batch: Batch) -> None:
         new = (batch.head.size, batch.head.frontier, batch.head.checkpoint)
-        if self.head() is None:
+        if self.head() is None and batch.start == 0:
             self._connection.execute("INSERT INTO head VALUES (0, ?, ?, ?)", new)
             return
         query = "UPDATE head SET size = ?, frontier = ?, checkpoint = ? WHERE size = ?"

@@ -44,6 +44,7 @@ class Tombstones:
             return
         if any(last >= tombstone.index for _, last in ranges):
             yield "the tombstone erases entries that come after it"
+            return
         self._erasures += [_Erasure(tombstone.index, first, last, segments) for first, last in ranges]
 
     def settle(self, source: Source) -> Iterator[Finding]:

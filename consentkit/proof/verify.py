@@ -89,8 +89,8 @@ class _Audit:
         self._settle(recount, checkpoint.root if checkpoint else None)
         self._check_frontier(head, recount)
         self._check_documents()
-        for index, table, problem in self._source.problems():
-            report.add(index, table, problem)
+        for place, name, problem in self._source.problems():
+            report.add(place, name, problem)
         report.findings.sort(key=lambda finding: (finding.index is None, finding.index or 0))
         return report
 
@@ -180,7 +180,11 @@ class _Audit:
             self._cited.setdefault(str(stored.stmt.get("sha256")), stored.index)
         self._check_visitor(stored)
         for check in self._checks:
-            for problem in check(stored):
+            try:
+                problems = list(check(stored))
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                problems = [f"it says nothing that can be checked ({type(error).__name__}: {error})"]
+            for problem in problems:
                 self._report.add(stored.index, "check", problem)
 
     def _check_visitor(self, stored: Stored) -> None:

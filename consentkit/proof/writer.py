@@ -14,7 +14,7 @@ MAX_BATCH = 4096
 
 
 class Writer:
-    """A bounded queue in front of a Sequencer; the thread starts with the first request, anew after a fork."""
+    """A bounded queue in front of a Sequencer; its thread starts with the first request, anew in a fork."""
 
     def __init__(self, make: Callable[[], Sequencer], limit: int) -> None:
         self._make = make

@@ -16,13 +16,14 @@ const anchor = ({ href, text }) => make("a", { class: "link", href }, text);
  */
 export function firstLayer(notice, choose) {
   const { buttons, links } = notice;
-  const purposes = notice.categories.map(({ name, description }) =>
-    make("li", { class: "purpose" }, make("strong", { class: "name" }, name), " – " + description),
-  );
+  const purposes = notice.categories.map(({ name, description, locked }) => {
+    const text = locked ? `${description} ${notice.labels.always}.` : description;
+    return make("li", { class: "purpose" }, make("strong", { class: "name" }, name), " – " + text);
+  });
   return [
     make(
       "div",
-      { class: "text", tabIndex: 0, role: "group", "aria-labelledby": TITLE },
+      { class: "text" },
       heading(notice),
       ...notice.body.map((text) => make("p", { class: "paragraph" }, text)),
       make("p", { class: "paragraph" }, notice.purposes_intro),
@@ -50,10 +51,7 @@ function country(code, locale) {
 
 /** @param {Notice} notice @param {NoticeService} service */
 function serviceItem({ labels, locale }, service) {
-  const rows = [
-    [labels.vendor, `${service.vendor} (${country(service.country, locale)})`],
-    ...service.purposes.slice(0, 1).map(() => ["", service.purposes.join(", ")]),
-  ];
+  const rows = [`${labels.vendor}: ${service.vendor} (${country(service.country, locale)})`, service.purposes.join(", ")];
   const trackers = service.trackers.map(({ name, lifetime }) =>
     make("li", { class: "tracker" }, make("code", { class: "code" }, name), " – " + lifetime),
   );
@@ -61,7 +59,7 @@ function serviceItem({ labels, locale }, service) {
     "li",
     { class: "service" },
     make("strong", { class: "name" }, service.name),
-    ...rows.map(([label, value]) => make("div", { class: "row" }, label ? label + ": " + value : String(value))),
+    ...rows.map((text) => make("div", { class: "row" }, text)),
     trackers.length > 0 && make("div", { class: "row" }, labels.trackers + ":"),
     trackers.length > 0 && make("ul", { class: "trackers" }, ...trackers),
     make("a", { class: "link", href: service.policy_url, rel: "noopener noreferrer" }, labels.privacy),
@@ -72,6 +70,7 @@ function serviceItem({ labels, locale }, service) {
 function categoryItem(notice, category, on) {
   const { id, name, description, locked, services } = category;
   const about = "consentkit-about-" + id;
+  const count = `${notice.labels.services} (${services.length})`;
   const box = make("input", {
     class: "check",
     type: "checkbox",
@@ -95,7 +94,7 @@ function categoryItem(notice, category, on) {
       make(
         "details",
         { class: "details" },
-        make("summary", { class: "summary", "aria-label": `${notice.labels.services} (${services.length}): ${name}` }, `${notice.labels.services} (${services.length})`),
+        make("summary", { class: "summary", "aria-label": `${count}: ${name}` }, count),
         make("ul", { class: "services" }, ...services.map((service) => serviceItem(notice, service))),
       ),
   );

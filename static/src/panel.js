@@ -50,27 +50,27 @@ export async function panel(kernel) {
   function show(wanted) {
     layer = wanted;
     status.textContent = "";
-    box.replaceChildren(...(layer === 1 ? firstLayer(notice, () => show2(true)) : secondLayer(notice, may, close)), status);
+    const parts = wanted === 1 ? firstLayer(notice, showChoices) : secondLayer(notice, may, close);
+    box.replaceChildren(...parts, status);
     // First in the page, so that the keyboard meets it before everything else.
     if (!box.isConnected) document.body.prepend(box);
     if (!saved.isConnected) document.body.append(saved);
     ROOT.classList.add(OPEN);
   }
 
-  function show2(focus = false) {
+  function showChoices() {
     show(2);
-    if (focus) focusTitle();
+    focusTitle();
   }
 
   const focusTitle = () => document.getElementById(TITLE)?.focus();
 
   function hide() {
-    const inside = box.contains(document.activeElement);
     layer = 0;
-    byVisitor = false;
     box.remove();
     ROOT.classList.remove(OPEN);
-    if (inside && opener instanceof HTMLElement) opener.focus();
+    if (byVisitor && opener instanceof HTMLElement) opener.focus();
+    byVisitor = false;
     opener = null;
   }
 
@@ -83,11 +83,6 @@ export async function panel(kernel) {
     show(1);
     if (back instanceof HTMLElement) back.focus();
     else focusTitle();
-  }
-
-  /** @param {string} text */
-  function fail(text) {
-    status.textContent = text;
   }
 
   /** @param {boolean} on */
@@ -127,8 +122,11 @@ export async function panel(kernel) {
     const result = await post(choices);
     setBusy(false);
     if (typeof result === "string") {
-      if (!layer) show(kernel.asking() ? 1 : 2);
-      fail(result);
+      if (!layer) {
+        byVisitor = !kernel.asking();
+        show(byVisitor ? 2 : 1);
+      }
+      status.textContent = result;
       if (pressed instanceof HTMLElement) pressed.focus();
       kernel.finish();
       return;
@@ -147,7 +145,7 @@ export async function panel(kernel) {
   function open(from) {
     if (!box.contains(from)) opener = from;
     byVisitor = true;
-    show2(true);
+    showChoices();
   }
 
   return {

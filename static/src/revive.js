@@ -1,7 +1,7 @@
 const PREFIX = "data-consentkit";
 // Only elements that the server blocks. Sanitizers let data-* pass, so an <a> or a <form> must never get
 // its attributes from there.
-const TAGS = `script[type="text/plain"],template,iframe,frame,img,image,link,embed,object,video,audio,source,track,input`;
+const TAGS = `script[type="text/plain"],template,iframe,frame,img,image,link,embed,object,video,audio,source,track,input,use,feImage`;
 const MARKED = `:is(${TAGS}):is([${PREFIX}],[data-category])`;
 // Handlers are never restored: the server does not block any.
 const OURS = /^data-consentkit(-(on.*)?|$)/;
@@ -53,12 +53,14 @@ function trusted(kind, text) {
 function recreate(old) {
   const script = document.createElement("script");
   for (const [own, { name, value }] of ownNames(old)) {
-    // In a browser that knows trusted types, setAttribute takes them as they are.
-    if (own && name !== "type") script.setAttribute(own, own === "src" ? trusted("ScriptURL", value) : value);
+    if (!own || name === "type") continue;
+    // In a browser that knows trusted types, setAttribute takes them as they are. SVG's scripts have an href.
+    if (/^(src|(xlink:)?href)$/.test(own)) script.setAttribute("src", trusted("ScriptURL", value));
+    else script.setAttribute(own, value);
   }
   script.nonce = old.nonce;
   script.async = old.hasAttribute("async");
-  script.text = trusted("Script", old.text);
+  script.text = trusted("Script", old.textContent ?? "");
   return script;
 }
 
@@ -97,12 +99,12 @@ function unfold(template) {
 
 /** @param {Element} element */
 function restore(element) {
-  if (element.localName === "script") return run(/** @type {HTMLScriptElement} */ (element));
+  if (element.localName === "scrip") return run(/** @type {HTMLScriptElement} */ (element));
   if (element.localName === "template") return unfold(/** @type {HTMLTemplateElement} */ (element));
   for (const [own, { name, value }] of ownNames(element)) {
     if (own === name) continue;
     element.removeAttribute(name);
-    if (own) element.setAttribute(own, value);
+    if (own) element.setAttributeNS(own.startsWith("xlink:") ? "http://www.w3.org/1999/xlink" : null, own, value);
     // A <source> that gets its address late is only looked at when the player starts over.
     if (element.parentElement instanceof HTMLMediaElement) element.parentElement.load();
   }

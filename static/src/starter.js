@@ -15,7 +15,7 @@ function start() {
   let state = { allowed: [NECESSARY], ask: false };
   /** @type {Promise<Ui> | undefined} */
   let ui;
-  let ready = false;
+  let told = "";
   let locked = false;
   let seen = "?";
   /** @type {(value?: unknown) => void} */
@@ -49,11 +49,18 @@ function start() {
     wipe();
     if (locked || !denied.some((category) => revived.has(category))) return;
     locked = true;
-    const meta = document.createElement("meta");
-    meta.httpEquiv = "Content-Security-Policy";
-    meta.content = LOCK;
-    document.head.append(meta);
     setTimeout(reload, 15e3);
+    // Blank frames of this page too: scripts keep a frame's fetch as one that nobody has wrapped.
+    for (const view of [window, ...Array.from(/** @type {ArrayLike<Window>} */ (window))]) {
+      try {
+        const meta = view.document.createElement("meta");
+        meta.httpEquiv = "Content-Security-Policy";
+        meta.content = LOCK;
+        view.document.head.append(meta);
+      } catch {
+        // A frame of another origin is out of reach; the reload removes it.
+      }
+    }
   }
 
   /** Everything that touches the page's elements is in the banner's file; it is only loaded for a reason. */
@@ -74,9 +81,12 @@ function start() {
     if (locked) return reload();
     await parsed;
     const detail = kit.state;
-    if (Array.isArray(window.dataLayer)) window.dataLayer.push({ event: "consentkit", allowed: detail.allowed });
-    document.dispatchEvent(new CustomEvent("consentkit:" + (ready ? "change" : "ready"), { detail }));
-    ready = true;
+    const now = JSON.stringify(detail);
+    if (now !== told) {
+      if (Array.isArray(window.dataLayer)) window.dataLayer.push({ event: "consentkit", allowed: detail.allowed });
+      document.dispatchEvent(new CustomEvent("consentkit:" + (told ? "change" : "ready"), { detail }));
+    }
+    told = now;
     decide();
     settle();
   }
@@ -154,7 +164,7 @@ function start() {
     true,
   );
   new MutationObserver((records) => {
-    if (ready && records.some(({ addedNodes }) => [...addedNodes].some((node) => node instanceof Element))) settle();
+    if (told && records.some(({ addedNodes }) => [...addedNodes].some((node) => node instanceof Element))) settle();
   }).observe(document, { childList: true, subtree: true });
 
   // Until the server has answered, a choice made under another policy still protects what it allowed.
@@ -162,5 +172,5 @@ function start() {
   void check();
 }
 
-const present = window.consentkit;
-if (!present || !("allows" in present)) start();
+// An element whose id is `consentkit` must not pass for a first copy.
+if (typeof Object(window.consentkit).allows !== "function") start();

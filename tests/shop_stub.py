@@ -1,0 +1,175 @@
+"""A stand-in for the server's half of the page's contract, and a tracker on another origin."""
+
+import json
+import threading
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+STATIC = ROOT / "static"
+TEXTS = {p.stem: json.loads(p.read_text("utf-8")) for p in (ROOT / "consentkit/policy/texts").glob("*.json")}
+CATEGORIES = ["preferences", "analytics", "marketing"]
+SERVICES = {"shop-stats": "analytics", "shop-ads": "marketing", "youtube": "marketing"}
+POLICY = "0123456789abcdef" * 4
+
+
+def notice(locale: str) -> dict[str, Any]:
+    """A notice as the server renders it, for a site with one service in each optional category."""
+    t = TEXTS[locale]
+
+    def service(sid: str) -> dict[str, Any]:
+        trackers = [{"name": "_x", "lifetime": t["lifetimes"]["month"]["other"].format(n=13)}]
+        base = {
+            "id": sid,
+            "name": sid.title(),
+            "vendor": "Example Ltd",
+            "country": "IE",
+            "trackers": trackers,
+        }
+        return base | {
+            "purposes": [t["purposes"]["advertising"]],
+            "policy_url": "https://vendor.example/privacy",
+        }
+
+    def category(cid: str) -> dict[str, Any]:
+        services = [service(sid) for sid, owner in SERVICES.items() if owner == cid]
+        return {"id": cid, **t["categories"][cid], "locked": cid == "necessary", "services": services}
+
+    links = {key: {"href": "/consent/", "text": text} for key, text in t["links"].items()}
+    plain = {key: t[key] for key in ("locale", "dir", "purposes_intro", "buttons", "labels", "status")}
+    body = [text.format(months=6) for text in t["body"]]
+    cats = [category(cid) for cid in ("necessary", *CATEGORIES)]
+    return plain | {"title": t["title"].format(site="Shop"), "body": body, "categories": cats, "links": links}
+
+
+HOSTILE = """
+const frame = document.body.appendChild(document.createElement("iframe")).contentWindow;
+const send = fetch, clean = frame.fetch.bind(frame), beacon = navigator.sendBeacon.bind(navigator);
+window.adsRan = true;
+setInterval(() => {
+  document.cookie = "_ads=1; path=/; max-age=9999"; localStorage.ads_id = "1";
+  send("%(tracker)s/hit").catch(() => 0); beacon("%(tracker)s/beacon");
+  clean("%(tracker)s/clean").catch(() => 0); new Image().src = "%(tracker)s/pixel?" + Math.random();
+}, 80);
+addEventListener("pagehide", () => { localStorage.ads_id = "late"; beacon("%(tracker)s/beacon"); });
+"""
+PAGE = """<!doctype html><html lang="%(lang)s"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Shop</title><script data-consentkit-starter>%(starter)s</script><script>%(starter)s</script>
+<script>window.found = document.cookie + Object.keys(localStorage); window.order = [];
+ window.born = Math.random(); document.cookie = "_early=1";</script></head>
+<body><h1>Shop</h1><p>Tea and kettles.</p>
+<script data-consentkit="shop-stats" type="text/plain" data-consentkit-src="%(tracker)s/stats.js"></script>
+<script data-consentkit="shop-stats" type="text/plain">order.push("inline after " + window.stats);</script>
+<script data-consentkit="undeclared" type="text/plain">order.push("never");</script>
+<script type="text/plain" data-category="analytics">order.push("author");</script>
+<template data-category="analytics"><p id="unfolded">Template</p>
+<script>order.push("template");</script></template>
+<script data-consentkit="shop-ads" type="text/plain">%(hostile)s</script>
+<iframe data-consentkit="youtube" data-consentkit-src="%(tracker)s/video" width="480" height="270"></iframe>
+<footer><a id="manage" href="/consent/" data-consent="open">Manage cookies</a></footer>
+<script>const bot = new URLSearchParams(location.search).get("bot");
+if (bot) document.addEventListener("consentkit:ready", () => setTimeout(() => {
+  const b = document.createElement("button"); b.dataset.consent = bot; document.body.append(b);
+  b.click(); }, 200));</script>
+</body></html>"""
+
+
+class Server(ThreadingHTTPServer):
+    """One loopback server that keeps what it was asked; `answer` makes status, headers and body."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, answer: Any) -> None:
+        self.answer, self.asked = answer, list[tuple[str, str, Any]]()
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def paths(self) -> list[str]:
+        return [f"{method} {path}" for method, path, _ in self.asked]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.server.asked.append(
+            (self.command, self.path, json.loads(body or b"null") if body[:1] == b"{" else None)
+        )
+        status, headers, content = self.server.answer(
+            self.command, self.path.split("?")[0], self.server.asked[-1][2]
+        )
+        self.send_response(status)
+        for name, value in [*headers.items(), ("content-length", str(len(content)))]:
+            self.send_header(name, value)
+        self.end_headers()
+        with suppress(ConnectionError):
+            self.wfile.write(content)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class Shop:
+    """The middleware for one visitor: the choices it holds, whether it fails, whether it answers yet."""
+
+    def __init__(self) -> None:
+        self.choices: dict[str, bool] | None = None
+        self.fail: int | None = None
+        self.answered = threading.Event()
+        self.answered.set()
+        self.lang = "en"
+        self.tracker = Server(self.track)
+        self.server = Server(self.serve)
+        self.url = f"http://localhost:{self.server.server_port}/shop/tea"
+        self.foreign = f"http://127.0.0.1:{self.tracker.server_port}"
+
+    def posted(self) -> dict[str, Any]:
+        """The last choice that was sent."""
+        return [body for method, _, body in self.server.asked if method == "POST"][-1]
+
+    def track(self, method: str, path: str, body: Any) -> tuple[int, dict[str, str], bytes]:
+        kind = "text/javascript" if path.endswith(".js") else "text/html"
+        return 200, {"content-type": kind, "access-control-allow-origin": "*"}, b"window.stats='external'"
+
+    def page(self) -> bytes:
+        config = {
+            "policy": POLICY, "prefix": "/consent", "categories": CATEGORIES, "services": SERVICES,
+            "cookies": {"marketing": ["_ads*"], "": ["_early"]},
+            "storage": {"marketing": [["local", "ads_*"]]},
+            "banner": "/consent/static/banner.js", "css": "/consent/static/banner.css", "locale": "en",
+            "notices": {locale: f"/consent/static/notice-{locale}.json" for locale in TEXTS},
+        }  # fmt: skip
+        starter = (STATIC / "starter.js").read_text("utf-8").replace("__CONFIG__", json.dumps(config))
+        hostile = HOSTILE % {"tracker": self.foreign}
+        values = {"starter": starter, "tracker": self.foreign, "hostile": hostile, "lang": self.lang}
+        return (PAGE % values).encode()
+
+    def serve(self, method: str, path: str, body: Any) -> tuple[int, dict[str, str], bytes]:
+        if path.startswith("/consent/static/notice-"):
+            return 200, {"content-type": "application/json"}, json.dumps(notice(path[-7:-5])).encode()
+        if path.startswith("/consent/static/"):
+            kind = "text/css" if path.endswith("css") else "text/javascript"
+            return 200, {"content-type": kind}, (STATIC / path.rsplit("/", 1)[1]).read_bytes()
+        if path == "/consent/" and method == "POST":
+            self.answered.wait(10)
+            # What the server cannot record it does not hold against the visitor either: the grants go.
+            self.choices = None if self.fail else body["choices"]
+            if self.fail:
+                return self.state(self.fail)
+        if path in ("/consent/", "/consent/state"):
+            return self.state(201 if method == "POST" else 200)
+        return 200, {"content-type": "text/html"}, self.page() if path.startswith("/shop") else b""
+
+    def state(self, status: int) -> tuple[int, dict[str, str], bytes]:
+        granted = [c for c in CATEGORIES if (self.choices or {}).get(c)]
+        state = {"policy": POLICY, "allowed": ["necessary", *granted], "ask": self.choices is None}
+        hint = "".join(f".{c}{'+' if v else '-'}4000000000" for c, v in (self.choices or {}).items())
+        cookie = f"consentkit_allows={POLICY[:16]}{hint}; Path=/; SameSite=Lax"
+        return status, {"content-type": "application/json", "set-cookie": cookie}, json.dumps(state).encode()

@@ -1,0 +1,402 @@
+"""The visitor's routes: a choice is durable before it counts, and a failure grants nothing (design §2)."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
+from sample import SECRET, Clock, app, august, browsing, choose, policy
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from consentkit import consent_of
+from consentkit.proof.bundle import verify_receipt
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+SAME = {"sec-fetch-site": "same-origin"}
+END = datetime(2027, 2, 28, 12, 0, 0, tzinfo=UTC)
+
+
+async def asks(request: Request) -> JSONResponse:
+    visitor = consent_of(request)
+    return JSONResponse({"analytics": visitor.allows("analytics"), "ask": visitor.ask})
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return august()
+
+
+@pytest.fixture
+def client(tmp_path: Path, clock: Clock) -> Iterator[TestClient]:
+    with browsing(app(Route("/", asks)), tmp_path, clock=clock) as browser:
+        yield browser
+
+
+def kit_of(client: TestClient) -> Any:
+    return client.app.kit  # type: ignore[attr-defined]
+
+
+def body(client: TestClient, **changes: Any) -> dict[str, Any]:
+    choices = {"preferences": False, "analytics": True, "marketing": False}
+    version = kit_of(client).edition.policy.version
+    return {"choices": choices, "policy": version, "mechanism": "banner", "locale": "fr"} | changes
+
+
+# A choice -----------------------------------------------------------------------------------------------
+
+
+def test_a_choice_is_answered_with_the_state_and_a_receipt_that_holds(client: TestClient) -> None:
+    answer = choose(client, "analytics")
+    value = answer.json()
+    assert answer.status_code == 201
+    assert value["allowed"] == ["necessary", "analytics"]
+    assert value["ask"] is False
+    assert value["until"] == dict.fromkeys(("preferences", "analytics", "marketing"), "2027-02-28T12:00:00Z")
+    assert verify_receipt(value["receipt"], kit_of(client).log.vkey) == value["index"]
+    assert client.get("/").json() == {"analytics": True, "ask": False}
+
+
+def test_the_record_says_everything_the_auditor_asks_and_nothing_personal(client: TestClient) -> None:
+    """Q1-Q3, A9, L20: every category explicit, the notice by its hash, no address, no full user agent."""
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    client.post(
+        "/consent/", json=body(client), headers=SAME | {"user-agent": agent, "x-forwarded-for": "8.8.8.8"}
+    )
+    record = list(kit_of(client).log.entries())[-1]
+    assert record.kind.label == "choice"
+    assert record.stmt["categories"] == {
+        "necessary": True,
+        "preferences": False,
+        "analytics": True,
+        "marketing": False,
+    }
+    assert record.stmt["mechanism"] == "banner"
+    assert record.stmt["locale"] == "fr"
+    notice = json.loads(kit_of(client).log.document(record.stmt["notice"]).body)
+    assert notice["locale"] == "fr"
+    assert record.subj.keys() == {"sub", "ua"}
+    assert record.subj["ua"] == "Firefox"
+    assert not any(word in repr(record) for word in ("8.8.8.8", "Linux", "testclient"))
+
+
+def test_our_cookies_are_set_by_http_only_and_secure(client: TestClient) -> None:
+    """L30: a cookie set by the server outlives Safari's seven days."""
+    sealed, hint = choose(client, "analytics").headers.get_list("set-cookie")
+    assert sealed.startswith("consentkit=")
+    assert "HttpOnly; Secure" in sealed
+    assert "HttpOnly" not in hint
+    seconds = int(END.timestamp())
+    assert f".analytics+{seconds}" in hint
+    assert f".marketing-{seconds}" in hint
+
+
+def test_a_choice_counts_for_six_calendar_months_to_the_second(client: TestClient, clock: Clock) -> None:
+    """A1, A2."""
+    choose(client, "analytics")
+    sealed = client.cookies["consentkit"]
+    clock.now = END - timedelta(seconds=1)
+    headers = {"cookie": f"consentkit={sealed}"}
+    client.cookies.clear()
+    assert client.get("/", headers=headers).json() == {"analytics": True, "ask": False}
+    clock.now = END
+    assert client.get("/", headers=headers).json() == {"analytics": False, "ask": True}
+    assert client.get("/consent/state", headers=headers).json()["reasons"]["analytics"] == "expired"
+
+
+def test_saving_the_same_again_keeps_every_instant(client: TestClient, clock: Clock) -> None:
+    """A2: only a new answer starts a new life."""
+    first = choose(client, "analytics").json()["until"]
+    clock.move(days=60)
+    second = choose(client, "analytics", "marketing").json()["until"]
+    assert second["analytics"] == first["analytics"]
+    assert second["preferences"] == first["preferences"]
+    assert second["marketing"] == "2027-04-30T12:00:00Z"
+
+
+def test_withdrawing_works_on_the_same_answer(client: TestClient) -> None:
+    """A10, L14."""
+    choose(client, "analytics")
+    client.cookies.set("_ga", "1", domain="shop.example")
+    client.cookies.set("_ga_ABC", "1", domain="shop.example")
+    answer = choose(client)
+    values = answer.headers.get_list("set-cookie")
+    assert [name for name in ("_ga", "_ga_ABC") if any(v.startswith(f"{name}=; ") for v in values)] == [
+        "_ga",
+        "_ga_ABC",
+    ]
+    assert "_ga" not in client.cookies
+    assert list(kit_of(client).log.entries())[-1].kind.label == "withdrawal"
+    assert client.get("/").json() == {"analytics": False, "ask": False}
+
+
+def test_refusing_takes_the_same_request_as_accepting(client: TestClient) -> None:
+    """A7, L2."""
+    assert choose(client).status_code == 201
+    assert choose(client, "analytics", "marketing", "preferences").status_code == 201
+
+
+def test_records_of_one_browser_are_linked(client: TestClient) -> None:
+    """Q4."""
+    first = choose(client, "analytics").json()["index"]
+    choose(client)
+    rows = client.get("/consent/export").json()["records"]
+    assert [row["kind"] for row in rows] == ["choice", "withdrawal"]
+    assert rows[1]["statement"]["previous"] == first
+
+
+# What is refused ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"sec-fetch-site": "same-origin"}, 201),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"sec-fetch-site": "cross-site", "origin": "https://shop.example"}, 403),
+        ({"origin": "https://shop.example"}, 201),
+        ({"origin": "https://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "https://shop.example.evil.example"}, 403),
+        ({}, 201),
+    ],
+)
+def test_only_the_site_s_own_pages_may_choose(
+    client: TestClient, headers: dict[str, str], status: int
+) -> None:
+    answer = client.post("/consent/", json=body(client), headers=headers)
+    assert answer.status_code == status
+    assert client.get("/").json()["analytics"] is (status == 201)
+
+
+@pytest.mark.parametrize(
+    ("changes", "paths"),
+    [
+        ({"choices": {"analytics": True}}, {"choices.preferences", "choices.marketing"}),
+        ({"choices": {"analytics": 1, "marketing": "no", "preferences": None}}, {
+            "choices.analytics", "choices.marketing", "choices.preferences",
+        }),
+        ({"choices": []}, {"choices"}),
+        ({"locale": "xx", "mechanism": "magic"}, {"locale", "mechanism"}),
+        ({"policy": "f" * 64}, {"policy"}),
+        ({"policy": 5, "extra": 1}, {"policy", "extra"}),
+    ],
+)  # fmt: skip
+def test_every_problem_of_an_answer_is_told_at_once(
+    client: TestClient, changes: dict[str, Any], paths: set[str]
+) -> None:
+    answer = client.post("/consent/", json=body(client, **changes), headers=SAME)
+    assert answer.status_code == 422
+    assert {problem["path"] for problem in answer.json()["problems"]} == paths
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("content", "media", "status"),
+    [
+        (b"{", "application/json", 422),
+        (b"[]", "application/json", 422),
+        (b"{}", "text/plain", 415),
+        (b"{}", "", 415),
+        (b'{"a":"' + b"x" * 20_000 + b'"}', "application/json", 413),
+        (b"\xff\xfe", "application/json", 422),
+    ],
+)
+def test_bodies_that_are_no_answer(client: TestClient, content: bytes, media: str, status: int) -> None:
+    answer = client.post("/consent/", content=content, headers=SAME | {"content-type": media})
+    assert answer.status_code == status
+    assert answer.json()["error"]
+
+
+def test_answers_faster_than_people_are_slowed_down(client: TestClient, clock: Clock) -> None:
+    statuses = [choose(client).status_code for _ in range(61)]
+    assert statuses == [201] * 60 + [429]
+    clock.move(minutes=1)
+    assert choose(client).status_code == 201
+
+
+def test_a_wrong_method_or_path_is_told(client: TestClient) -> None:
+    assert client.delete("/consent/").status_code == 405
+    assert client.post("/consent/state").headers["allow"] == "GET"
+    assert client.get("/consent/nowhere").status_code == 404
+    assert client.get("/consent/static/nothing.js").status_code == 404
+    assert client.get("/consentful").status_code == 404  # the application's own, not ours
+
+
+# The store is down --------------------------------------------------------------------------------------
+
+
+def freeze(folder: Path) -> sqlite3.Connection:
+    """Take the database's write lock, as a stuck backup would."""
+    connection = sqlite3.connect(folder / "log.db", isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+    return connection
+
+
+def test_a_log_that_can_t_be_written_grants_nothing(client: TestClient, tmp_path: Path) -> None:
+    lock = freeze(tmp_path)
+    answer = choose(client, "analytics")
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert "set-cookie" not in answer.headers
+    assert client.get("/").json() == {"analytics": False, "ask": True}
+    lock.close()
+    assert choose(client, "analytics").status_code == 201
+
+
+def test_a_no_that_can_t_be_recorded_still_stops_the_tracking(client: TestClient, tmp_path: Path) -> None:
+    choose(client, "analytics", "marketing")
+    client.cookies.set("_ga", "1", domain="shop.example")
+    lock = freeze(tmp_path)
+    answer = choose(client, "marketing")
+    assert answer.status_code == 503
+    assert "_ga" not in client.cookies
+    state = client.get("/consent/state").json()
+    assert state["allowed"] == ["necessary", "marketing"]
+    assert state["ask"] is True
+    lock.close()
+
+
+# The plain form -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "allowed"),
+    [
+        ({"action": "accept"}, ["necessary", "preferences", "analytics", "marketing"]),
+        ({"action": "reject"}, ["necessary"]),
+        ({"action": "save", "choice": "analytics"}, ["necessary", "analytics"]),
+        ({"choice": ["analytics", "marketing"]}, ["necessary", "analytics", "marketing"]),
+        ({}, ["necessary"]),
+    ],
+)
+def test_the_form_records_a_choice_without_javascript(
+    client: TestClient, fields: dict[str, Any], allowed: list[str]
+) -> None:
+    hidden = {"policy": kit_of(client).edition.policy.version, "locale": "de"}
+    answer = client.post("/consent/", data=hidden | fields, headers=SAME, follow_redirects=False)
+    assert answer.status_code == 303
+    assert client.get("/consent/state").json()["allowed"] == allowed
+    page = client.get(answer.headers["location"]).text
+    assert "gespeichert" in page
+    assert list(kit_of(client).log.entries())[-1].stmt["mechanism"] == "form"
+
+
+def test_a_failed_form_shows_the_page_again_and_says_so(client: TestClient, tmp_path: Path) -> None:
+    lock = freeze(tmp_path)
+    fields = {"policy": kit_of(client).edition.policy.version, "locale": "en", "action": "accept"}
+    answer = client.post("/consent/?lang=en", data=fields, headers=SAME)
+    assert answer.status_code == 503
+    assert 'role="alert"' in answer.text
+    assert "<form" in answer.text
+    lock.close()
+
+
+@pytest.mark.parametrize(
+    "fields", [{"action": "maybe"}, {"choice": "functional"}, {"policy": "x"}, {"locale": "xx"}]
+)
+def test_a_form_that_says_nonsense_is_422(client: TestClient, fields: dict[str, str]) -> None:
+    hidden = {"policy": kit_of(client).edition.policy.version, "locale": "en"}
+    answer = client.post("/consent/", data=hidden | fields, headers=SAME)
+    assert answer.status_code == 422
+    assert client.get("/consent/state").json()["ask"] is True
+
+
+# Reading ------------------------------------------------------------------------------------------------
+
+
+def test_the_state_refreshes_an_old_hint_but_sets_nothing_for_strangers(client: TestClient) -> None:
+    assert "set-cookie" not in client.get("/consent/state").headers
+    choose(client, "analytics")
+    client.cookies.delete("consentkit_allows")
+    assert "consentkit_allows=" in client.get("/consent/state").headers["set-cookie"]
+
+
+def test_everything_personal_is_never_cached(client: TestClient) -> None:
+    choose(client, "analytics")
+    for path in ("", "state", "receipt", "export"):
+        assert client.get(f"/consent/{path}").headers["cache-control"] == "no-store"
+
+
+def test_the_receipt_is_the_visitor_s_own(client: TestClient) -> None:
+    assert client.get("/consent/receipt").status_code == 404
+    index = choose(client, "analytics").json()["index"]
+    vkey = client.get("/consent/log/vkey").text.strip()
+    assert verify_receipt(client.get("/consent/receipt").text, vkey) == index
+    readable = client.get("/consent/receipt", headers={"accept": "application/json"}).json()
+    assert readable["statement"]["categories"]["analytics"] is True
+    assert len(readable["salts"][0]) == 64
+
+
+def test_the_policy_is_public_in_every_version(client: TestClient) -> None:
+    """E1: every version kept, by permanent address."""
+    current = client.get("/consent/policy").json()
+    version = kit_of(client).edition.policy.version
+    answer = client.get(f"/consent/policy/{version}")
+    assert answer.json() == current
+    assert "immutable" in answer.headers["cache-control"]
+    assert client.get(f"/consent/policy/{'0' * 64}").status_code == 404
+
+
+def test_static_files_are_served_from_the_log_by_their_hash(client: TestClient) -> None:
+    for served in kit_of(client).edition.served.values():
+        answer = client.get(f"/consent/static/{served.served_name}")
+        assert answer.content == served.body
+        assert "immutable" in answer.headers["cache-control"]
+
+
+def test_the_checkpoint_is_public(client: TestClient) -> None:
+    assert client.get("/consent/log/checkpoint").text == kit_of(client).log.checkpoint
+
+
+# Where and who ------------------------------------------------------------------------------------------
+
+
+def test_the_country_is_looked_up_and_the_address_forgotten(tmp_path: Path, clock: Clock) -> None:
+    writer = MMDBWriter(6, "GeoLite2-Country", ipv4_compatible=True)
+    writer.insert_network(IPSet(["198.51.100.0/24"]), {"country": {"iso_code": "FR"}})
+    writer.to_db_file(str(tmp_path / "countries.mmdb"))
+    options: dict[str, Any] = {
+        "geo": tmp_path / "countries.mmdb",
+        "trusted_proxies": ["192.0.2.0/24"],
+        "clock": clock,
+    }
+    with browsing(app(), tmp_path, **options) as browser:
+        middleware = browser.app
+
+        async def proxied(scope: Any, receive: Any, send: Any) -> None:
+            await middleware(scope | {"client": ("192.0.2.7", 1)}, receive, send)
+
+        outside = TestClient(proxied, base_url="https://shop.example")
+        headers = SAME | {"x-forwarded-for": "203.0.113.9, 198.51.100.4"}
+        outside.post("/consent/", json=body(browser), headers=headers)
+        record = list(kit_of(browser).log.entries())[-1]
+        assert record.subj["country"] == "FR"
+        assert "198.51" not in repr(record)
+
+
+def test_an_answer_under_an_older_policy(tmp_path: Path, clock: Clock) -> None:
+    """Grants count where nothing material changed; refusals always do; 409 if nothing could be granted."""
+    with browsing(app(), tmp_path, clock=clock) as old:
+        old_version = kit_of(old).edition.policy.version
+    changed = policy(services=["google-analytics", "meta-pixel", "youtube", "hotjar"])
+    with browsing(app(), tmp_path, clock=clock, policy=changed) as new:
+        answer = choose(new, "analytics", "marketing", policy=old_version)
+        assert answer.status_code == 201
+        assert answer.json()["allowed"] == ["necessary", "marketing"]
+        assert answer.json()["reasons"]["analytics"] == "unknown"
+        assert answer.json()["ask"] is True
+    everything = policy(services=["hotjar", "tiktok-pixel", "hubspot", "intercom", "google-maps"])
+    with browsing(app(), tmp_path, clock=clock, policy=everything, secret_key=SECRET) as newest:
+        stale = dict.fromkeys(("preferences", "analytics", "marketing"), True)
+        answer = choose(newest, policy=old_version, choices=stale)
+        assert answer.status_code == 409
+        assert choose(newest, policy=old_version).status_code == 201

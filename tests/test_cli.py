@@ -1,0 +1,259 @@
+"""The command line as its users run it: exit code 0 good, 1 finding, 2 usage."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from sample import ORIGIN, SECRET, app, august, browsing, choose
+
+from consentkit.cli import main
+from consentkit.proof.bundle import verify_receipt
+
+
+def run(*arguments: str, **options: Any) -> Result:
+    return CliRunner().invoke(main, list(arguments), **options)
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log with a policy and a dozen answers."""
+    folder = tmp_path_factory.mktemp("log")
+    clock = august()
+    with browsing(app(), folder, clock=clock) as client:
+        for number in range(12):
+            clock.move(hours=1)
+            choose(client, *(["analytics"] if number % 2 else []))
+    return folder
+
+
+@pytest.fixture
+def folder(seeded: Path, tmp_path: Path) -> Path:
+    """A copy of that log, to tamper with."""
+    shutil.copytree(seeded, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def where(folder: Path) -> list[str]:
+    return ["--store", f"sqlite:///{folder / 'log.db'}", "--keys", str(folder / "keys")]
+
+
+def sql(folder: Path, *statements: str) -> None:
+    connection = sqlite3.connect(folder / "log.db")
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def last(folder: Path) -> int:
+    return int(run("audit", "log", "--limit", "1", *where(folder)).stdout.split()[0])
+
+
+# Policies -----------------------------------------------------------------------------------------------
+
+
+def test_init_writes_a_policy_that_check_finds_good(tmp_path: Path) -> None:
+    path = tmp_path / "consent.toml"
+    assert run("init", str(path)).exit_code == 0
+    checked = run("check", str(path))
+    assert checked.exit_code == 0
+    assert "is good" in checked.stdout
+    assert run("init", str(path)).exit_code == 2  # never overwrites
+
+
+FIVE_MISTAKES = """
+services = ["google-analytics", "gogle-ads"]
+categories = ["analytics", "functional"]
+colour = "red"
+[site]
+name = "Shop"
+controller = "Shop SAS"
+contact = "privacy@shop.example"
+policy_url = "/privacy"
+languages = ["en", "xx"]
+[lifetimes]
+consent_months = 12
+"""
+
+
+def test_five_mistakes_get_five_messages(tmp_path: Path) -> None:
+    path = tmp_path / "consent.toml"
+    path.write_text(FIVE_MISTAKES)
+    checked = run("check", str(path))
+    assert checked.exit_code == 1
+    assert len(checked.stdout.splitlines()) == 5
+    for place in ("services.1", "categories.1", "colour", "site.languages.1", "lifetimes.consent_months"):
+        assert f"{place}: " in checked.stdout
+    problems = json.loads(run("check", str(path), "--json").stdout)["problems"]
+    assert len(problems) == 5
+    assert {"path", "message", "allowed"} == set(problems[0])
+
+
+def test_check_says_when_there_is_no_file(tmp_path: Path) -> None:
+    missing = run("check", str(tmp_path / "nowhere.toml"))
+    assert missing.exit_code == 2
+    assert "nowhere.toml" in missing.stderr
+
+
+def test_the_schema_is_json() -> None:
+    assert json.loads(run("check", "--schema").stdout)["title"] == "PolicyDocument"
+
+
+def test_keygen_makes_a_new_key_each_time() -> None:
+    first, second = run("keygen").stdout.strip(), run("keygen").stdout.strip()
+    assert first != second
+    assert len(first) >= 32
+
+
+# Reading ------------------------------------------------------------------------------------------------
+
+
+def test_the_log_is_listed_newest_first(folder: Path) -> None:
+    lines = run("audit", "log", *where(folder)).stdout.splitlines()
+    indexes = [int(line.split()[0]) for line in lines]
+    assert indexes == sorted(indexes, reverse=True)
+    choices = run("audit", "log", "--kind", "choice", "--json", *where(folder)).stdout.splitlines()
+    assert all(json.loads(line)["statement"]["categories"]["necessary"] for line in choices)
+
+
+def test_an_entry_is_shown_with_the_words_the_visitor_saw(folder: Path) -> None:
+    """Q1, Q2."""
+    shown = json.loads(run("audit", "show", str(last(folder)), *where(folder)).stdout)
+    assert shown["statement"]["mechanism"] == "banner"
+    assert shown["notice_text"]["buttons"]["reject"] == "Reject all"
+
+
+def test_a_receipt_verifies_on_its_own(folder: Path) -> None:
+    value = json.loads(run("audit", "receipt", str(last(folder)), "--json", *where(folder)).stdout)
+    exported = run("audit", "export", str(folder / "bundle"), "--json", *where(folder))
+    vkey = json.loads(exported.stdout)["vkey"]
+    assert verify_receipt(value["receipt"], vkey) == value["index"]
+
+
+@pytest.mark.parametrize("command", ["show", "receipt"])
+def test_an_entry_that_is_not_there(folder: Path, command: str) -> None:
+    result = run("audit", command, "9999", *where(folder))
+    assert result.exit_code == 2
+    assert "no entry 9999" in result.stderr
+
+
+def test_a_log_that_is_not_there(tmp_path: Path) -> None:
+    result = run("audit", "log", *where(tmp_path))
+    assert result.exit_code == 2
+    assert "--keys" in result.stderr
+
+
+# Verifying ----------------------------------------------------------------------------------------------
+
+
+def test_an_untouched_log_is_good(folder: Path) -> None:
+    result = run("audit", "verify", *where(folder))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("GOOD: ")
+
+
+def edited(folder: Path, index: int) -> None:
+    sql(folder, f"UPDATE opening SET stmt = CAST(replace(stmt, 'false', 'true') AS BLOB) WHERE idx = {index}")
+
+
+def edited_entry(folder: Path, index: int) -> None:
+    sql(folder, f"UPDATE leaf SET entry = CAST(substr(entry, 1, 65) || x'00' AS BLOB) WHERE idx = {index}")
+
+
+def deleted(folder: Path, index: int) -> None:
+    sql(folder, f"DELETE FROM leaf WHERE idx = {index}", f"DELETE FROM opening WHERE idx = {index}")
+
+
+def deleted_payload(folder: Path, index: int) -> None:
+    sql(folder, f"DELETE FROM opening WHERE idx = {index}")
+
+
+def reordered(folder: Path, index: int) -> None:
+    moves = [(index, -1), (index - 1, index), (-1, index - 1)]
+    for table in ("leaf", "opening"):
+        sql(folder, *(f"UPDATE {table} SET idx = {to} WHERE idx = {at}" for at, to in moves))
+
+
+def inserted(folder: Path, index: int) -> None:
+    for table in ("leaf", "opening"):
+        rows = [f"UPDATE {table} SET idx = -idx WHERE idx >= {index}"]
+        rows += [f"UPDATE {table} SET idx = 1 - idx WHERE idx < 0"]
+        sql(folder, *rows)
+    leaf = "INSERT INTO leaf SELECT idx - 1, entry FROM leaf WHERE idx = "
+    columns = "idx - 1, created_ms, NULL, salt1, stmt, salt2, subj"
+    opening = f"INSERT INTO opening SELECT {columns} FROM opening WHERE idx = "
+    sql(folder, f"{leaf}{index + 1}", f"{opening}{index + 1}")
+
+
+def appended(folder: Path, index: int) -> None:
+    size = last(folder) + 1
+    sql(folder, f"INSERT INTO leaf SELECT {size}, entry FROM leaf WHERE idx = {index}")
+
+
+TAMPERING: list[Callable[[Path, int], None]] = [
+    edited, edited_entry, deleted, deleted_payload, reordered, inserted,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("tamper", TAMPERING, ids=lambda tamper: tamper.__name__)
+def test_verify_names_the_entry_that_was_tampered_with(folder: Path, tamper: Callable[..., None]) -> None:
+    """Q5, Q6."""
+    index = last(folder) - 3
+    tamper(folder, index)
+    result = run("audit", "verify", *where(folder))
+    assert result.exit_code == 1
+    assert f"entry {index}: " in result.stdout
+    findings = json.loads(run("audit", "verify", "--json", *where(folder)).stdout)["findings"]
+    assert index in [finding["index"] for finding in findings]
+
+
+def test_verify_names_a_row_added_at_the_end(folder: Path) -> None:
+    size = last(folder) + 1
+    appended(folder, size - 2)
+    result = run("audit", "verify", *where(folder))
+    assert result.exit_code == 1
+    assert f"entry {size}: " in result.stdout
+
+
+def test_a_bundle_verifies_offline_and_only_with_the_right_key(folder: Path) -> None:
+    """Q39, H8."""
+    bundle = folder / "bundle"
+    vkey = json.loads(run("audit", "export", str(bundle), "--json", *where(folder)).stdout)["vkey"]
+    shutil.rmtree(folder / "keys")
+    assert run("audit", "verify", str(bundle), "--key", vkey).exit_code == 0
+    assert run("audit", "verify", str(bundle)).exit_code == 2
+    openings = bundle / "openings.jsonl"
+    openings.write_text(openings.read_text().replace("e", "f", 1))
+    assert run("audit", "verify", str(bundle), "--key", vkey).exit_code == 1
+
+
+def test_an_older_checkpoint_kept_outside_catches_a_rewritten_log(seeded: Path, tmp_path: Path) -> None:
+    """prooflog §1 P2: even with the key, history can't be changed behind an anchor."""
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copytree(seeded / "keys", other / "keys")
+    (other / "keys" / "guard").unlink()
+    with browsing(app(), other, clock=august()) as client:
+        for _ in range(5):
+            choose(client, "marketing")
+    anchor = tmp_path / "kept"
+    anchor.write_text((seeded / "keys" / "guard").read_text())
+    assert run("audit", "verify", *where(other)).exit_code == 0
+    assert run("audit", "verify", "--anchor", str(anchor), *where(other)).exit_code == 1
+
+
+def test_a_link_to_the_desk_needs_the_site_s_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONSENTKIT_SECRET_KEY", raising=False)
+    assert run("audit", "link", ORIGIN).exit_code == 2
+    result = run("audit", "link", ORIGIN, env={"CONSENTKIT_SECRET_KEY": SECRET})
+    assert result.stdout.startswith(f"{ORIGIN}/consent/audit/?token=")
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)

@@ -1,0 +1,108 @@
+"""The control: without the middleware every snippet and hint of the shop reaches its host, and shows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from browser import Visit, serving, settle, storage, until, visiting
+from playwright.sync_api import Playwright, sync_playwright
+from starlette.applications import Starlette
+
+from consentkit.demo.shop import shop
+from consentkit.demo.snippets import PARTS, TRACKER, Part
+from consentkit.demo.tracker import tracker
+
+pytestmark = pytest.mark.browser
+
+HOSTS = {host for part in PARTS for host in part.hosts + part.quiet_hosts} - {TRACKER}
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@dataclass(frozen=True)
+class Bare:
+    """The shop without consentkit, and the stand-in tracker's application."""
+
+    shop: str
+    tracker: str
+    app: Starlette
+
+    def reached(self) -> list[str]:
+        """The paths that the tracker has served."""
+        return [str(row["path"]) for row in self.app.state.ledger.rows()]
+
+    def at(self, host: str) -> str:
+        return self.tracker.removeprefix("http://") if host == TRACKER else host
+
+
+@pytest.fixture
+def bare() -> Iterator[Bare]:
+    app = tracker()
+    with serving(app, "127.0.0.1") as there, serving(shop(there), "localhost") as here:
+        yield Bare(here, there, app)
+
+
+def open_part(visit: Visit, bare: Bare, part: Part, hosts: tuple[str, ...]) -> None:
+    page = visit.page()
+    page.goto(f"{bare.shop}/only/{part.name}")
+    settle(page)
+    for host in hosts:
+        # A look-up alone connects to nobody: only the browser's own log can know of it.
+        if host != TRACKER and part.name != "dns-prefetch":
+            assert visit.calls.wait_for(host), f"{part.name} did not reach {host}"
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_each_part_alone_reaches_its_hosts(driver: Playwright, bare: Bare, part: Part) -> None:
+    with visiting(driver, HOSTS) as visit:
+        open_part(visit, bare, part, part.hosts)
+        called = visit.calls.hosts()
+    logged = visit.netlog.hosts()
+    assert {bare.at(host) for host in part.hosts} <= logged
+    others = HOSTS - set(part.hosts)
+    assert not others & (logged | called), "a part that is alone reaches no other host"
+    assert all(bool(bare.reached()) == (host == TRACKER) for host in part.hosts)
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if part.quiet_hosts], ids=lambda part: part.name)
+def test_each_part_without_javascript_reaches_its_hosts(driver: Playwright, bare: Bare, part: Part) -> None:
+    with visiting(driver, HOSTS, javascript=False) as visit:
+        open_part(visit, bare, part, part.quiet_hosts)
+    assert set(part.quiet_hosts) <= visit.netlog.hosts()
+
+
+def test_both_real_trackers_run_and_leave_cookies_and_storage(driver: Playwright, bare: Bare) -> None:
+    with visiting(driver, HOSTS) as visit:
+        page = visit.page()
+        page.goto(f"{bare.shop}/tea/garden-mint")
+        until(page, lambda: {"/posthog/e/", *SNOWPLOW} <= set(bare.reached()), "both collectors are called")
+        here, there = visit.cookies()["localhost"], visit.cookies()["127.0.0.1"]
+        kept = storage(page)
+    assert any(name.startswith("ph_") for name in here)
+    assert any(name.startswith("_sp_id.") for name in here)
+    assert any(name.startswith("_sp_ses.") for name in here)
+    assert "_shop_visit" in here
+    assert there == {"sp"}
+    assert any(name.startswith("ph_") for name in kept["local"])
+    assert any(name.startswith("snowplowOutQueue") for name in kept["local"])
+    assert visit.errors == []
+
+
+SNOWPLOW = ("/snowplow/sp.js", "/snowplow/com.snowplowanalytics.snowplow/tp2")
+
+
+def test_the_trackers_name_their_events(driver: Playwright, bare: Bare) -> None:
+    with visiting(driver, HOSTS) as visit:
+        page = visit.page()
+        page.goto(bare.shop)
+        page.wait_for_function("window.posthog && posthog.__loaded")
+        page.evaluate("posthog.capture('asked for tea')")
+        rows = bare.app.state.ledger.rows
+        wanted = {"asked for tea", "$pageview", "pv"}
+        until(
+            page, lambda: wanted <= {event for row in rows() for event in row["events"]}, "all events named"
+        )

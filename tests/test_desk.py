@@ -1,0 +1,85 @@
+"""The audit desk: in only by a fresh link, read-only, and it shows what the log holds (H2, H5, H17)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sample import ORIGIN, SECRET, app, browsing, choose
+from starlette.testclient import TestClient
+
+from consentkit.desk.auth import Auth, link
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[TestClient]:
+    with browsing(app(), tmp_path) as browser:
+        yield browser
+
+
+def enter(client: TestClient) -> None:
+    assert client.get(link(SECRET, ORIGIN)).status_code == 200
+
+
+def test_without_a_link_nothing_is_shown(client: TestClient) -> None:
+    choose(client, "analytics")
+    for path in ("", "/", "/0", "/verify", "/?before=5"):
+        answer = client.get(f"/consent/audit{path}")
+        assert answer.status_code == 401
+        assert "checkpoint" not in answer.text.lower()
+
+
+def test_a_link_opens_the_log(client: TestClient) -> None:
+    index = choose(client, "analytics").json()["index"]
+    enter(client)
+    page = client.get("/consent/audit/").text
+    assert f'<a href="/consent/audit/{index}">{index}</a>' in page
+    assert "choice" in page
+
+
+def test_an_entry_shows_what_was_said_and_its_proof(client: TestClient) -> None:
+    index = choose(client, "analytics").json()["index"]
+    enter(client)
+    page = client.get(f"/consent/audit/{index}").text
+    assert '"analytics": true' in page
+    assert "c2sp.org/tlog-proof@v1" in page
+    assert client.get("/consent/audit/9999").status_code == 404
+
+
+def test_the_log_is_verified_before_the_auditor_s_eyes(client: TestClient) -> None:
+    enter(client)
+    assert "The log holds" in client.get("/consent/audit/verify").text
+
+
+@pytest.mark.parametrize("token", ["", "forged", "link", Auth("another secret of good length").token("link")])
+def test_a_forged_or_foreign_link_opens_nothing(client: TestClient, token: str) -> None:
+    assert client.get("/consent/audit/", params={"token": token}).status_code == 403
+
+
+def test_a_link_is_no_session_and_a_session_no_link(client: TestClient) -> None:
+    auth = Auth(SECRET)
+    client.cookies.set("consentkit_desk", auth.token("link"), domain="shop.example")
+    assert client.get("/consent/audit/").status_code == 401
+    assert client.get("/consent/audit/", params={"token": auth.token("session")}).status_code == 403
+
+
+def test_old_tokens_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    auth = Auth(SECRET)
+    token = auth.token("link")
+    assert auth.role("link", token) == "auditor"
+    import time
+
+    later = time.time() + 16 * 60
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: later)
+    assert auth.role("link", token) is None
+
+
+def test_the_desk_only_reads(client: TestClient) -> None:
+    enter(client)
+    assert client.post("/consent/audit/").status_code == 405
+
+
+def test_the_session_is_kept_from_scripts_and_other_sites(client: TestClient) -> None:
+    answer = client.get(link(SECRET, ORIGIN), follow_redirects=False)
+    cookie = answer.headers["set-cookie"]
+    for attribute in ("HttpOnly", "SameSite=strict", "Secure", "Path=/consent/audit/"):
+        assert attribute in cookie

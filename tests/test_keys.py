@@ -1,0 +1,133 @@
+"""The keys folder: private, whole, made once, and guarding the log's high water."""
+
+import hmac
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from consentkit.errors import ConfigurationError
+from consentkit.proof.keys import Keys, recorded_origin
+from consentkit.proof.note import Verifier, open_note, sign_note
+
+ORIGIN = "shop.example/consent"
+
+
+def test_a_new_folder_is_private_and_opens_again(tmp_path: Path) -> None:
+    made = Keys.open(tmp_path / "keys", ORIGIN, create=True)
+    again = Keys.open(tmp_path / "keys", ORIGIN, create=False)
+    assert again.vkey == made.vkey
+    assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "keys").iterdir()}
+    assert modes == {"signing.pem": 0o600, "lookup.key": 0o600, "origin": 0o600}
+    assert [path.name for path in tmp_path.iterdir()] == ["keys"]
+    assert recorded_origin(tmp_path / "keys") == ORIGIN
+
+
+def test_nothing_is_created_unless_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no keys folder"):
+        Keys.open(tmp_path / "keys", ORIGIN, create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    Keys.open(tmp_path / "keys", ORIGIN, create=True)
+    assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
+
+
+def test_creating_keeps_the_keys_that_are_there(tmp_path: Path) -> None:
+    first = Keys.open(tmp_path / "keys", ORIGIN, create=True)
+    assert Keys.open(tmp_path / "keys", ORIGIN, create=True).vkey == first.vkey
+
+
+def test_workers_that_create_at_once_end_up_with_one_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        opened = list(pool.map(lambda _: Keys.open(tmp_path / "keys", ORIGIN, create=True).vkey, range(8)))
+    assert len(set(opened)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["keys"]
+
+
+@pytest.mark.parametrize("name", ["signing.pem", "lookup.key", "origin"])
+@pytest.mark.parametrize("damage", ["gone", "empty", "open"])
+def test_a_damaged_folder_is_refused_by_name(tmp_path: Path, name: str, damage: str) -> None:
+    Keys.open(tmp_path / "keys", ORIGIN, create=True)
+    file = tmp_path / "keys" / name
+    if damage == "gone":
+        file.unlink()
+    elif damage == "empty":
+        file.write_bytes(b"")
+    else:
+        file.chmod(0o640)
+    with pytest.raises(ConfigurationError, match=r"keys"):
+        Keys.open(tmp_path / "keys", ORIGIN, create=False)
+
+
+def test_a_folder_others_can_enter_is_refused(tmp_path: Path) -> None:
+    Keys.open(tmp_path / "keys", ORIGIN, create=True)
+    (tmp_path / "keys").chmod(0o750)
+    with pytest.raises(ConfigurationError, match="chmod"):
+        Keys.open(tmp_path / "keys", ORIGIN, create=False)
+
+
+def test_keys_of_another_log_are_refused_with_both_names(tmp_path: Path) -> None:
+    Keys.open(tmp_path / "keys", ORIGIN, create=True)
+    with pytest.raises(ConfigurationError, match=r"shop\.example/consent.*other\.example"):
+        Keys.open(tmp_path / "keys", "other.example", create=False)
+
+
+@pytest.mark.parametrize("origin", ["", "a b", "a+b", "a\nb"])
+def test_a_name_that_no_note_can_carry_is_refused(tmp_path: Path, origin: str) -> None:
+    with pytest.raises(ConfigurationError):
+        Keys.open(tmp_path / "keys", origin, create=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_key_signs_notes_and_is_plain_pkcs8(tmp_path: Path) -> None:
+    keys = Keys.open(tmp_path / "keys", ORIGIN, create=True)
+    note = sign_note("text\n", keys.verifier, keys.sign)
+    assert open_note(note, [Verifier.parse(keys.vkey)]) == "text\n"
+    pem = load_pem_private_key((tmp_path / "keys" / "signing.pem").read_bytes(), None)
+    assert isinstance(pem, Ed25519PrivateKey)
+
+
+def test_a_lookup_tag_is_a_truncated_hmac_under_the_folders_key(tmp_path: Path) -> None:
+    keys = Keys.open(tmp_path / "keys", ORIGIN, create=True)
+    secret = (tmp_path / "keys" / "lookup.key").read_bytes()
+    assert keys.lookup(b"cid") == hmac.digest(secret, b"cid", "sha256")[:16]
+    assert keys.lookup(b"other") != keys.lookup(b"cid")
+
+
+def test_the_guard_moves_only_from_what_one_saw(tmp_path: Path) -> None:
+    keys = Keys.open(tmp_path / "keys", ORIGIN, create=True)
+    assert keys.guard() is None
+    assert keys.swap_guard(None, "one")
+    assert not keys.swap_guard(None, "two")
+    assert not keys.swap_guard("zero", "two")
+    assert keys.guard() == "one"
+    assert keys.swap_guard("one", "two")
+    assert stat.S_IMODE((tmp_path / "keys" / "guard").stat().st_mode) == 0o600
+
+
+def test_of_many_that_swap_at_once_one_wins(tmp_path: Path) -> None:
+    keys = Keys.open(tmp_path / "keys", ORIGIN, create=True)
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda i: keys.swap_guard(None, str(i)), range(16)))
+    assert won.count(True) == 1
+    assert keys.guard() == str(won.index(True))
+
+
+def test_an_unwritable_guard_raises_and_leaves_no_debris(tmp_path: Path) -> None:
+    keys = Keys.open(tmp_path / "keys", ORIGIN, create=True)
+    (tmp_path / "keys" / "guard").mkdir()
+    with pytest.raises(OSError, match=r"."):
+        keys.swap_guard(None, "one")
+    assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == [
+        "guard",
+        "lookup.key",
+        "origin",
+        "signing.pem",
+    ]

@@ -1,0 +1,389 @@
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consentkit.gate.markup import LIMIT, Rewriter
+from consentkit.policy.match import Matcher
+from consentkit.policy.registry import Pattern, Service, known_services
+
+STARTER = b"<script data-consentkit-starter>start()</script>"
+T = b"//t.test/x"
+
+
+def service(id_: str, *urls: str, inline: tuple[str, ...] = ()) -> Service:
+    return Service(
+        id=id_,
+        name=id_,
+        vendor=id_,
+        country="FR",
+        category="analytics",
+        purposes=(),
+        policy_url="https://t.test/privacy",
+        urls=tuple(Pattern(url, "declared") for url in urls),
+        inline=tuple(Pattern(mark, "declared") for mark in inline),
+        cookies=(),
+        storage=(),
+    )
+
+
+RULES = Matcher([service("t", "t.test", inline=("track(",)), service("p", "paths.test/tag/")])
+KNOWN = Matcher(s for s in known_services().values() if s.category != "necessary")
+
+
+def rewrite(page: bytes, size: int = 0, *, starter: bytes = b"", rules: Matcher = RULES) -> bytes:
+    rewriter = Rewriter(rules, starter)
+    step = size or max(len(page), 1)
+    pieces = [rewriter.feed(page[at : at + step]) for at in range(0, len(page), step)]
+    return b"".join([*pieces, rewriter.close()])
+
+
+def undo(page: bytes, starter: bytes = b"") -> bytes:
+    page = page.replace(starter, b"", 1)
+    return re.sub(rb' data-consentkit="[^"]*"( type="text/plain")?|data-consentkit-', b"", page)
+
+
+# The page, and how often something on it is made inert.
+BLOCKED = {
+    b"<script src=//t.test/x></script>": 1,
+    b"<SCRIPT SRC='//t.test/x' TYPE=MODULE></SCRIPT>": 1,
+    b"<script>track(1)</script>": 1,
+    b"<script type=''>track(1)</script>": 1,
+    b"<script type=' Text/JavaScript '>track(1)</script>": 1,
+    b"<script language=javascript>track(1)</script>": 1,
+    b"<script nomodule async src=https://t.test/x></script>": 1,
+    b"<script src=/own.js></script><script src=//t.test/x></script>": 1,
+    b"<script src=/own.js src=//t.test/x></script>": 1,
+    b"<script type=text/plain type=module src=//t.test/x></script>": 1,
+    b"<iframe src=//t.test/x></iframe>": 1,
+    b"<iframe srcdoc='<img src=//t.test/x>'></iframe>": 1,
+    b'<iframe srcdoc="&lt;script&gt;track(1)&lt;/script&gt;"></iframe>': 1,
+    b"<iframe srcdoc=\"<iframe srcdoc='<img src=//t.test/x>'>\"></iframe>": 1,
+    b"<img src=//t.test/x>": 1,
+    b"<img src=/\t/t.test/x>": 0,
+    b'<img src="/\t/t.test/x">': 1,
+    b"<img src=\\\\t.test/x>": 1,
+    b"<img src=https:t.test>": 1,
+    b"<img src=&#47;&sol;t.test/x>": 1,
+    b"<img src=https&colon;//t&period;test/x>": 1,
+    b"<img/src=//t.test/x>": 1,
+    b'<img a=""src=//t.test/x>': 1,
+    b"<img srcset='/a 1x, //t.test/x 2x'>": 1,
+    b"<picture><source srcset=//t.test/x><img src=/a></picture>": 1,
+    b"<image src=//t.test/x>": 1,
+    b"<link rel=stylesheet href=//t.test/x>": 1,
+    b"<link href=//t.test/x rel='alternate STYLESHEET'>": 1,
+    b"<link rel=preload as=image imagesrcset='//t.test/x 2x'>": 1,
+    b"<link rel=modulepreload href=//t.test/x>": 1,
+    b"<link rel=prefetch href=//t.test/x>": 1,
+    b"<link rel=prerender href=//t.test/x>": 1,
+    b"<link rel=preconnect href=//t.test>": 1,
+    b"<link rel=dns-prefetch href=//t.test>": 1,
+    b"<link rel=preconnect href=https://paths.test>": 1,
+    b"<link rel=stylesheet href=https://paths.test/own.css>": 0,
+    b"<link rel='shortcut icon' href=//t.test/x>": 1,
+    b"<embed src=//t.test/x>": 1,
+    b"<object data=//t.test/x></object>": 1,
+    b"<video src=/v poster=//t.test/x></video>": 1,
+    b"<audio src=//t.test/x></audio>": 1,
+    b"<video><source src=//t.test/x><track src=//t.test/y></video>": 2,
+    b"<input type=IMAGE src=//t.test/x>": 1,
+    b"<frameset><frame src=//t.test/x></frameset>": 1,
+    b"<svg><image href=//t.test/x /></svg>": 1,
+    b"<svg><image xlink:href=//t.test/x /></svg>": 1,
+    b"<svg><use href='//t.test/x#i'/></svg>": 1,
+    b"<svg><script href=//t.test/x /></svg>": 1,
+    b"<svg><script xlink:href=//t.test/x></script></svg>": 1,
+    b"<svg><script>track(1)</script></svg>": 1,
+    b"<svg><g><path d=M1/></g></svg><img src=//t.test/x>": 1,
+    b"<svg><style><img src=//t.test/x></style></svg>": 1,
+    b"<svg><title><img src=//t.test/x></title></svg>": 1,
+    b"<svg><desc><style><img src=//t.test/x></style></desc></svg>": 0,
+    b"<svg><foreignObject><title><img src=//t.test/x></title></foreignObject></svg>": 0,
+    b"<math><mi><style><img src=//t.test/x></style></mi></math>": 0,
+    b"<math><style><img src=//t.test/x></style></math>": 1,
+    b"<math><annotation-xml encoding=text/html><style><img src=//t.test/x></style></annotation-xml></math>": 0,
+    b"<math><annotation-xml><style><img src=//t.test/x></style></annotation-xml></math>": 1,
+    b"<math><annotation-xml><svg><title><style><img src=//t.test/x></style></title></svg></math>": 0,
+    b"<svg/><style><img src=//t.test/x></style>": 0,
+    b"<svg></svg><style><img src=//t.test/x></style>": 0,
+    b"<svg><p><style><img src=//t.test/x></style>": 0,
+    b"<svg><font><style><img src=//t.test/x></style>": 1,
+    b"<svg><font color=red><style><img src=//t.test/x></style>": 0,
+    b"<svg></p><style><img src=//t.test/x></style>": 0,
+    b"<svg><![CDATA[<img src=//t.test/x>]]></svg>": 0,
+    b"<svg><![CDATA[ > ]]><img src=//t.test/x>": 1,
+    b"<![CDATA[ ><img src=//t.test/x>]]>": 1,
+    b"<noscript><img src=//t.test/x></noscript>": 1,
+    b"<noscript><iframe src=//t.test/x></iframe></noscript><img src=//t.test/x>": 2,
+    b"<noscript><!--</noscript><img src=//t.test/x>": 1,
+    b"<noscript><title></noscript><textarea></title><img src=//t.test/x></textarea>": 1,
+    b"<noscript><a b='</noscript><script src=//t.test/x></script>": 1,
+    b"<title><img src=//t.test/x></title><img src=//t.test/x>": 1,
+    b"<textarea></textarea ><img src=//t.test/x>": 1,
+    b"<title></titlex><img src=//t.test/x>": 0,
+    b"<style></STYLE/><img src=//t.test/x>": 1,
+    b"<!--><img src=//t.test/x>": 1,
+    b"<!---><img src=//t.test/x>": 1,
+    b"<!----><img src=//t.test/x>": 1,
+    b"<!-- --!><img src=//t.test/x>": 1,
+    b"<!-- --!-><img src=//t.test/x>": 0,
+    b"<!-- <!--> <img src=//t.test/x>": 1,
+    b"<!-x><img src=//t.test/x>": 1,
+    b"<!><img src=//t.test/x>": 1,
+    b"<?x a='>'><img src=//t.test/x>": 1,
+    b"</ x='><img src=//t.test/x>": 1,
+    b"</><img src=//t.test/x>": 1,
+    b"<!doctype html SYSTEM '><img src=//t.test/x>": 1,
+    b"< img src=//t.test/x>": 0,
+    b"<<img src=//t.test/x>": 1,
+    b"<a b='<img src=//t.test/x>'>": 0,
+    b"<a b'<img src=//t.test/x>'>": 0,
+    b"<a ='><img src=//t.test/x>": 1,
+    b"</p a='><img src=//t.test/x>": 0,
+    b"<img src=//t.test/x": 0,
+    b"<script><!--<script></script>track(1)</script>": 1,
+    b"<script><!--<script></script></script><img src=//t.test/x>": 1,
+    b"<script><!--<script></script><img src=//t.test/x></script>": 0,
+    b"<script><!--</script><img src=//t.test/x>": 1,
+    b"<script><!--><script></script><img src=//t.test/x>": 1,
+    b"<script><!-- <scriptx></script><img src=//t.test/x>": 1,
+    b"<script>a</scriptx><img src=//t.test/x>": 0,
+    b"<script/><img src=//t.test/x></script>": 0,
+    b"<script>track(1)": 1,
+    b"<plaintext></plaintext><img src=//t.test/x>": 0,
+    b"<xmp><img src=//t.test/x></xmp><img src=//t.test/x>": 1,
+    b"<noembed><img src=//t.test/x></noembed><noframes><img src=//t.test/x></noframes>": 0,
+    b"<iframe><img src=//t.test/x></iframe>": 0,
+    b"<template><img src=//t.test/x><template></template><script src=//t.test/x></script></template>": 0,
+    b"<template><script>'</template>'</script><img src=//t.test/x></template><img src=//t.test/x>": 1,
+    b"<template><svg></template><style><img src=//t.test/x></style>": 0,
+    b"<div><template shadowrootmode=open><img src=//t.test/x></template></div>": 1,
+    b"<svg><template><img src=//t.test/x>": 1,
+    b"</template><img src=//t.test/x>": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "times"), BLOCKED.items())
+def test_what_a_browser_would_load_is_blocked_and_nothing_else(page: bytes, times: int) -> None:
+    after = rewrite(page)
+    assert after.count(b' data-consentkit="') == times, after
+    assert undo(after) == page
+
+
+@pytest.mark.parametrize("page", BLOCKED)
+def test_cut_anywhere_a_page_comes_out_the_same(page: bytes) -> None:
+    whole = rewrite(page, starter=STARTER)
+    assert all(rewrite(page, size, starter=STARTER) == whole for size in range(1, 12))
+
+
+UNTOUCHED = [
+    b'<script type="application/ld+json">{"url":"https://t.test/x","a":"track("}</script>',
+    b'<script type="application/json">track(1)</script>',
+    b'<script type=importmap>{"imports":{"a":"//t.test/x"}}</script>',
+    b'<script type=speculationrules>{"prerender":["//t.test/x"]}</script>',
+    b"<script type='text/javascript; charset=utf-8' src=//t.test/x></script>",
+    b"<script type=text/plain data-category=analytics src=//t.test/x></script>",
+    b"<script type=text/template><img src=//t.test/x></script>",
+    b"<script src=//t.test/x data-category=necessary></script>",
+    b"<script data-category=necessary>track(1)</script>",
+    b"<script src=/own.js>track(1)</script>",
+    b"<a href=//t.test/x data-src=//t.test/x ping=//t.test/x>track(1) //t.test/x</a>",
+    b"<img data-src=//t.test/x alt=//t.test/x title='//t.test/x'>",
+    b"<iframe data-src=//t.test/x srcdoc='<p>//t.test/x'></iframe>",
+    b"<link rel=canonical href=//t.test/x><link rel=alternate href=//t.test/x><link href=//t.test/x>",
+    b"<input value=//t.test/x src=//t.test/x><meta content=//t.test/x>",
+    b"<!-- <script src=//t.test/x></script> -->",
+    b"<form action=//t.test/x><p src=//t.test/x data=//t.test/x>",
+    b"<img src=t.test/x><img src=/t.test/x><img src='data:,//t.test/x'><img src=//t.test.own.test>",
+    b"<img src='?u=//t.test/x&amp;v=https://t.test'>",
+    b"",
+    b"plain text < 3",
+    bytes(range(256)),
+]
+
+
+@pytest.mark.parametrize("page", UNTOUCHED)
+def test_page_data_and_what_loads_nothing_of_a_service_is_untouched(page: bytes) -> None:
+    assert rewrite(page) == page
+
+
+def test_blocking_renames_every_loading_attribute_and_its_duplicates() -> None:
+    tag = b"<script a SRC=/own.js type='module' src=//t.test/x type=module>"
+    assert rewrite(tag) == (
+        b'<script data-consentkit="t" type="text/plain" a data-consentkit-SRC=/own.js'
+        b" data-consentkit-type='module' data-consentkit-src=//t.test/x data-consentkit-type=module>"
+    )
+    assert rewrite(b"<link rel=icon href=//t.test/x>") == (
+        b'<link data-consentkit="t" data-consentkit-rel=icon data-consentkit-href=//t.test/x>'
+    )
+    assert rewrite(b"<video poster=//t.test/x src=/v>") == (
+        b'<video data-consentkit="t" data-consentkit-poster=//t.test/x data-consentkit-src=/v>'
+    )
+
+
+STARTED = {
+    b"<!doctype html><html><head><title>": b"<!doctype html><html><head>|<title>",
+    b"<head><meta charset=utf-8><script>": b"<head><meta charset=utf-8>|<script>",
+    b"<head>\n<meta http-equiv=Content-Type content=x>\n<meta http-equiv=Content-Security-Policy>": (
+        b"<head>\n<meta http-equiv=Content-Type content=x>\n|<meta http-equiv=Content-Security-Policy>"
+    ),
+    b"<head><meta name=viewport><meta charset=utf-8>": b"<head>|<meta name=viewport><meta charset=utf-8>",
+    b"<html><head></head><body>": b"<html><head>|</head><body>",
+    b"<!doctype html>\n<!-- <p> --><p>": b"<!doctype html>\n<!-- <p> -->|<p>",
+    b"<?xml version='1.0'?><html><body>": b"<?xml version='1.0'?><html>|<body>",
+    b"text <script>": b"text |<script>",
+    b"<noscript><img></noscript>": b"|<noscript><img></noscript>",
+    b"<header>": b"|<header>",
+    b"just text, no element &amp; </b>": b"just text, no element &amp; </b>",
+    b"<!doctype html>": b"<!doctype html>",
+    b"<p": b"<p",
+    b"": b"",
+}
+
+
+@pytest.mark.parametrize(("page", "expected"), STARTED.items())
+def test_the_starter_comes_first_of_all_that_loads_runs_or_sets_a_policy(
+    page: bytes, expected: bytes
+) -> None:
+    assert rewrite(page, starter=b"|") == expected
+    assert rewrite(page, 1, starter=b"|") == expected
+
+
+PIECES = st.one_of(
+    st.sampled_from([page for page in BLOCKED if page]),
+    st.sampled_from(UNTOUCHED),
+    st.sampled_from([b"<svg>", b"</svg>", b"<noscript>", b"</noscript>", b"<template>", b"</template>", b"<!--", b"-->"]),
+    st.binary(max_size=4),
+)  # fmt: skip
+PAGES = st.lists(PIECES, max_size=8).map(b"".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(PAGES, st.lists(st.integers(1, 40), min_size=1, max_size=20))
+def test_every_chunking_gives_the_same_bytes(page: bytes, sizes: list[int]) -> None:
+    rewriter = Rewriter(RULES, STARTER)
+    pieces, at, turn = [], 0, 0
+    while at < len(page):
+        size = sizes[turn % len(sizes)]
+        pieces.append(rewriter.feed(page[at : at + size]))
+        at, turn = at + size, turn + 1
+    assert b"".join([*pieces, rewriter.close()]) == rewrite(page, starter=STARTER)
+
+
+@settings(max_examples=300, deadline=None)
+@given(PAGES)
+def test_taking_the_insertions_out_gives_the_page_back(page: bytes) -> None:
+    assert undo(rewrite(page, starter=STARTER), STARTER) == page
+
+
+def test_rewriting_twice_changes_nothing_more() -> None:
+    for page in BLOCKED:
+        assert rewrite(rewrite(page)) == rewrite(page)
+
+
+def test_only_the_unfinished_construct_is_held_back() -> None:
+    rewriter = Rewriter(RULES, b"")
+    assert rewriter.feed(b"<p>text <img src=//t.te") == b"<p>text "
+    assert rewriter.feed(b"st/x>more<script>tr") == (
+        b'<img data-consentkit="t" data-consentkit-src=//t.test/x>more'
+    )
+    assert rewriter.feed(b"ue</script><!-- long comm") == b"<script>true</script><!-- long c"
+    assert rewriter.feed(b"ent --><style>a{") + rewriter.close() == b"omment --><style>a{"
+    assert rewriter.blocked == {"t"}
+
+
+OVERSIZE = {
+    "an inline script": (b"<script>" + b"x" * LIMIT + b"</script><p>", b'data-consentkit=""'),
+    "a script whose src is not over": (
+        b"<script src='" + b"x" * LIMIT + b"'></script>",
+        b'data-consentkit=""',
+    ),
+    "an own image in a data URL": (b"<img alt=a src='data:," + b"x" * LIMIT + b"'>", None),
+    "an image with an unfinished URL": (b"<img src='" + b"x" * LIMIT + b"'>", b'data-consentkit=""'),
+    "an image with a long text": (b"<img src=/own alt='" + b"x" * LIMIT + b"'>", None),
+    "a tracker's image with a long text": (
+        b"<img src=//t.test/x alt='" + b"x" * LIMIT + b"'>",
+        b'data-consentkit="t"',
+    ),
+    "a late source": (b"<img alt='" + b"x" * LIMIT + b"' src=//t.test/x>", b"data-consentkit-src=//t.test/x"),
+    "a necessary element": (
+        b"<img data-category=necessary alt='" + b"x" * LIMIT + b"' src=//t.test/x>",
+        None,
+    ),
+    "a dull tag": (b"<p a='" + b"x" * LIMIT + b"'><img src=/own>", None),
+    "a tag's name": (b"<" + b"x" * LIMIT + b"><img src=/own>", None),
+    "an svg script": (b"<svg><script>" + b"x" * LIMIT + b"</script></svg>", b'data-consentkit=""'),
+    "an end tag": (b"<svg></svg a='" + b"x" * LIMIT + b"'><style><img src=//t.test/x></style>", None),
+}
+
+
+@pytest.mark.parametrize("name", OVERSIZE)
+def test_what_is_too_long_to_decide_is_blocked_for_good(name: str) -> None:
+    page, expected = OVERSIZE[name]
+    after = rewrite(page)
+    assert undo(after) == page
+    assert (after == page) if expected is None else (expected in after)
+    for size in (4096, 65_537, LIMIT - 1, LIMIT + 1):
+        assert rewrite(page, size) == after
+    rewriter = Rewriter(RULES, b"")
+    for at in range(0, len(page), 65_536):
+        rewriter.feed(page[at : at + 65_536])
+        assert len(rewriter._buffer) <= LIMIT + 65_536
+
+
+def test_just_under_the_limit_scripts_are_still_decided() -> None:
+    fill = LIMIT - len(b"<script>track(</script")
+    for size in (0, 4096):
+        after = rewrite(b"<script>track(" + b"x" * (fill - 1) + b"</script>", size)
+        assert after.startswith(b'<script data-consentkit="t"')
+        after = rewrite(b"<script>track(" + b"x" * fill + b"</script>", size)
+        assert after.startswith(b'<script data-consentkit=""')
+
+
+SNIPPETS = {
+    "google-tag-manager": (
+        b"<script>(function(w,d,s,l,i){w[l]=w[l]||[];w[l].push({'gtm.start':\nnew Date().getTime(),"
+        b"event:'gtm.js'});var f=d.getElementsByTagName(s)[0],\nj=d.createElement(s),dl=l!='dataLayer'?'&l='+l:"
+        b"'';j.async=true;j.src=\n'https://www.googletagmanager.com/gtm.js?id='+i+dl;"
+        b"f.parentNode.insertBefore(j,f);\n})(window,document,'script','dataLayer','GTM-XXXX');</script>",
+        b'<noscript><iframe src="https://www.googletagmanager.com/ns.html?id=GTM-XXXX" height="0" width="0"'
+        b' style="display:none;visibility:hidden"></iframe></noscript>',
+    ),
+    "google-analytics": (
+        b'<script async src="https://www.googletagmanager.com/gtag/js?id=G-XXXX"></script>',
+        b"<script>window.dataLayer = window.dataLayer || [];function gtag(){dataLayer.push(arguments);}"
+        b"gtag('js', new Date());gtag('config', 'G-XXXX');</script>",
+    ),
+    "meta-pixel": (
+        b"<script>!function(f,b,e,v,n,t,s){if(f.fbq)return;n=f.fbq=function(){n.callMethod?n.callMethod.apply"
+        b"(n,arguments):n.queue.push(arguments)};}(window,document,'script',"
+        b"'https://connect.facebook.net/en_US/fbevents.js');fbq('init', '1');fbq('track', 'PageView');</script>",
+        b'<noscript><img height="1" width="1" style="display:none"'
+        b' src="https://www.facebook.com/tr?id=1&ev=PageView&noscript=1"/></noscript>',
+    ),
+    "microsoft-clarity": (
+        b'<script>(function(c,l,a,r,i,t,y){c[a]=c[a]||function(){(c[a].q=c[a].q||[]).push(arguments)};'
+        b't=l.createElement(r);t.async=1;t.src="https://www.clarity.ms/tag/"+i;})(window, document, "clarity",'
+        b' "script", "x");</script>',
+    ),
+    "linkedin-insight": (
+        b'<script>_linkedin_partner_id = "1"; window._linkedin_data_partner_ids ='
+        b" window._linkedin_data_partner_ids || [];</script>",
+        b'<noscript><img src="https://px.ads.linkedin.com/collect/?pid=1&fmt=gif" /></noscript>',
+    ),
+    "youtube": (b'<iframe src="https://www.youtube.com/embed/x?rel=0" allowfullscreen></iframe>',),
+    "hints": (
+        b'<link rel="preconnect" href="https://www.googletagmanager.com">',
+        b'<link rel="dns-prefetch" href="//connect.facebook.net">',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("vendor", SNIPPETS)
+def test_each_part_of_a_vendors_snippet_is_inert(vendor: str) -> None:
+    for part in SNIPPETS[vendor]:
+        after = rewrite(part, rules=KNOWN)
+        assert after.count(b' data-consentkit="') == 1, after
+        assert undo(after) == part

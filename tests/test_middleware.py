@@ -1,0 +1,139 @@
+"""The front door: options, environment, and what an application may ask."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sample import ORIGIN, POLICY, SECRET, app, browsing, mounted
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from consentkit import ConsentMiddleware, consent_of
+from consentkit.errors import ConfigurationError, ConsentKitError, PolicyError
+from consentkit.testing import granted
+
+
+async def asks(request: Request) -> JSONResponse:
+    visitor = consent_of(request)
+    return JSONResponse(
+        {
+            "analytics": visitor.allows("analytics"),
+            "necessary": visitor.allows("necessary"),
+            "youtube": visitor.allows_service("youtube"),
+            "ask": visitor.ask,
+            "reasons": visitor.reasons,
+            "until": {category: str(until) for category, until in visitor.until.items()},
+        }
+    )
+
+
+async def odd(request: Request) -> JSONResponse:
+    visitor = consent_of(request.scope)
+    return JSONResponse([visitor.allows("analitycs"), visitor.allows_service("hotjar")])
+
+
+def test_an_application_asks_about_categories_and_services(tmp_path: Path) -> None:
+    with browsing(app(Route("/", asks)), tmp_path) as client:
+        answer = client.get("/").json()
+    assert answer["necessary"] is True
+    assert not answer["analytics"]
+    assert not answer["youtube"]
+    assert answer["ask"] is True
+    assert answer["reasons"]["analytics"] == "unknown"
+    assert answer["until"] == {}
+
+
+def test_a_misspelt_category_is_denied_and_warned_about(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with browsing(app(Route("/", odd)), tmp_path) as client:
+        assert client.get("/").json() == [False, False]
+    assert "the policy has necessary, preferences, analytics, marketing" in caplog.text
+    assert "doesn't declare this service" in caplog.text
+
+
+def test_asking_without_the_middleware_says_what_is_missing() -> None:
+    client = TestClient(app(Route("/", asks)))
+    with pytest.raises(ConfigurationError, match="ConsentMiddleware"):
+        client.get("/")
+
+
+def test_a_site_s_own_tests_can_fix_the_decision(tmp_path: Path) -> None:
+    bare = TestClient(app(Route("/", asks)))
+    with browsing(app(Route("/", asks)), tmp_path) as client:
+        for browser in (client, bare):
+            with granted("analytics"):
+                answer = browser.get("/").json()
+                assert answer["analytics"] is True
+                assert answer["ask"] is False
+        assert client.get("/").json()["analytics"] is False
+
+
+@pytest.mark.parametrize(
+    ("missing", "says"),
+    [("policy", "CONSENTKIT_POLICY"), ("secret_key", "CONSENTKIT_SECRET_KEY")],
+)
+def test_what_has_no_default_must_be_given(
+    tmp_path: Path, missing: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(says, raising=False)
+    with pytest.raises(ConfigurationError, match=says):
+        mounted(app(), tmp_path, **{missing: None})
+
+
+def test_options_come_from_the_environment_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONSENTKIT_SECRET_KEY", SECRET)
+    monkeypatch.setenv("CONSENTKIT_STORE", f"sqlite:///{tmp_path / 'env.db'}")
+    monkeypatch.setenv("CONSENTKIT_KEYS", str(tmp_path / "env-keys"))
+    monkeypatch.setenv("CONSENTKIT_PREFIX", "/cookies/")
+    middleware = ConsentMiddleware(app(), policy=POLICY)
+    assert TestClient(middleware, base_url=ORIGIN).get("/cookies/state").status_code == 200
+    assert (tmp_path / "env.db").exists()
+    middleware.kit.log.close()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"prefix": "consent"},
+        {"store": "mysql://nowhere"},
+        {"secret_key": "short"},
+        {"policy": {}},
+        {"policy": "/nowhere/consent.toml"},
+        {"trusted_proxies": ["not a network"]},
+        {"geo": "/nowhere/countries.mmdb"},
+    ],
+)
+def test_a_wrong_option_stops_the_start_in_words(tmp_path: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(ConsentKitError) as caught:
+        mounted(app(), tmp_path, **options)
+    assert isinstance(caught.value, ConfigurationError | PolicyError)
+    assert str(caught.value)
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    """design §3.10: user-agents and geoip2 cost 100 ms of import between them."""
+    import subprocess
+    import sys
+
+    code = "import sys, consentkit; print(any(m in sys.modules for m in ('ua_parser', 'geoip2', 'aiohttp')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_the_lifespan_passes_through(tmp_path: Path) -> None:
+    events: list[str] = []
+
+    async def raw(scope: Any, receive: Any, send: Any) -> None:
+        events.append(scope["type"])
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    middleware = mounted(raw, tmp_path)
+    with TestClient(middleware):
+        assert events == ["lifespan"]
+    middleware.kit.log.close()

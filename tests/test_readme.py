@@ -1,0 +1,156 @@
+"""Everything the README says to type or to write is done here, as a newcomer would."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+SHELL = [body for language, body in BLOCKS if language == "sh"]
+SHOW, INSTALL, PREPARE, SERVE, AUDIT = SHELL
+STARLETTE, FASTAPI = (body for language, body in BLOCKS if language == "python")
+MARKUP = next(body for language, body in BLOCKS if language == "html")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def fetch(address: str, **headers: str) -> str:
+    request = urllib.request.Request(address, headers=headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def fetch_soon(address: str, process: subprocess.Popen[str]) -> str:
+    """Fetch an address that a process just started will serve; it has 30 seconds to do so."""
+    for _ in range(300):
+        try:
+            return fetch(address)
+        except OSError:
+            assert process.poll() is None, "the server stopped"
+            time.sleep(0.1)  # waiting for another process, not for time to pass
+    raise AssertionError(f"{address} was never served")
+
+
+@contextmanager
+def running(command: list[str], folder: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A machine with nothing but Python and what the README says to install."""
+    home = tmp_path_factory.mktemp("newcomer")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home / "venv")], check=True)
+    assert INSTALL.strip() == "pip install '.[demo]'"
+    python = str(home / "venv" / "bin" / "python")
+    install = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        python,
+        ".[demo]",
+        "fastapi",
+    ]
+    subprocess.run(install, cwd=ROOT, check=True)
+    return home
+
+
+def environment(home: Path) -> dict[str, str]:
+    path = f"{home / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return {key: v for key, v in os.environ.items() if not key.startswith("CONSENTKIT_")} | {"PATH": path}
+
+
+def shell(script: str, folder: Path, env: dict[str, str]) -> str:
+    command = ["bash", "-eu", "-c", script]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("code", [STARLETTE, FASTAPI], ids=["starlette", "fastapi"])
+def test_the_site_of_the_readme_asks_for_consent(newcomer: Path, tmp_path: Path, code: str) -> None:
+    env = environment(newcomer)
+    secret = shell(PREPARE + "printf '%s' \"$CONSENTKIT_SECRET_KEY\"", tmp_path, env).splitlines()[-1]
+    (tmp_path / "app.py").write_text(code)
+    port, command = free_port(), SERVE.split()
+    assert command == ["uvicorn", "app:app"]
+    program = str(newcomer / "venv" / "bin" / command[0])
+    serving = [program, *command[1:], "--port", str(port)]
+    with running(serving, tmp_path, env | {"CONSENTKIT_SECRET_KEY": secret}) as process:
+        page = fetch_soon(f"http://127.0.0.1:{port}/", process)
+        assert "You are not counted." in page
+        assert "data-consentkit-starter" in page
+        assert 'data-consent="open"' in page
+        assert "<form" in fetch(f"http://127.0.0.1:{port}/consent/")
+    assert "GOOD" in shell(AUDIT, tmp_path, env)
+    assert (tmp_path / "bundle" / "checkpoint").exists()
+
+
+def test_the_examples_are_the_readme_s() -> None:
+    assert (ROOT / "examples" / "starlette_app.py").read_text() == STARLETTE
+    assert (ROOT / "examples" / "fastapi_app.py").read_text() == FASTAPI
+    for code in (STARLETTE, FASTAPI):
+        assert len([line for line in code.splitlines() if line.strip()]) <= 12
+
+
+def test_the_commands_of_the_readme_are_the_ones_ci_runs() -> None:
+    assert SHOW.splitlines() == ["python3 dev.py demo", "python3 dev.py test"]
+    assert "python3 dev.py test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_demo_command_serves_what_it_prints() -> None:
+    command = [
+        sys.executable,
+        "dev.py",
+        "demo",
+        "--port",
+        str(free_port()),
+        "--tracker-port",
+        str(free_port()),
+    ]
+    env = dict(os.environ) | {"PYTHONUNBUFFERED": "1"}
+    with running(command, ROOT, env) as process:
+        assert process.stdout is not None
+        lines: list[str] = []
+        while len([line for line in lines if "http://" in line]) < 3:
+            line = process.stdout.readline()
+            assert line, "".join(lines)
+            lines.append(line)
+        shop, page, audit = [match for line in lines for match in re.findall(r"http://\S+", line)][:3]
+        assert "<form" in fetch_soon(page, process)
+        assert "data-consent=" in fetch(shop)
+        assert (
+            "consent log"
+            in urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open(audit).read().decode()
+        )
+
+
+def test_the_mark_for_a_site_s_own_scripts_is_one_we_read() -> None:
+    assert 'type="text/plain"' in MARKUP
+    assert 'data-category="analytics"' in MARKUP

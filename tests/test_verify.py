@@ -1,0 +1,448 @@
+"""The tamper table: what each attack on a stored log looks like to a verifier, and what none of them hides."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from consentkit.errors import VerificationError
+from consentkit.proof.entry import Kind, Record, Stored, canonical, commit_stmt, subject_id
+from consentkit.proof.keys import Keys
+from consentkit.proof.log import ProofLog
+from consentkit.proof.merkle import leaf_hash, peak_ids
+from consentkit.proof.note import Checkpoint, sign_note
+from consentkit.proof.tiles import Tree
+from consentkit.proof.verify import Report, verify
+
+ORIGIN = "shop.example/consent"
+WAIT = 30
+SIZE = 612
+POLICY, NOTICE, CHOICE = 0, 1, 300  # indexes of one entry of each sort
+
+Attack = Callable[[sqlite3.Connection], object]
+
+
+def opened(folder: Path, **options: object) -> ProofLog:
+    return ProofLog.open(f"sqlite:///{folder / 'log.db'}", folder / "keys", origin=ORIGIN, **options)  # type: ignore[arg-type]
+
+
+def choice(log: ProofLog, number: int) -> Record:
+    cid = b"visitor %d" % (number % 50)
+    stmt = {"choices": {"analytics": number % 2 == 0}, "number": number}
+    return Record(Kind.CHOICE, 1000 + number, stmt, {"sub": subject_id(cid)}, log.lookup(cid))
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of 612 entries, its checkpoint published at 0, 200, 400 and 612."""
+    folder = tmp_path_factory.mktemp("original")
+    for stop in (200, 400, SIZE):
+        with opened(folder) as log:
+            if not log.size:
+                notice = Record(
+                    Kind.DOCUMENT, 1, {"name": "en", "media_type": "text/plain"}, body=b"We ask you."
+                )
+                log.append([Record(Kind.POLICY, 1, {"version": "v1"}), notice]).result(WAIT)
+            log.append([choice(log, number) for number in range(log.size, stop)]).result(WAIT)
+    return folder
+
+
+@pytest.fixture
+def folder(original: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(original, tmp_path / "log")
+
+
+def attack(folder: Path, change: Attack) -> None:
+    with closing(sqlite3.connect(folder / "log.db")) as database:
+        change(database)
+        database.commit()
+
+
+def audit(folder: Path) -> Report:
+    with opened(folder, read_only=True) as log:
+        return log.verify()
+
+
+def sql(*statements: str) -> Attack:
+    def change(database: sqlite3.Connection) -> None:
+        for statement in statements:
+            assert database.execute(statement).rowcount != 0
+
+    return change
+
+
+def flipped(table: str, column: str, where: str = f"idx = {CHOICE}", at: int = 5) -> Attack:
+    def change(database: sqlite3.Connection) -> None:
+        (data,) = database.execute(f"SELECT {column} FROM {table} WHERE {where}").fetchone()
+        raw = bytearray(data if isinstance(data, bytes) else data.encode())
+        raw[at] ^= 1
+        value = bytes(raw) if isinstance(data, bytes) else raw.decode()
+        assert database.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", (value,)).rowcount == 1
+
+    return change
+
+
+def swapped(table: str, one: int, other: int) -> tuple[str, ...]:
+    return tuple(
+        f"UPDATE {table} SET idx = {new} WHERE idx = {old}"
+        for old, new in ((one, -9), (other, one), (-9, other))
+    )
+
+
+def shifted(by: int) -> tuple[str, ...]:
+    statements = [
+        (
+            f"UPDATE {table} SET idx = -idx - 1 WHERE idx >= {CHOICE}",
+            f"UPDATE {table} SET idx = -idx - 1 + {by} WHERE idx < 0",
+        )
+        for table in ("leaf", "opening")
+    ]
+    return tuple(statement for pair in statements for statement in pair)
+
+
+def copied(source: int, target: int) -> tuple[str, str]:
+    opening = "created_ms, lookup, salt1, stmt, salt2, subj"
+    return (
+        f"INSERT INTO leaf SELECT {target}, entry FROM leaf WHERE idx = {source}",
+        f"INSERT INTO opening SELECT {target}, {opening} FROM opening WHERE idx = {source}",
+    )
+
+
+# name: (what is done to the database, the entry that must be named, the table it must be named in)
+ATTACKS: dict[str, tuple[Attack, int | None, str]] = {
+    "an entry's commitment is edited": (flipped("leaf", "entry"), CHOICE, "leaf"),
+    "an entry's kind is edited": (flipped("leaf", "entry", at=1), CHOICE, "leaf"),
+    "an entry's version is edited": (flipped("leaf", "entry", at=0), CHOICE, "leaf"),
+    "a public entry is edited": (flipped("leaf", "entry", f"idx = {NOTICE}", at=20), NOTICE, "leaf"),
+    "an entry is emptied": (sql(f"UPDATE leaf SET entry = x'' WHERE idx = {CHOICE}"), CHOICE, "leaf"),
+    "a statement is edited": (flipped("opening", "stmt"), CHOICE, "opening"),
+    "a statement's salt is edited": (flipped("opening", "salt1"), CHOICE, "opening"),
+    "a subject is edited": (flipped("opening", "subj"), CHOICE, "opening"),
+    "a subject's salt is edited": (flipped("opening", "salt2"), CHOICE, "opening"),
+    "the row's time is edited": (
+        sql(f"UPDATE opening SET created_ms = 1 WHERE idx = {CHOICE}"),
+        CHOICE,
+        "opening",
+    ),
+    "the visitor's tag is edited": (flipped("opening", "lookup"), CHOICE, "opening"),
+    "the visitor's tag is removed": (
+        sql(f"UPDATE opening SET lookup = NULL WHERE idx = {CHOICE}"),
+        CHOICE,
+        "opening",
+    ),
+    "an entry is deleted": (sql(f"DELETE FROM leaf WHERE idx = {CHOICE}"), CHOICE, "leaf"),
+    "a payload is deleted": (sql(f"DELETE FROM opening WHERE idx = {CHOICE}"), CHOICE, "opening"),
+    "a payload is blanked": (
+        sql(f"UPDATE opening SET salt1 = NULL, stmt = NULL WHERE idx = {CHOICE}"),
+        CHOICE,
+        "opening",
+    ),
+    "only a salt is removed": (
+        sql(f"UPDATE opening SET salt1 = NULL WHERE idx = {CHOICE}"),
+        CHOICE,
+        "opening",
+    ),
+    "an entry and its payload are deleted": (
+        sql(f"DELETE FROM leaf WHERE idx = {CHOICE}", f"DELETE FROM opening WHERE idx = {CHOICE}"),
+        CHOICE,
+        "leaf",
+    ),
+    "an entry is taken out and the rest moved up": (
+        sql(
+            f"DELETE FROM leaf WHERE idx = {CHOICE}",
+            f"DELETE FROM opening WHERE idx = {CHOICE}",
+            *shifted(-1),
+        ),
+        CHOICE,
+        "leaf",
+    ),
+    "an entry is put in and the rest moved down": (sql(*shifted(1), *copied(50, CHOICE)), CHOICE, "leaf"),
+    "an entry is added at the end": (sql(*copied(50, SIZE)), SIZE, "leaf"),
+    "an entry is added before the first": (sql(*copied(50, -1)), -1, "leaf"),
+    "a payload is added beyond the end": (sql(copied(50, SIZE)[1]), SIZE, "opening"),
+    "a payload is added to a public entry": (sql(copied(50, NOTICE)[1]), NOTICE, "opening"),
+    "two entries are exchanged": (sql(*swapped("leaf", CHOICE, 450)), CHOICE, "leaf"),
+    "two payloads are exchanged": (sql(*swapped("opening", CHOICE, 450)), CHOICE, "opening"),
+    "two entries are exchanged with their payloads": (
+        sql(*swapped("leaf", 450, CHOICE), *swapped("opening", 450, CHOICE)),
+        450,
+        "leaf",
+    ),
+    "the last entries are cut off": (sql("DELETE FROM leaf WHERE idx >= 600"), 600, "leaf"),
+    "a stored leaf hash is edited": (
+        flipped("tile", "hashes", "level = 0 AND n = 1", at=(CHOICE - 256) * 32),
+        CHOICE,
+        "tile",
+    ),
+    "a stored inner hash is edited": (flipped("tile", "hashes", "level = 1", at=40), 256, "tile"),
+    "a tile is deleted": (sql("DELETE FROM tile WHERE level = 0 AND n = 1"), 256, "tile"),
+    "a tile is cut short": (sql("UPDATE tile SET hashes = substr(hashes, 1, 320) WHERE n = 1"), 266, "tile"),
+    "a tile is too long": (
+        sql("UPDATE tile SET hashes = CAST(hashes || zeroblob(32) AS BLOB) WHERE n = 2"),
+        512,
+        "tile",
+    ),
+    "a tile is added": (sql("INSERT INTO tile VALUES (0, 9, x'00')"), None, "tile"),
+    "the head's size is edited": (sql("UPDATE head SET size = 600"), None, "head"),
+    "the head's frontier is edited": (flipped("head", "frontier", "id = 0"), None, "head"),
+    "the head's signature is edited": (flipped("head", "checkpoint", "id = 0", at=-20), None, "head"),
+    "the head's signed size is edited": (
+        sql("UPDATE head SET size = 600, checkpoint = replace(checkpoint, '612', '600')"),
+        None,
+        "head",
+    ),
+    "the head is an older one": (
+        sql("UPDATE head SET size = 400, checkpoint = (SELECT note FROM published WHERE size = 400)"),
+        400,
+        "anchor",
+    ),
+    "the head is deleted": (sql("DELETE FROM head"), None, "head"),
+    "a published checkpoint is edited": (
+        sql("UPDATE published SET note = replace(note, '400', '401') WHERE size = 400"),
+        None,
+        "published",
+    ),
+    "a published checkpoint is moved": (
+        sql("UPDATE published SET size = 401 WHERE size = 400"),
+        None,
+        "published",
+    ),
+    "a document is edited": (sql("UPDATE document SET body = x'00'"), NOTICE, "document"),
+    "a document is deleted": (sql("DELETE FROM document"), NOTICE, "document"),
+    "a document is added": (sql("INSERT INTO document VALUES ('00', 300, x'00')"), CHOICE, "document"),
+    "a document's entry is edited": (sql("UPDATE document SET idx = 0"), POLICY, "document"),
+    "a table is dropped": (sql("DROP TABLE opening"), None, "database"),
+}
+
+
+def test_an_untouched_log_is_in_order_and_says_what_it_holds(folder: Path) -> None:
+    report = audit(folder)
+    assert report.ok, report.findings
+    assert report.size == SIZE
+    assert report.counts == {
+        "policy": 1,
+        "document": 1,
+        "choice": SIZE - 2,
+        "documents": 1,
+        "published": 4,
+        "anchors": 1,
+    }
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_on_the_database_names_the_entry(folder: Path, name: str) -> None:
+    change, index, table = ATTACKS[name]
+    attack(folder, change)
+    report = audit(folder)
+    assert not report.ok
+    assert (index, table) in {(finding.index, finding.table) for finding in report.findings}, report.findings
+
+
+@pytest.mark.parametrize(
+    "name", ["a statement is edited", "a stored leaf hash is edited", "an entry's commitment is edited"]
+)
+def test_an_innocent_entry_is_not_named(folder: Path, name: str) -> None:
+    attack(folder, ATTACKS[name][0])
+    assert {finding.index for finding in audit(folder).findings} == {CHOICE}
+
+
+class Forger:
+    """Someone who may write to the database, and knows how the tree is built."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def rewrite(self, database: sqlite3.Connection, index: int = CHOICE) -> None:
+        """Turn one refusal into a grant, with everything that follows from it but the signatures."""
+        salt = bytes(32)
+        stmt = canonical({"choices": {"analytics": True}, "number": 999, "t": 1000 + index})
+        (entry,) = database.execute("SELECT entry FROM leaf WHERE idx = ?", (index,)).fetchone()
+        entry = entry[:2] + commit_stmt(salt, stmt) + entry[34:]
+        database.execute("UPDATE leaf SET entry = ? WHERE idx = ?", (entry, index))
+        database.execute("UPDATE opening SET salt1 = ?, stmt = ? WHERE idx = ?", (salt, stmt, index))
+        self.rebuild(database)
+
+    def rebuild(self, database: sqlite3.Connection) -> Tree:
+        tree = Tree(0, lambda *_: b"")
+        leaves = [leaf_hash(entry) for (entry,) in database.execute("SELECT entry FROM leaf ORDER BY idx")]
+        database.execute("DELETE FROM tile")
+        for (level, n), hashes in tree.extend(leaves).items():
+            database.execute("INSERT INTO tile VALUES (?, ?, ?)", (level, n, hashes))
+        frontier = b"".join(tree.read(level, index) for level, index in peak_ids(tree.size))
+        database.execute("UPDATE head SET size = ?, frontier = ?", (tree.size, frontier))
+        return tree
+
+    def sign(self, database: sqlite3.Connection, *, guard: bool) -> None:
+        """With the key as well: sign everything anew, and with `guard` that too."""
+        keys, tree = Keys.open(self.folder / "keys", ORIGIN, create=False), self.rebuild(database)
+        note = lambda size: sign_note(  # noqa: E731
+            Checkpoint(ORIGIN, size, tree.prover(size).root()).text, keys.verifier, keys.sign
+        )
+        for (size,) in database.execute("SELECT size FROM published").fetchall():
+            if size <= tree.size:
+                database.execute("UPDATE published SET note = ? WHERE size = ?", (note(size), size))
+        database.execute("UPDATE head SET checkpoint = ?", (note(tree.size),))
+        if guard:
+            assert keys.swap_guard(keys.guard(), note(tree.size))
+
+
+def test_a_change_that_fits_in_with_everything_but_the_signatures_is_narrowed_down(folder: Path) -> None:
+    attack(folder, Forger(folder).rewrite)
+    findings = audit(folder).findings
+    assert {finding.table for finding in findings} == {"tree", "head", "published", "anchor"}
+    (tree,) = [finding for finding in findings if finding.table == "tree"]
+    assert tree.index == 200
+    assert "200 to 399" in tree.problem
+
+
+def test_a_change_signed_with_the_key_is_seen_by_the_guard(folder: Path) -> None:
+    attack(folder, Forger(folder).rewrite)
+    attack(folder, lambda database: Forger(folder).sign(database, guard=False))
+    assert {finding.table for finding in audit(folder).findings} == {"anchor", "tree"}
+
+
+def test_a_change_signed_with_key_and_guard_is_seen_only_by_who_kept_a_checkpoint(folder: Path) -> None:
+    with opened(folder, read_only=True) as log:
+        kept = log.checkpoint
+    attack(folder, Forger(folder).rewrite)
+    attack(folder, lambda database: Forger(folder).sign(database, guard=True))
+    with opened(folder, read_only=True) as log:
+        assert log.verify().ok  # README: an operator with database and key can rewrite what nobody anchored
+        with log._store.reading() as view:
+            report = verify(view, log.vkey, [kept])
+    assert [finding.table for finding in report.findings] == ["tree", "anchor"]
+
+
+def test_a_log_cut_off_and_signed_anew_is_seen_by_the_guard(folder: Path) -> None:
+    attack(folder, sql("DELETE FROM leaf WHERE idx >= 600", "DELETE FROM opening WHERE idx >= 600"))
+    attack(folder, lambda database: Forger(folder).sign(database, guard=False))
+    findings = audit(folder).findings
+    assert (600, "anchor") in {(finding.index, finding.table) for finding in findings}
+
+
+def test_a_guard_that_was_removed_is_reported(folder: Path) -> None:
+    (folder / "keys" / "guard").unlink()
+    assert [finding.table for finding in audit(folder).findings] == ["guard"]
+
+
+def test_an_anchor_signed_by_nobody_we_know_is_reported(folder: Path) -> None:
+    with opened(folder, read_only=True) as log, log._store.reading() as view:
+        assert [finding.table for finding in verify(view, log.vkey, ["nonsense"]).findings] == ["anchor"]
+        with pytest.raises(VerificationError):
+            verify(view, "nonsense")
+
+
+def test_time_running_backwards_is_named(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.append([choice(log, 5)]).result(WAIT)
+        log._writer._sequencer._t = 0  # type: ignore[union-attr]
+        log.append([choice(log, 3)]).result(WAIT)
+        assert [(finding.index, finding.table) for finding in log.verify().findings] == [(1, "time")]
+
+
+def test_an_entry_replayed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "urandom", bytes)
+    with opened(tmp_path) as log:
+        log.append([choice(log, 5), choice(log, 5)]).result(WAIT)
+        assert [(finding.index, finding.table) for finding in log.verify().findings] == [(1, "leaf")]
+
+
+# Erasure (I7): the tombstone says it, the payload is gone.
+
+
+@pytest.fixture
+def erased(folder: Path) -> Iterator[Path]:
+    with opened(folder) as log:
+        stones = [
+            {"first": 300, "last": 301, "segment": "subj", "reason": "request"},
+            {"list": [310, 312], "segment": "both", "reason": "retention"},
+        ]
+        log.append([Record(Kind.TOMBSTONE, 9000, stone) for stone in stones]).result(WAIT)
+    attack(
+        folder,
+        sql(
+            "UPDATE opening SET lookup = NULL, salt2 = NULL, subj = NULL WHERE idx IN (300, 301)",
+            "UPDATE opening SET lookup = NULL, salt1 = NULL, stmt = NULL, salt2 = NULL, subj = NULL WHERE idx = 310",
+            "DELETE FROM opening WHERE idx = 312",
+        ),
+    )
+    yield folder
+
+
+def test_what_a_tombstone_names_may_be_gone(erased: Path) -> None:
+    report = audit(erased)
+    assert report.ok, report.findings
+    assert report.counts["erased"] == 4
+    with opened(erased, read_only=True) as log:
+        stored = log.get(300)
+        assert stored
+        assert (stored.subj, stored.stmt is None, stored.intact) == (None, False, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "index"),
+    [
+        (sql("UPDATE opening SET salt1 = NULL, stmt = NULL WHERE idx = 300"), 300),
+        (sql("DELETE FROM opening WHERE idx = 311"), 311),
+        (sql("UPDATE opening SET lookup = x'00' WHERE idx = 301"), 301),
+        (sql(*copied(20, 312)[1:]), 312),
+    ],
+)
+def test_no_more_and_no_less_than_a_tombstone_names_may_be_gone(
+    erased: Path, change: Attack, index: int
+) -> None:
+    attack(erased, change)
+    assert {finding.index for finding in audit(erased).findings} == {index}
+
+
+@pytest.mark.parametrize(
+    "stone",
+    [
+        {},
+        {"first": 1, "last": 2},
+        {"first": 1, "last": 9999, "segment": "both"},
+        {"list": ["x"], "segment": "stmt"},
+    ],
+)
+def test_a_tombstone_that_says_nothing_sensible_is_named(folder: Path, stone: dict[str, object]) -> None:
+    with opened(folder) as log:
+        log.append([Record(Kind.TOMBSTONE, 9000, stone)]).result(WAIT)
+    assert [(finding.index, finding.table) for finding in audit(folder).findings] == [(SIZE, "leaf")]
+
+
+# Checks in the domain's terms
+
+
+def test_checks_see_every_entry_in_order_and_their_words_are_findings(folder: Path) -> None:
+    seen: list[int] = []
+
+    def check(stored: Stored) -> Iterator[str]:
+        seen.append(stored.index)
+        if stored.stmt and stored.stmt.get("number") == CHOICE:
+            yield "a choice outside its categories"
+
+    with opened(folder, read_only=True) as log:
+        report = log.verify([check])
+    assert seen == list(range(SIZE))
+    assert [(f.index, f.table, f.problem) for f in report.findings] == [
+        (CHOICE, "check", "a choice outside its categories")
+    ]
+
+
+def test_a_check_that_chokes_on_an_entry_is_a_finding(folder: Path) -> None:
+    def check(stored: Stored) -> list[str]:
+        return [stored.stmt["choices"]["marketing"]] if stored.index == CHOICE and stored.stmt else []
+
+    with opened(folder, read_only=True) as log:
+        assert [finding.index for finding in log.verify([check]).findings] == [CHOICE]
+
+
+def test_findings_stop_at_a_thousand_and_are_counted_on(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.append([choice(log, number) for number in range(1500)]).result(WAIT)
+        report = log.verify([lambda stored: ["no"]])
+    assert (len(report.findings), report.more) == (1000, 500)
