@@ -1,6 +1,7 @@
 """ConsentKit: rule book, memory, keys and clock composed once; what the gate and the desk talk to."""
 
 import asyncio
+import logging
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +13,7 @@ from typing import Any
 
 from consentkit.assets import served_name
 from consentkit.edition import Edition, compile_edition
-from consentkit.errors import ChoiceError, ConfigurationError, Problem, SizeMoved
+from consentkit.errors import ChoiceError, ConfigurationError, ConsentKitError, Problem, SizeMoved
 from consentkit.policy.change import still_counts
 from consentkit.policy.decision import Choice, Consent, Decision, Reason, decide, valid_until
 from consentkit.policy.document import read_json, read_toml
@@ -21,6 +22,8 @@ from consentkit.proof.entry import Kind, Record, Stored, subject_id
 from consentkit.proof.keys import recorded_origin
 from consentkit.proof.log import ProofLog
 from consentkit.proof.store import Document
+
+logger = logging.getLogger("consentkit")
 
 PUBLISHER = "file"
 MECHANISMS = ("banner", "preferences", "form", "api")
@@ -156,11 +159,17 @@ class ConsentKit:
             self._files.update({served_name(name, digest): digest for name, digest in files.items()})
 
     def knows(self, version: str) -> bool:
-        """Return whether the log holds a policy version; looks again at most once a second."""
+        """Return whether the log holds a policy version; looks again at most once a second.
+
+        Never raises: a version that a broken store can't show is one the log doesn't hold.
+        """
         now = self.clock()
         if version not in self.history and now >= self._reload_after:
             self._reload_after = now + RELOAD_PAUSE
-            self._learn(self.log.size)
+            try:
+                self._learn(self.log.size)
+            except ConsentKitError:
+                logger.exception("the log can't be read; answers under version %s are denied", version)
         return version in self.history
 
     def file(self, name: str) -> Document | None:

@@ -265,6 +265,20 @@ def test_a_no_that_can_t_be_recorded_still_stops_the_tracking(client: TestClient
     lock.close()
 
 
+def test_a_log_that_can_t_be_read_denies_and_the_pages_still_render(
+    client: TestClient, tmp_path: Path, clock: Clock
+) -> None:
+    choose(client, "analytics")
+    kit_of(client).history.clear()  # as a process that has yet to learn this version
+    clock.move(seconds=5)
+    for file in tmp_path.glob("log.db*"):
+        file.rename(file.with_name(f"gone-{file.name}"))
+    assert client.get("/").json() == {"analytics": False, "ask": True}
+    assert client.get("/consent/").status_code == 200
+    assert client.get("/consent/state").json()["allowed"] == ["necessary"]
+    assert client.get("/consent/receipt").status_code == 503
+
+
 # The plain form -----------------------------------------------------------------------------------------
 
 

@@ -133,6 +133,10 @@ def written(name: str, data: bytes) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes(data)
 
 
+def appended(name: str, data: bytes) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes() + data)
+
+
 def cut(name: str, length: int) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:length])
 
@@ -150,7 +154,7 @@ ATTACKS: dict[str, tuple[Callable[[Path], object], int | None, str]] = {
     "entry cut in two": (cut("tile/entries/001.p/44", 20 * 68 + 9), 276, "leaf"),
     "entries gone": (removed("tile/entries/000"), 0, "leaf"),
     "entry added": (
-        lambda folder: (folder / "tile/entries/001.p/44").open("ab").write(b"\x00\x01x"),
+        appended("tile/entries/001.p/44", b"\x00\x01x"),
         SIZE,
         "leaf",
     ),

@@ -105,6 +105,7 @@ def test_the_guard_moves_only_from_what_one_saw(tmp_path: Path) -> None:
     keys = Keys.open(tmp_path / "keys", ORIGIN, create=True)
     assert keys.guard() is None
     assert keys.swap_guard(None, "one")
+    assert keys.swap_guard(None, "one")
     assert not keys.swap_guard(None, "two")
     assert not keys.swap_guard("zero", "two")
     assert keys.guard() == "one"

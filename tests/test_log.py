@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -211,6 +211,18 @@ def test_processes_share_one_file_and_one_history(tmp_path: Path) -> None:
     with opened(tmp_path, read_only=True) as log:
         assert sorted(receipts) == list(range(80)) == list(range(log.size))
         assert all(verify_receipt(text, log.vkey) == index for index, text in receipts.items())
+        report = log.verify()
+        assert report.ok, report.findings
+
+
+def test_workers_that_start_at_once_on_nothing_share_what_one_of_them_makes(tmp_path: Path) -> None:
+    def start(number: int) -> int:
+        with opened(tmp_path, timeout=WAIT) as log:
+            return log.append([choice(log, number)]).result(WAIT)[0].index
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(start, range(8))) == list(range(8))
+    with opened(tmp_path, read_only=True) as log:
         report = log.verify()
         assert report.ok, report.findings
 

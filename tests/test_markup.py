@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consentkit.gate.markup import LIMIT, Rewriter
+from consentkit.gate.markup import Rewriter
 from consentkit.policy.match import Matcher
-from consentkit.policy.registry import Pattern, Service, known_services
+from consentkit.policy.registry import Pattern, Service
 
 STARTER = b"<script data-consentkit-starter>start()</script>"
 T = b"//t.test/x"
@@ -29,11 +29,10 @@ def service(id_: str, *urls: str, inline: tuple[str, ...] = ()) -> Service:
 
 
 RULES = Matcher([service("t", "t.test", inline=("track(",)), service("p", "paths.test/tag/")])
-KNOWN = Matcher(s for s in known_services().values() if s.category != "necessary")
 
 
-def rewrite(page: bytes, size: int = 0, *, starter: bytes = b"", rules: Matcher = RULES) -> bytes:
-    rewriter = Rewriter(rules, starter)
+def rewrite(page: bytes, size: int = 0, *, starter: bytes = b"") -> bytes:
+    rewriter = Rewriter(RULES, starter)
     step = size or max(len(page), 1)
     pieces = [rewriter.feed(page[at : at + step]) for at in range(0, len(page), step)]
     return b"".join([*pieces, rewriter.close()])
@@ -103,12 +102,14 @@ BLOCKED = {
     b"<svg><foreignObject><title><img src=//t.test/x></title></foreignObject></svg>": 0,
     b"<math><mi><style><img src=//t.test/x></style></mi></math>": 0,
     b"<math><style><img src=//t.test/x></style></math>": 1,
-    b"<math><annotation-xml encoding=text/html><style><img src=//t.test/x></style></annotation-xml></math>": 0,
+    b"<math><annotation-xml encoding=text/html><style><img src=//t.test/x></style></math>": 0,
+    b"<math><annotation-xml><p><style><img src=//t.test/x></style>": 0,
     b"<math><annotation-xml><style><img src=//t.test/x></style></annotation-xml></math>": 1,
     b"<math><annotation-xml><svg><title><style><img src=//t.test/x></style></title></svg></math>": 0,
     b"<svg/><style><img src=//t.test/x></style>": 0,
     b"<svg></svg><style><img src=//t.test/x></style>": 0,
     b"<svg><p><style><img src=//t.test/x></style>": 0,
+    b"<svg><g><p></p><style><img src=//t.test/x></style>": 0,
     b"<svg><font><style><img src=//t.test/x></style>": 1,
     b"<svg><font color=red><style><img src=//t.test/x></style>": 0,
     b"<svg></p><style><img src=//t.test/x></style>": 0,
@@ -254,7 +255,7 @@ def test_the_starter_comes_first_of_all_that_loads_runs_or_sets_a_policy(
 PIECES = st.one_of(
     st.sampled_from([page for page in BLOCKED if page]),
     st.sampled_from(UNTOUCHED),
-    st.sampled_from([b"<svg>", b"</svg>", b"<noscript>", b"</noscript>", b"<template>", b"</template>", b"<!--", b"-->"]),
+    st.sampled_from([b"<svg>", b"</svg>", b"<noscript>", b"</noscript>", b"<template>", b"</template>"]),
     st.binary(max_size=4),
 )  # fmt: skip
 PAGES = st.lists(PIECES, max_size=8).map(b"".join)
@@ -292,98 +293,3 @@ def test_only_the_unfinished_construct_is_held_back() -> None:
     assert rewriter.feed(b"ue</script><!-- long comm") == b"<script>true</script><!-- long c"
     assert rewriter.feed(b"ent --><style>a{") + rewriter.close() == b"omment --><style>a{"
     assert rewriter.blocked == {"t"}
-
-
-OVERSIZE = {
-    "an inline script": (b"<script>" + b"x" * LIMIT + b"</script><p>", b'data-consentkit=""'),
-    "a script whose src is not over": (
-        b"<script src='" + b"x" * LIMIT + b"'></script>",
-        b'data-consentkit=""',
-    ),
-    "an own image in a data URL": (b"<img alt=a src='data:," + b"x" * LIMIT + b"'>", None),
-    "an image with an unfinished URL": (b"<img src='" + b"x" * LIMIT + b"'>", b'data-consentkit=""'),
-    "an image with a long text": (b"<img src=/own alt='" + b"x" * LIMIT + b"'>", None),
-    "a tracker's image with a long text": (
-        b"<img src=//t.test/x alt='" + b"x" * LIMIT + b"'>",
-        b'data-consentkit="t"',
-    ),
-    "a late source": (b"<img alt='" + b"x" * LIMIT + b"' src=//t.test/x>", b"data-consentkit-src=//t.test/x"),
-    "a necessary element": (
-        b"<img data-category=necessary alt='" + b"x" * LIMIT + b"' src=//t.test/x>",
-        None,
-    ),
-    "a dull tag": (b"<p a='" + b"x" * LIMIT + b"'><img src=/own>", None),
-    "a tag's name": (b"<" + b"x" * LIMIT + b"><img src=/own>", None),
-    "an svg script": (b"<svg><script>" + b"x" * LIMIT + b"</script></svg>", b'data-consentkit=""'),
-    "an end tag": (b"<svg></svg a='" + b"x" * LIMIT + b"'><style><img src=//t.test/x></style>", None),
-}
-
-
-@pytest.mark.parametrize("name", OVERSIZE)
-def test_what_is_too_long_to_decide_is_blocked_for_good(name: str) -> None:
-    page, expected = OVERSIZE[name]
-    after = rewrite(page)
-    assert undo(after) == page
-    assert (after == page) if expected is None else (expected in after)
-    for size in (4096, 65_537, LIMIT - 1, LIMIT + 1):
-        assert rewrite(page, size) == after
-    rewriter = Rewriter(RULES, b"")
-    for at in range(0, len(page), 65_536):
-        rewriter.feed(page[at : at + 65_536])
-        assert len(rewriter._buffer) <= LIMIT + 65_536
-
-
-def test_just_under_the_limit_scripts_are_still_decided() -> None:
-    fill = LIMIT - len(b"<script>track(</script")
-    for size in (0, 4096):
-        after = rewrite(b"<script>track(" + b"x" * (fill - 1) + b"</script>", size)
-        assert after.startswith(b'<script data-consentkit="t"')
-        after = rewrite(b"<script>track(" + b"x" * fill + b"</script>", size)
-        assert after.startswith(b'<script data-consentkit=""')
-
-
-SNIPPETS = {
-    "google-tag-manager": (
-        b"<script>(function(w,d,s,l,i){w[l]=w[l]||[];w[l].push({'gtm.start':\nnew Date().getTime(),"
-        b"event:'gtm.js'});var f=d.getElementsByTagName(s)[0],\nj=d.createElement(s),dl=l!='dataLayer'?'&l='+l:"
-        b"'';j.async=true;j.src=\n'https://www.googletagmanager.com/gtm.js?id='+i+dl;"
-        b"f.parentNode.insertBefore(j,f);\n})(window,document,'script','dataLayer','GTM-XXXX');</script>",
-        b'<noscript><iframe src="https://www.googletagmanager.com/ns.html?id=GTM-XXXX" height="0" width="0"'
-        b' style="display:none;visibility:hidden"></iframe></noscript>',
-    ),
-    "google-analytics": (
-        b'<script async src="https://www.googletagmanager.com/gtag/js?id=G-XXXX"></script>',
-        b"<script>window.dataLayer = window.dataLayer || [];function gtag(){dataLayer.push(arguments);}"
-        b"gtag('js', new Date());gtag('config', 'G-XXXX');</script>",
-    ),
-    "meta-pixel": (
-        b"<script>!function(f,b,e,v,n,t,s){if(f.fbq)return;n=f.fbq=function(){n.callMethod?n.callMethod.apply"
-        b"(n,arguments):n.queue.push(arguments)};}(window,document,'script',"
-        b"'https://connect.facebook.net/en_US/fbevents.js');fbq('init', '1');fbq('track', 'PageView');</script>",
-        b'<noscript><img height="1" width="1" style="display:none"'
-        b' src="https://www.facebook.com/tr?id=1&ev=PageView&noscript=1"/></noscript>',
-    ),
-    "microsoft-clarity": (
-        b'<script>(function(c,l,a,r,i,t,y){c[a]=c[a]||function(){(c[a].q=c[a].q||[]).push(arguments)};'
-        b't=l.createElement(r);t.async=1;t.src="https://www.clarity.ms/tag/"+i;})(window, document, "clarity",'
-        b' "script", "x");</script>',
-    ),
-    "linkedin-insight": (
-        b'<script>_linkedin_partner_id = "1"; window._linkedin_data_partner_ids ='
-        b" window._linkedin_data_partner_ids || [];</script>",
-        b'<noscript><img src="https://px.ads.linkedin.com/collect/?pid=1&fmt=gif" /></noscript>',
-    ),
-    "youtube": (b'<iframe src="https://www.youtube.com/embed/x?rel=0" allowfullscreen></iframe>',),
-    "hints": (
-        b'<link rel="preconnect" href="https://www.googletagmanager.com">',
-        b'<link rel="dns-prefetch" href="//connect.facebook.net">',
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("vendor", SNIPPETS)
-def test_each_part_of_a_vendors_snippet_is_inert(vendor: str) -> None:
-    for part in SNIPPETS[vendor]:
-        after = rewrite(part, rules=KNOWN)
-        assert after.count(b' data-consentkit="') == 1, after
-        assert undo(after) == part

@@ -265,7 +265,7 @@ def fault(page: bytes, *, noscript: bool) -> str | None:
 def faults(seed: int, count: int, *, foreign: bool, noscript: bool) -> list[tuple[bytes, str]]:
     found = []
     for number in range(count):
-        rng = random.Random(f"{seed} {number}")
+        rng = random.Random(f"{seed} {number}")  # noqa: S311 - a reproducible sample
         page = soup(rng, foreign=foreign, noscript=noscript).encode("latin-1")
         problem = fault(page, noscript=noscript)
         if problem:

@@ -13,11 +13,19 @@ from consentkit.policy.version import resolve
 def test_it_names_every_declared_service_with_its_vendor(locale: str) -> None:
     notice = json.loads(resolve(policy()).notice(locale))
     services = {s["id"]: s for category in notice["categories"] for s in category["services"]}
-    assert set(services) == {"google-analytics", "meta-pixel", "youtube"}
-    assert all(
-        service["vendor"] and service["country"] and service["purposes"] for service in services.values()
-    )
+    assert set(services) == {"consentkit", "google-analytics", "meta-pixel", "youtube"}
+    assert all(service["vendor"] and service["purposes"] for service in services.values())
+    assert services["meta-pixel"]["country"] == "US"
     assert notice["locale"] == locale
+
+
+def test_our_own_cookies_stand_in_it_too() -> None:
+    """A16: the memory of the choice is itself told."""
+    necessary = json.loads(resolve(policy()).notice("en"))["categories"][0]
+    assert necessary["services"][0]["trackers"] == [
+        {"name": "consentkit", "lifetime": "6 months"},
+        {"name": "consentkit_allows", "lifetime": "6 months"},
+    ]
 
 
 def test_it_says_whose_site_it_is_and_how_long_a_choice_lasts() -> None:

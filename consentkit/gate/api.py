@@ -1,5 +1,6 @@
 """The visitor's routes: page, choice, state, receipt, policy, log and static files (design §2)."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,8 @@ from consentkit.gate.state import Seal, is_secure, state_cookies
 from consentkit.gate.ua import family
 from consentkit.kit import Answer, ConsentKit, Recorded, StaleGrant
 from consentkit.policy.decision import Consent, Decision, Reason
+
+logger = logging.getLogger("consentkit")
 
 STATUS: Mapping[type[ConsentKitError], int] = {
     answers.ForeignOrigin: 403,
@@ -74,9 +77,16 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         """Answer a request for `path`, the part below the prefix."""
         request = Request(scope, receive)
-        handler = self._handler("GET" if request.method == "HEAD" else request.method, path)
-        response = await handler(request) if handler else self._elsewhere(path)
+        try:
+            response = await self._response(request, path)
+        except ConsentKitError as error:
+            logger.exception("the log can't be read")
+            response = Json({"error": str(error)}, 503, PRIVATE | {"retry-after": "5"})
         await response(scope, receive, send)
+
+    async def _response(self, request: Request, path: str) -> Response:
+        handler = self._handler("GET" if request.method == "HEAD" else request.method, path)
+        return await handler(request) if handler else self._elsewhere(path)
 
     def _handler(self, method: str, path: str) -> Handler | None:
         return self.routes.get(path or "/", {}).get(method)
@@ -207,7 +217,11 @@ class Api:
     async def page(self, request: Request) -> Response:
         """Answer the visitor's page, which works without JavaScript."""
         consent, decision, _ = self._visitor(request)
-        records = self.kit.records_of(consent) if consent else []
+        try:
+            records = self.kit.records_of(consent) if consent else []
+        except ConsentKitError:
+            logger.exception("the history can't be read; the page goes out without it")
+            records = []
         return self.form.page(request, decision, records)
 
     async def receipt(self, request: Request) -> Response:

@@ -53,17 +53,17 @@ class PageBody:
             if at:
                 await asyncio.sleep(0)
             parts.append(self._step(data[at : at + SLICE]))
-        if last and not self._damaged:
-            parts.append(self._rewriter.close())
+        if last:
+            parts.append(self._step(b"", last=True))
         return b"".join(parts)
 
-    def _step(self, data: bytes) -> bytes:
+    def _step(self, data: bytes, *, last: bool = False) -> bytes:
         if self._damaged:
             return b""
         try:
-            return self._rewriter.feed(self._decoder.decompress(data))
-        except zlib.error:
-            logger.exception("a page's compressed body is damaged; it ends here")
+            return self._rewriter.close() if last else self._rewriter.feed(self._decoder.decompress(data))
+        except Exception:  # noqa: BLE001 - what can't be rewritten must not go out, whatever the reason
+            logger.exception("a page can't be read any further; it ends here")
             self._damaged = True
             return b""
 

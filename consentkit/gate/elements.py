@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from consentkit.gate.tags import OPEN_ATTRIBUTE, TAG_NAME, Attribute, Edits, attributes, disarm
+from consentkit.gate.tags import OPEN_ATTRIBUTE, TAG_NAME, Attribute, Edits, attributes, disarm, many
 
 
 class Rules(Protocol):
@@ -65,9 +65,11 @@ _SCRIPT_TYPES: Final = frozenset((
 # fmt: on
 _BLANK: Final = "\t\n\f\r "
 _DESCRIPTORS: Final = re.compile(r"(?:[^,(]|\([^)]*(?:\)|$))*")
-# A start tag that can't name another host: no scheme, no two slashes (TAB, LF and CR between them don't count),
-# no character reference to write one with. Scripts are looked at in any case, for their body.
-_LOCAL: Final = re.compile(rb"<(?!script)[^:&\\/]*+(?:/(?![\t\n\r]*[/\\])[^:&\\/]*+)*+\Z", re.IGNORECASE)
+# A start tag that can't name another host: no scheme, no two slashes (TAB, LF and CR between them don't
+# count), no character reference to write one with. Scripts are looked at in any case, for their body.
+_LOCAL: Final = re.compile(
+    rb"<(?!script)[^:&\\/]*+" + many(rb"/(?![\t\n\r]*[/\\])[^:&\\/]*+") + rb"\Z", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class Verdicts:
         """The verdict on a start tag too long to hold.
 
         `head` is the tag as far as its attributes are complete, with a `>` put behind; `cut` what is there
-        of the attribute that isn't. If that is a `data:` URL or an attribute that doesn't load, `head` decides;
+        of the attribute that isn't. If that is a `data:` URL or doesn't load anything, `head` decides;
         anything else can't be decided and is blocked for good, as service "".
         """
         return self._judge(head, cut)

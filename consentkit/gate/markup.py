@@ -4,9 +4,9 @@ Only insertions: taking them out gives the page back byte for byte. The output d
 rules, never on the visitor nor on how the page was cut into chunks.
 
 What can't be decided within 1 MB is blocked for good, as service "", which no consent revives: an inline
-script longer than that; and of a start tag longer than that, each loading attribute that begins after the first
-MB, or isn't over by then and isn't a `data:` URL. (The longest inline script on 1,052 real pages has 843 KB, the
-longest start tag 181 KB.) Nothing else is ever held longer than its own tag.
+script longer than that; and of a start tag longer than that, each loading attribute that begins after the
+first MB, or isn't over by then and isn't a `data:` URL. (The longest inline script on 1,052 real pages has
+843 KB, the longest start tag 181 KB.) Nothing else is ever held longer than its own tag.
 """
 
 from functools import lru_cache
@@ -26,8 +26,8 @@ class Rewriter:
 
     `rules` decide; they are hashable and the same object for all responses of a policy, because what was
     decided once is remembered with them. `starter` is inserted once, as given, before the first start tag
-    other than `<html>`, `<head>` and an early `<meta>` naming the charset, or before `</head>`; a page without
-    any such tag gets none, and b"" asks for none.
+    other than `<html>`, `<head>` and an early `<meta>` naming the charset, or before `</head>`; a page
+    without any such tag gets none, and b"" asks for none.
     """
 
     def __init__(self, rules: Rules, starter: bytes) -> None:

@@ -1,8 +1,8 @@
 """What a tag means depends on where it stands: svg and math content, and templates.
 
 Keeps the part of the parser's stack of open elements that lies within svg, math or a template, over any
-number of chunks. HTML around them is not followed (that is what makes the gate fast), so an end tag inside svg
-whose element can only be outside is taken as closing nothing; the next HTML start tag leaves the svg anyway.
+number of chunks. HTML around them is not followed (that is what makes the gate fast), so an end tag inside
+svg whose element can only be outside is taken as closing nothing; the next HTML start tag leaves the svg.
 Source: HTML Living Standard 13.2.6.5 (tokens in foreign content), 13.2.6 (tree construction dispatcher).
 """
 
@@ -106,8 +106,7 @@ class Nesting:
             if name not in _BREAKOUT and not (name == b"font" and _styled(tag)):
                 self._foreign(frames[-1], name, tag, closed=closed)
                 return False
-            if not frames[-1].point:
-                frames.pop()
+            frames.pop()
         if template:
             self._push_frame("template")
         elif name in (b"svg", b"math"):
@@ -133,7 +132,7 @@ class Nesting:
     def _end_foreign(self, name: bytes) -> None:
         frames = self._frames
         if name in (b"p", b"br"):
-            if not frames[-1].point:
+            if frames[-1].point not in ("html", "text"):
                 frames.pop()
                 if name == b"p":
                     self.end(name)

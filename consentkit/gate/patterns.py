@@ -4,28 +4,37 @@ import re
 from typing import Final
 
 from consentkit.gate.elements import LOADING
-from consentkit.gate.tags import ATTRIBUTES, NAME, either, grammar
+from consentkit.gate.tags import ATTRIBUTES, NAME, either, grammar, many
 
 _RAW: Final = ("style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "noscript")
 _OPENERS: Final = (*_RAW, "script", "plaintext", "template", "svg", "math")
 _STOPS: Final = either(sorted({*_OPENERS, *(name.decode() for name in LOADING)}))
-_TEXT: Final = rb"[^<]*+(?:<(?=[^a-zA-Z/!?])[^<]*+)*+"
+_TEXT: Final = rb"[^<]*+" + many(rb"<(?=[^a-zA-Z/!?])[^<]*+")
 
 # Text and tags that mean nothing to us, in one go; stops at whatever does, or isn't complete.
 DULL: Final = grammar(
-    rb"(?:[^<]*+<(?:/(?!%ENDS%[W/>])%NAME%(?:>|%ATTRIBUTES%[W/]*+>)"
-    rb"|(?!%STOPS%[W/>])%NAME%(?:>|%ATTRIBUTES%[W/]*+>)|(?=[^a-zA-Z/!?])))*+[^<]*+",
-    ENDS=either(["template", "noscript"]), STOPS=_STOPS, NAME=NAME, ATTRIBUTES=ATTRIBUTES,
-)  # fmt: skip
+    many(
+        rb"[^<]*+<(?:/(?!%ENDS%[W/>])%NAME%(?:>|%ATTRIBUTES%[W/]*+>)"
+        rb"|(?!%STOPS%[W/>])%NAME%(?:>|%ATTRIBUTES%[W/]*+>)|(?=[^a-zA-Z/!?]))"
+    )
+    + rb"[^<]*+",
+    ENDS=either(["template", "noscript"]),
+    STOPS=_STOPS,
+    NAME=NAME,
+    ATTRIBUTES=ATTRIBUTES,
+)
 PLAIN_TEXT: Final = grammar(_TEXT)
 # The rest of an svg that holds nothing but shapes: most svgs are icons, and need no stack.
+_SHAPES: Final = (
+    "path g circle rect line polygon polyline ellipse defs stop lineargradient radialgradient clippath mask"
+)
 ICON: Final = grammar(
-    rb"(?:%TEXT%</?+%SHAPE%(?=[W/>])%ATTRIBUTES%[W/]*+>)*+%TEXT%</[sS][vV][gG](?=[W/>])%ATTRIBUTES%[W/]*+>",
-    TEXT=_TEXT, ATTRIBUTES=ATTRIBUTES, SHAPE=either(
-        ("path", "g", "circle", "rect", "line", "polygon", "polyline", "ellipse", "defs", "stop",
-         "lineargradient", "radialgradient", "clippath", "mask")),
-)  # fmt: skip
-
+    many(rb"%TEXT%</?+%SHAPE%(?=[W/>])%ATTRIBUTES%[W/]*+>")
+    + rb"%TEXT%</[sS][vV][gG](?=[W/>])%ATTRIBUTES%[W/]*+>",
+    TEXT=_TEXT,
+    ATTRIBUTES=ATTRIBUTES,
+    SHAPE=either(_SHAPES.split()),
+)
 AWAITED: Final = {
     "name": grammar(rb"[W/>]"), "tag": re.compile(rb">"), b'"': re.compile(rb'"'), b"'": re.compile(rb"'")
 }  # fmt: skip

@@ -33,8 +33,6 @@ class Scanner(TextScanner):
         self._decide(len(self.buffer))
         return True
 
-    # --- tags ------------------------------------------------------------------------------------------------
-
     def _tag_at(self, at: int) -> bool:
         self._start = at
         found = TAG.match(self.buffer, at)
@@ -131,7 +129,7 @@ class Scanner(TextScanner):
         elif self._scripting:
             self._state = Scanner._raw
 
-    # --- scripts ---------------------------------------------------------------------------------------------
+    # Scripts.
 
     def _begin_script(self, verdict: Verdict, end: int, *, html: bool, closed: bool) -> bool:
         runs = verdict.runs_in_html if html else verdict.runs_in_svg
@@ -196,7 +194,7 @@ class Scanner(TextScanner):
         self.held = False
         self._enter(Scanner._data, self._end if self._state is Scanner._svg_script else end)
 
-    # --- tags too long to hold -------------------------------------------------------------------------------
+    # Tags too long to hold.
 
     def _oversize(self) -> bool:
         """Decide on a tag by its first `LIMIT` bytes; what loads and comes after them is renamed."""

@@ -15,8 +15,8 @@ PREFIX: Final = b"data-consentkit-"
 
 _SPACE: Final = rb"\t\n\f\r "
 
-# One attribute. A quote counts only right after "="; a name is over only when a byte that isn't "=" follows, an
-# unquoted value only when its terminator is there. So the pattern fails on an incomplete attribute, never
+# One attribute. A quote counts only right after "="; a name is over only when a byte that isn't "=" follows,
+# an unquoted value only when its terminator is there. So the pattern fails on an incomplete attribute, never
 # changes its reading when more bytes arrive, and, being possessive, never backtracks.
 _ATTRIBUTE: Final = (
     rb"[W/]*+([^W/>][^W/>=]*+)"
@@ -29,6 +29,21 @@ def grammar(pattern: bytes, **parts: bytes) -> re.Pattern[bytes]:
     for name, part in parts.items():
         pattern = pattern.replace(b"%" + name.encode() + b"%", part)
     return re.compile(pattern.replace(b"W", _SPACE), re.DOTALL)
+
+
+# CPython before 3.11.5 goes on from the wrong place when a possessive repeat's last round fails half-way
+# (gh-106052); atomic groups say the same, slower. Debian 12 has 3.11.2.
+_POSSESSIVE: Final = re.match(rb"(?:ab?+c)*+a", b"aca") is not None
+
+
+def many(pattern: bytes) -> bytes:
+    """Any number of rounds, as many as there are, none given back."""
+    return rb"(?:" + pattern + rb")*+" if _POSSESSIVE else rb"(?>(?:" + pattern + rb")*)"
+
+
+def maybe(pattern: bytes) -> bytes:
+    """One round if there is one, not given back."""
+    return rb"(?:" + pattern + rb")?+" if _POSSESSIVE else rb"(?>(?:" + pattern + rb")?)"
 
 
 def uncaptured(pattern: bytes) -> bytes:
@@ -50,7 +65,7 @@ def either(names: Iterable[str]) -> bytes:
 def _alternation(node: dict) -> bytes:  # type: ignore[type-arg]
     branches = [_letter(letter) + _alternation(child) for letter, child in node.items() if letter]
     if "" in node:
-        return rb"(?:" + b"|".join(branches) + rb")?+" if branches else b""
+        return maybe(b"|".join(branches)) if branches else b""
     return branches[0] if len(branches) == 1 else rb"(?:" + b"|".join(branches) + rb")"
 
 
@@ -63,12 +78,12 @@ def _letter(letter: str) -> bytes:
 
 
 NAME: Final = rb"[a-zA-Z][^W/>]*+"
-ATTRIBUTES: Final = rb"(?:" + uncaptured(_ATTRIBUTE) + rb")*+"
+ATTRIBUTES: Final = many(uncaptured(_ATTRIBUTE))
 
 TAG: Final = grammar(rb"</?+(" + NAME + rb")" + ATTRIBUTES + rb"([W/]*+)>")
 """A complete start or end tag; the second group ends with a slash if the tag closes itself."""
 TAG_NAME: Final = grammar(rb"</?+(" + NAME + rb")(?=[W/>])")
-REST: Final = grammar(rb"(" + ATTRIBUTES + rb")(?:([W/]*+)>)?+")
+REST: Final = grammar(rb"(" + ATTRIBUTES + rb")(?:([W/]*+)>)?")
 """From an attribute's boundary: the complete attributes that follow and, if there, the end of the tag."""
 OPEN_ATTRIBUTE: Final = grammar(rb"[W/]*+([^W/>][^W/>=]*+)(?:[W]*+(=)[W]*+([\"']?+)([^W>]*))?")
 ATTRIBUTE: Final = grammar(_ATTRIBUTE)

@@ -13,8 +13,8 @@ from consentkit.gate.patterns import AWAITED, COMMENT_END, DULL, PLAIN_TEXT, RAW
 class TextScanner:
     """One reading of a page between its tags.
 
-    Offsets count from the start of `buffer`, which the owner fills and trims. `_state` is the method that reads
-    on from `pos`; it returns False when it needs more bytes. Tags are left to `_tag_at`.
+    Offsets count from the start of `buffer`, which the owner fills and trims. `_state` is the method that
+    reads on from `pos`; it returns False when it needs more bytes. Tags are left to `_tag_at`.
     """
 
     __slots__ = (

@@ -49,9 +49,9 @@ class _Memo:
 class _Marks:
     """Finds marks in scripts by their words.
 
-    Wherever a mark occurs, its longest word lies within one word of the script. Scripts are made of words seen
-    before; those that hold no mark's word are remembered, so that a new script costs splitting it and a look at
-    its few new words.
+    Wherever a mark occurs, its longest word lies within one word of the script. Scripts are made of words
+    seen before; those that hold no mark's word are remembered, so that a new script costs splitting it and a
+    look at its few new words.
     """
 
     _WORDS: Final = 1 << 15

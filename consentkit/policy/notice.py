@@ -19,6 +19,7 @@ CATEGORIES = ("necessary", "preferences", "analytics", "marketing")
 LIFETIME_CAP_MONTHS = 13
 """No tracker outlives this, whatever its vendor asks for (B6, B7)."""
 
+OWN_COOKIES = ("consentkit", "consentkit_allows")
 UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 TIME_UNITS = {"H": "hour", "M": "minute", "S": "minute"}
 
@@ -112,7 +113,24 @@ def _category(policy: Policy, words: Mapping[str, Any], name: str) -> dict[str, 
         "name": words["categories"][name]["name"],
         "description": words["categories"][name]["description"],
         "locked": name == "necessary",
-        "services": [_service(s, words) for s in policy.services.values() if s.category == name],
+        "services": [
+            *([_own(policy, words)] if name == "necessary" else []),
+            *(_service(s, words) for s in policy.services.values() if s.category == name),
+        ],
+    }
+
+
+def _own(policy: Policy, words: Mapping[str, Any]) -> dict[str, Any]:
+    """consentkit's own cookies stand in the notice like everybody's (A16, L20)."""
+    life = lifetime_text(f"P{policy.lifetimes.consent_months}M", words["lifetimes"])
+    return {
+        "id": "consentkit",
+        "name": words["labels"]["region"],
+        "vendor": policy.site.controller,
+        "country": "",
+        "purposes": [words["labels"]["memory"]],
+        "policy_url": policy.site.policy_url,
+        "trackers": [{"name": name, "lifetime": life} for name in OWN_COOKIES],
     }
 
 

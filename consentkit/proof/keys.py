@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from consentkit.errors import ConfigurationError
+from consentkit.proof.durable import replace_file, sync_folder
 from consentkit.proof.entry import LOOKUP_BYTES
 from consentkit.proof.note import Verifier, valid_name
 
@@ -88,14 +89,15 @@ class Keys:
             return None
 
     def swap_guard(self, old: str | None, new: str) -> bool:
-        """Replace the guard by `new` if it still is `old`; False, and nothing changed, if it isn't.
+        """Replace the guard by `new` if it still is `old` (or `new` already); else change nothing, return False.
 
         Durable once it returns: written aside, synced, renamed, the folder synced.
         """
         with self._locked():
-            if self.guard() != old:
+            now = self.guard()
+            if now not in (old, new):
                 return False
-            _replace(self.path / _GUARD, new.encode())
+            replace_file(self.path / _GUARD, new.encode())
             return True
 
     @contextmanager
@@ -115,9 +117,9 @@ def _create(path: Path, origin: str) -> None:
     # Made aside and renamed, so that two workers starting at once end up with one and the same folder.
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    _replace(aside / _SIGNING, pem)
-    _replace(aside / _LOOKUP, secrets.token_bytes(32))
-    _replace(aside / _ORIGIN, f"{origin}\n".encode())
+    replace_file(aside / _SIGNING, pem)
+    replace_file(aside / _LOOKUP, secrets.token_bytes(32))
+    replace_file(aside / _ORIGIN, f"{origin}\n".encode())
     try:
         aside.rename(path)
     except OSError:
@@ -127,13 +129,13 @@ def _create(path: Path, origin: str) -> None:
         if not path.is_dir():
             raise
         return
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     logger.warning("created the keys folder %s: back it up now, apart from the database", path)
 
 
 def _check_modes(path: Path) -> None:
-    for item in (path, *path.iterdir()):
-        if item.stat().st_mode & 0o077:
+    for item in (path, *(path / name for name in (_SIGNING, _LOOKUP, _ORIGIN, _GUARD))):
+        if item.exists() and item.stat().st_mode & 0o077:
             raise ConfigurationError(f"{item} is open to other users; make it private: chmod -R go= {path}")
 
 
@@ -155,29 +157,6 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"the keys folder lacks {file.name}: {error.strerror}") from error
-
-
-def _replace(file: Path, data: bytes) -> None:
-    # mkstemp gives mode 600. A crash leaves the old file or the new one, never half of one.
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as aside:
-            aside.write(data)
-            aside.flush()
-            os.fsync(aside.fileno())
-        Path(name).rename(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    _sync_folder(file.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def recorded_origin(path: Path) -> str | None:

@@ -56,12 +56,12 @@ class ProofLog:
         opened = Keys.open(keys, origin, create=fresh)
         log = cls(database, opened, writable=not read_only, publish_every=publish_every, queue=queue)
         if not read_only:
-            log._begin(fresh, accept_log)
+            log._begin(accept_log)
         return log
 
-    def _begin(self, fresh: bool, accept_log: int | None) -> None:
+    def _begin(self, accept_log: int | None) -> None:
         guard = self._keys.guard()  # before the store: it may only be behind what is read after it
-        if fresh:
+        if not self._store.exists():
             self._refuse_if_guarded(guard)
             self._store.create()
         with self._store.reading() as view:
@@ -75,7 +75,9 @@ class ProofLog:
             tree = trusted_tree(head, view.tile, self._keys.verifier)
             if guard is not None:
                 check_guard(guard, tree, self._keys.verifier)
-        if guard is None:
+        if guard is None and self._keys.guard() is not None:
+            self._begin(accept_log)  # another worker has made the log since we looked for a guard
+        elif guard is None:
             self._accept(head, accept_log)
 
     def _refuse_if_guarded(self, guard: str | None) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from consentkit.errors import StoreUnavailable
+from consentkit.proof.durable import sync_folder
 from consentkit.proof.tables import SCHEMA, SCHEMA_VERSION, SqliteReading, SqliteWriting
 
 _WRITER_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "secure_delete": 1,
@@ -47,20 +48,26 @@ class SqliteStore:
             self._reset()
 
     def exists(self) -> bool:
-        """True when there is a file that holds at least a schema."""
+        """True when there is a file that isn't empty."""
         return self.path.is_file() and self.path.stat().st_size > 0
 
     def create(self) -> None:
-        """Make the file and its tables where they are missing."""
+        """Make the file, tables and all, unless it exists."""
         with _unavailable(), self._locked():
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = _connect(self.path, "rw", self._timeout)
+            if self.exists():
+                return
+            # Made aside and renamed, so that nobody ever opens a database that lacks its tables.
+            aside = self.path.with_name(self.path.name + ".new")
+            aside.unlink(missing_ok=True)
+            os.close(os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            connection = _connect(aside, "rw", self._timeout)
             try:
                 _prepare(connection)
-                if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-                    connection.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT")
+                connection.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT")
             finally:
                 connection.close()
+            aside.replace(self.path)
+            sync_folder(self.path.parent)
 
     @contextmanager
     def writing(self) -> Iterator[SqliteWriting]:

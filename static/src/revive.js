@@ -99,7 +99,7 @@ function unfold(template) {
 
 /** @param {Element} element */
 function restore(element) {
-  if (element.localName === "scrip") return run(/** @type {HTMLScriptElement} */ (element));
+  if (element.localName === "script") return run(/** @type {HTMLScriptElement} */ (element));
   if (element.localName === "template") return unfold(/** @type {HTMLTemplateElement} */ (element));
   for (const [own, { name, value }] of ownNames(element)) {
     if (own === name) continue;
