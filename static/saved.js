@@ -1,1 +1,1 @@
-"use strict";(()=>{new BroadcastChannel("consentkit").postMessage({});})();
+"use strict";(()=>{new BroadcastChannel("consentkit").postMessage(0);})();

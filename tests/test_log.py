@@ -431,6 +431,21 @@ def test_a_second_log_under_the_same_keys_is_a_fork_and_stops(tmp_path: Path) ->
         ProofLog.open(f"sqlite:///{tmp_path / 'fork.db'}", tmp_path / "keys", origin=ORIGIN)
 
 
+def test_a_guard_moved_during_a_commit_is_not_overwritten(
+    log: ProofLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(log, 1)
+    sign = log._keys.sign
+
+    def sign_while_somebody_moves_the_guard(text: bytes) -> bytes:
+        assert log._keys.swap_guard(log._keys.guard(), "moved")
+        return sign(text)
+
+    monkeypatch.setattr(log._keys, "sign", sign_while_somebody_moves_the_guard)
+    assert "guard was moved" in str(refused(log.append([choice(log, 1)])))  # type: ignore[arg-type]
+    assert log._keys.guard() == "moved"
+
+
 @pytest.mark.parametrize("store", ["postgresql://x/y", "log.db", "sqlite://", "sqlite:///"])
 def test_a_store_we_can_not_be_is_a_configuration_error(tmp_path: Path, store: str) -> None:
     with pytest.raises(ConfigurationError, match="sqlite:///"):

@@ -6,6 +6,10 @@ from consentkit.gate.markup import LIMIT, Rewriter
 from consentkit.policy.match import Matcher
 from consentkit.policy.registry import Pattern, Service
 
+INSERTED = (
+    rb'(?i:(<script) data-consentkit="[^"]*" type="text/plain")| data-consentkit="[^"]*"|data-consentkit-'
+)
+
 
 def service(id_: str, *urls: str, inline: tuple[str, ...] = ()) -> Service:
     return Service(
@@ -34,7 +38,7 @@ def rewrite(page: bytes, size: int = 0) -> bytes:
 
 
 def undo(page: bytes) -> bytes:
-    return re.sub(rb' data-consentkit="[^"]*"( type="text/plain")?|data-consentkit-', b"", page)
+    return re.sub(INSERTED, rb"\1", page)
 
 
 OVERSIZE = {

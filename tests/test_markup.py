@@ -8,6 +8,10 @@ from consentkit.gate.markup import Rewriter
 from consentkit.policy.match import Matcher
 from consentkit.policy.registry import Pattern, Service
 
+INSERTED = (
+    rb'(?i:(<script) data-consentkit="[^"]*" type="text/plain")| data-consentkit="[^"]*"|data-consentkit-'
+)
+
 STARTER = b"<script data-consentkit-starter>start()</script>"
 T = b"//t.test/x"
 
@@ -40,7 +44,7 @@ def rewrite(page: bytes, size: int = 0, *, starter: bytes = b"") -> bytes:
 
 def undo(page: bytes, starter: bytes = b"") -> bytes:
     page = page.replace(starter, b"", 1)
-    return re.sub(rb' data-consentkit="[^"]*"( type="text/plain")?|data-consentkit-', b"", page)
+    return re.sub(INSERTED, rb"\1", page)
 
 
 # The page, and how often something on it is made inert.

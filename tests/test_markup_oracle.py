@@ -12,6 +12,10 @@ from consentkit.gate.markup import Rewriter
 from consentkit.policy.match import Matcher
 from consentkit.policy.registry import Pattern, Service
 
+INSERTED = (
+    rb'(?i:(<script) data-consentkit="[^"]*" type="text/plain")| data-consentkit="[^"]*"|data-consentkit-'
+)
+
 TRACKER, MARK = "t.test", "track("
 TYPES = {"", "text/javascript", "module", "application/javascript"}
 RELS = {"stylesheet", "preload", "preconnect", "icon"}
@@ -179,7 +183,7 @@ def soup(rng: random.Random, *, foreign: bool, noscript: bool) -> str:
 
 
 def undo(page: bytes) -> bytes:
-    return re.sub(rb' data-consentkit="[^"]*"( type="text/plain")?|data-consentkit-', b"", page)
+    return re.sub(INSERTED, rb"\1", page)
 
 
 def rewrite(page: bytes) -> bytes:
@@ -267,8 +271,7 @@ def faults(seed: int, count: int, *, foreign: bool, noscript: bool) -> list[tupl
     for number in range(count):
         rng = random.Random(f"{seed} {number}")  # noqa: S311 - a reproducible sample
         page = soup(rng, foreign=foreign, noscript=noscript).encode("latin-1")
-        problem = fault(page, noscript=noscript)
-        if problem:
+        if problem := fault(page, noscript=noscript):
             found.append((page, problem))
     return found
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from consentkit.policy.match import Matcher
@@ -196,3 +198,15 @@ def test_every_known_service_is_found_by_its_own_patterns() -> None:
             assert matcher.host(url) is not None, url
         for mark in known.inline:
             assert matcher.inline(f"a;{mark.match};b".encode()) is not None, mark
+
+
+def test_a_cookie_on_a_vendor_s_domain_does_not_claim_the_site_s_own_of_that_name() -> None:
+    ads = replace(
+        service("ads", cookies=("_ads",)),
+        cookies=(
+            Cookie("uid", "session", "vendor", "/", "declared"),
+            Cookie("_ads", "session", "site", "/", "declared"),
+        ),
+    )
+    assert Matcher([ads]).cookie("uid") is None
+    assert Matcher([ads]).cookie("_ads") == "ads"

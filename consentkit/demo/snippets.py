@@ -35,7 +35,7 @@ PARTS = (
     Part("preconnect", "marketing", ("connect.facebook.net",), ("connect.facebook.net",)),
     Part("dns-prefetch", "marketing", ("snap.licdn.com",), ("snap.licdn.com",)),
     Part("google-tag-manager", "marketing", ("www.googletagmanager.com",), ("www.googletagmanager.com",)),
-    Part("google-tag", "analytics", ("www.googletagmanager.com",), ("www.googletagmanager.com",)),
+    Part("google-tag", "analytics", ("www.googletagmanager.com",)),
     Part("meta-pixel", "marketing", ("connect.facebook.net",), ("www.facebook.com",)),
     Part("microsoft-clarity", "analytics", ("www.clarity.ms",)),
     Part("posthog", "analytics", (TRACKER,)),

@@ -189,7 +189,7 @@ class _Recorded:
             await send(message)
 
         app: ASGIApp = Response(status_code=204) if request.method == "OPTIONS" else self._app
-        await app(scope, _replayed(await request.body()), opened)
+        await app(scope, _replayed(await request.body(), receive), opened)
 
 
 def _cors(origin: str) -> list[tuple[bytes, bytes]]:
@@ -203,8 +203,12 @@ def _cors(origin: str) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _replayed(body: bytes) -> Receive:
+def _replayed(body: bytes, rest: Receive) -> Receive:
+    waiting = [body]
+
     async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await rest()
 
     return receive

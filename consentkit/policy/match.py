@@ -94,8 +94,10 @@ class Matcher:
                 self._add_url(pattern.match, service.id)
         for targets in (*self._exact.values(), *self._under.values()):
             targets.sort(key=lambda target: (-len(target.path), target.port is None))
-        self._cookies = {c.name: s.id for s in services for c in s.cookies if "*" not in c.name}
-        globs = {c.name: s.id for s in services for c in s.cookies if "*" in c.name}
+        # A site's own cookie may well have the name of one on a vendor's domain (`uid`, `session`).
+        own = [(c.name, s.id) for s in services for c in s.cookies if c.domain == "site"]
+        self._cookies = {name: service for name, service in own if "*" not in name}
+        globs = {name: service for name, service in own if "*" in name}
         longest_first = sorted(globs.items(), key=lambda glob: -len(glob[0]))
         self._globs = [(_glob(name), service) for name, service in longest_first]
         strict = sorted(services, key=lambda service: _STRICTNESS.get(service.category, 0))

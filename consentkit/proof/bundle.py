@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from consentkit.errors import ConfigurationError, VerificationError
-from consentkit.proof.entry import Opening, Stored, read
+from consentkit.proof.entry import Opening
 from consentkit.proof.note import Checkpoint, Receipt, Verifier, decode64, encode64
 from consentkit.proof.store import DocumentRow, Head, Source
 from consentkit.proof.tiles import WIDTH, tile_path, tiles_of
@@ -240,9 +240,3 @@ def verify_receipt(text: str, vkey: str, entry: bytes | None = None) -> int:
     if entry is not None and entry != receipt.entry:
         raise VerificationError("the receipt is for another entry")
     return receipt.index
-
-
-def read_entry(receipt: str, opening: Opening | None) -> Stored:
-    """The entry that a receipt carries, with its payload if the holder has it."""
-    parsed = Receipt.parse(receipt)
-    return read(parsed.index, parsed.entry, opening)

@@ -89,7 +89,7 @@ class Keys:
             return None
 
     def swap_guard(self, old: str | None, new: str) -> bool:
-        """Replace the guard by `new` if it still is `old` (or `new` already); else change nothing, return False.
+        """Swap the guard for `new` if it still is `old` (or is `new`); else change nothing, return False.
 
         Durable once it returns: written aside, synced, renamed, the folder synced.
         """

@@ -51,7 +51,8 @@ function country(code, locale) {
 
 /** @param {Notice} notice @param {NoticeService} service */
 function serviceItem({ labels, locale }, service) {
-  const rows = [`${labels.vendor}: ${service.vendor} (${country(service.country, locale)})`, service.purposes.join(", ")];
+  const where = service.country && ` (${country(service.country, locale)})`;
+  const rows = [`${labels.vendor}: ${service.vendor}${where}`, service.purposes.join(", ")];
   const trackers = service.trackers.map(({ name, lifetime }) =>
     make("li", { class: "tracker" }, make("code", { class: "code" }, name), " – " + lifetime),
   );

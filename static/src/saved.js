@@ -1,1 +1,1 @@
-new BroadcastChannel("consentkit").postMessage({});
+new BroadcastChannel("consentkit").postMessage(0);
