@@ -31,6 +31,11 @@ FLAGS = (
     "--disable-sync",
     "--ignore-certificate-errors",
     "--net-log-capture-mode=Everything",
+    # Trackers drop the events of browsers that look driven; then a leak would not show.
+    "--disable-blink-features=AutomationControlled",
+)
+PERSON = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36"
 )
 
 
@@ -101,6 +106,7 @@ def visiting(
             _profile(Path(folder)),
             executable_path=chromium(),
             java_script_enabled=javascript,
+            user_agent=PERSON,
             args=[*FLAGS, f"--log-net-log={log}", _resolver_rules(hosts, stand_in.port)],
             **options,
         )

@@ -1,20 +1,15 @@
 """The control: without the middleware every snippet and hint of the shop reaches its host, and shows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 from browser import Visit, serving, settle, storage, until, visiting
 from playwright.sync_api import Playwright, sync_playwright
-from starlette.applications import Starlette
+from stage import COLLECTORS, HOSTS, Stage, bare
 
-from consentkit.demo.shop import shop
 from consentkit.demo.snippets import PARTS, TRACKER, Part
-from consentkit.demo.tracker import tracker
 
 pytestmark = pytest.mark.browser
-
-HOSTS = {host for part in PARTS for host in part.hosts + part.quiet_hosts} - {TRACKER}
 
 
 @pytest.fixture(scope="module")
@@ -23,32 +18,15 @@ def driver() -> Iterator[Playwright]:
         yield playwright
 
 
-@dataclass(frozen=True)
-class Bare:
-    """The shop without consentkit, and the stand-in tracker's application."""
-
-    shop: str
-    tracker: str
-    app: Starlette
-
-    def reached(self) -> list[str]:
-        """The paths that the tracker has served."""
-        return [str(row["path"]) for row in self.app.state.ledger.rows()]
-
-    def at(self, host: str) -> str:
-        return self.tracker.removeprefix("http://") if host == TRACKER else host
-
-
 @pytest.fixture
-def bare() -> Iterator[Bare]:
-    app = tracker()
-    with serving(app, "127.0.0.1") as there, serving(shop(there), "localhost") as here:
-        yield Bare(here, there, app)
+def stage() -> Iterator[Stage]:
+    with bare() as running:
+        yield running
 
 
-def open_part(visit: Visit, bare: Bare, part: Part, hosts: tuple[str, ...]) -> None:
+def open_part(visit: Visit, stage: Stage, part: Part, hosts: tuple[str, ...]) -> None:
     page = visit.page()
-    page.goto(f"{bare.shop}/only/{part.name}")
+    page.goto(f"{stage.shop}/only/{part.name}")
     settle(page)
     for host in hosts:
         # A look-up alone connects to nobody: only the browser's own log can know of it.
@@ -57,29 +35,29 @@ def open_part(visit: Visit, bare: Bare, part: Part, hosts: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_each_part_alone_reaches_its_hosts(driver: Playwright, bare: Bare, part: Part) -> None:
+def test_each_part_alone_reaches_its_hosts(driver: Playwright, stage: Stage, part: Part) -> None:
     with visiting(driver, HOSTS) as visit:
-        open_part(visit, bare, part, part.hosts)
+        open_part(visit, stage, part, part.hosts)
         called = visit.calls.hosts()
     logged = visit.netlog.hosts()
-    assert {bare.at(host) for host in part.hosts} <= logged
+    assert {stage.at(host) for host in part.hosts} <= logged
     others = HOSTS - set(part.hosts)
     assert not others & (logged | called), "a part that is alone reaches no other host"
-    assert all(bool(bare.reached()) == (host == TRACKER) for host in part.hosts)
+    assert all(bool(stage.reached()) == (host == TRACKER) for host in part.hosts)
 
 
 @pytest.mark.parametrize("part", [part for part in PARTS if part.quiet_hosts], ids=lambda part: part.name)
-def test_each_part_without_javascript_reaches_its_hosts(driver: Playwright, bare: Bare, part: Part) -> None:
+def test_each_part_without_javascript_reaches_its_hosts(driver: Playwright, stage: Stage, part: Part) -> None:
     with visiting(driver, HOSTS, javascript=False) as visit:
-        open_part(visit, bare, part, part.quiet_hosts)
+        open_part(visit, stage, part, part.quiet_hosts)
     assert set(part.quiet_hosts) <= visit.netlog.hosts()
 
 
-def test_both_real_trackers_run_and_leave_cookies_and_storage(driver: Playwright, bare: Bare) -> None:
+def test_both_real_trackers_run_and_leave_cookies_and_storage(driver: Playwright, stage: Stage) -> None:
     with visiting(driver, HOSTS) as visit:
         page = visit.page()
-        page.goto(f"{bare.shop}/tea/garden-mint")
-        until(page, lambda: {"/posthog/e/", *SNOWPLOW} <= set(bare.reached()), "both collectors are called")
+        page.goto(f"{stage.shop}/tea/garden-mint")
+        until(page, lambda: set(stage.reached()) >= COLLECTORS, "both collectors are called")
         here, there = visit.cookies()["localhost"], visit.cookies()["127.0.0.1"]
         kept = storage(page)
     assert any(name.startswith("ph_") for name in here)
@@ -92,16 +70,13 @@ def test_both_real_trackers_run_and_leave_cookies_and_storage(driver: Playwright
     assert visit.errors == []
 
 
-SNOWPLOW = ("/snowplow/sp.js", "/snowplow/com.snowplowanalytics.snowplow/tp2")
-
-
-def test_the_trackers_name_their_events(driver: Playwright, bare: Bare) -> None:
+def test_the_trackers_name_their_events(driver: Playwright, stage: Stage) -> None:
     with visiting(driver, HOSTS) as visit:
         page = visit.page()
-        page.goto(bare.shop)
+        page.goto(stage.shop)
         page.wait_for_function("window.posthog && posthog.__loaded")
         page.evaluate("posthog.capture('asked for tea')")
-        rows = bare.app.state.ledger.rows
+        rows = stage.app.state.ledger.rows
         wanted = {"asked for tea", "$pageview", "pv"}
         until(
             page, lambda: wanted <= {event for row in rows() for event in row["events"]}, "all events named"

@@ -100,10 +100,8 @@ def event_names(body: bytes, query: str) -> Iterator[str]:
         payload = _decoded(body)
     except (ValueError, OSError):
         return
-    if isinstance(payload, dict) and "data" not in payload:
-        payload = [payload]
-    rows = payload["data"] if isinstance(payload, dict) else payload
-    for row in rows if isinstance(rows, list) else []:
+    batch = payload.get("batch") or payload.get("data") if isinstance(payload, dict) else payload
+    for row in batch if isinstance(batch, list) else [payload]:
         if isinstance(row, dict) and (name := row.get("event") or row.get("e")):
             yield str(name)
     yield from parse_qs(query).get("e", [])

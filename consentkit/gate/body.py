@@ -62,7 +62,7 @@ class PageBody:
             return b""
         try:
             return self._rewriter.close() if last else self._rewriter.feed(self._decoder.decompress(data))
-        except Exception:  # noqa: BLE001 - what can't be rewritten must not go out, whatever the reason
+        except Exception:  # what can't be rewritten must not go out, whatever the reason
             logger.exception("a page can't be read any further; it ends here")
             self._damaged = True
             return b""
