@@ -9,6 +9,7 @@ import orjson
 
 from consentkit.assets import Asset, asset, served_assets, static_asset
 from consentkit.policy.match import Matcher
+from consentkit.policy.notice import stored_notice
 from consentkit.policy.registry import Service
 from consentkit.policy.version import Policy
 
@@ -53,7 +54,8 @@ class Edition:
 def compile_edition(policy: Policy, prefix: str) -> Edition:
     """Return `policy` ready to serve below `prefix` (such as `/consent`)."""
     notices = {
-        locale: asset(f"notice-{locale}.json", policy.notice(locale)) for locale in policy.site.languages
+        locale: asset(f"notice-{locale}.json", stored_notice(policy, locale))
+        for locale in policy.site.languages
     }
     files_ = served_assets()
     starter = asset("starter.js", _starter(policy, prefix, notices, files_))

@@ -17,6 +17,7 @@ from consentkit.errors import ChoiceError, ConfigurationError, ConsentKitError, 
 from consentkit.policy.change import still_counts
 from consentkit.policy.decision import Choice, Consent, Decision, Reason, decide, valid_until
 from consentkit.policy.document import read_json, read_toml
+from consentkit.policy.notice import stored_notice
 from consentkit.policy.version import Policy, from_bytes, resolve
 from consentkit.proof.entry import Kind, Record, Stored, subject_id
 from consentkit.proof.keys import recorded_origin
@@ -250,7 +251,7 @@ class ConsentKit:
             },
             "versions": {c: choice.version for c, choice in choices.items()},
             "policy": answer.version,
-            "notice": sha256(self.history[answer.version].notice(answer.locale)).hexdigest(),
+            "notice": sha256(stored_notice(self.history[answer.version], answer.locale)).hexdigest(),
             "locale": answer.locale,
             "mechanism": answer.mechanism,
             "previous": consent.index if consent else None,

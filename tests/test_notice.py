@@ -5,13 +5,14 @@ import json
 import pytest
 from sample import policy
 
-from consentkit.policy.notice import lifetime_text, locales, texts
+from consentkit.policy.notice import lifetime_text, stored_notice
 from consentkit.policy.version import resolve
+from consentkit.policy.words import locales, texts
 
 
 @pytest.mark.parametrize("locale", ["en", "fr", "de"])
 def test_it_names_every_declared_service_with_its_vendor(locale: str) -> None:
-    notice = json.loads(resolve(policy()).notice(locale))
+    notice = json.loads(stored_notice(resolve(policy()), locale))
     services = {s["id"]: s for category in notice["categories"] for s in category["services"]}
     assert set(services) == {"consentkit", "google-analytics", "meta-pixel", "youtube"}
     assert all(service["vendor"] and service["purposes"] for service in services.values())
@@ -21,7 +22,7 @@ def test_it_names_every_declared_service_with_its_vendor(locale: str) -> None:
 
 def test_our_own_cookies_stand_in_it_too() -> None:
     """A16: the memory of the choice is itself told."""
-    necessary = json.loads(resolve(policy()).notice("en"))["categories"][0]
+    necessary = json.loads(stored_notice(resolve(policy()), "en"))["categories"][0]
     assert necessary["services"][0]["trackers"] == [
         {"name": "consentkit", "lifetime": "6 months"},
         {"name": "consentkit_allows", "lifetime": "6 months"},
@@ -29,19 +30,23 @@ def test_our_own_cookies_stand_in_it_too() -> None:
 
 
 def test_it_says_whose_site_it_is_and_how_long_a_choice_lasts() -> None:
-    notice = json.loads(resolve(policy(lifetimes={"consent_months": 3})).notice("en"))
+    notice = json.loads(stored_notice(resolve(policy(lifetimes={"consent_months": 3})), "en"))
     assert "Corner Shop" in notice["title"]
     assert "3 months" in " ".join(notice["body"])
     assert not any("{" in text for text in (notice["title"], *notice["body"], notice["purposes_intro"]))
 
 
 def test_a_category_the_site_does_not_ask_about_is_not_shown() -> None:
-    notice = json.loads(resolve(policy(categories=["analytics"], services=["google-analytics"])).notice("en"))
+    notice = json.loads(
+        stored_notice(resolve(policy(categories=["analytics"], services=["google-analytics"])), "en")
+    )
     assert [category["id"] for category in notice["categories"]] == ["necessary", "analytics"]
 
 
 def test_the_site_s_own_words_replace_ours() -> None:
-    notice = json.loads(resolve(policy(texts={"en": {"buttons": {"accept": "Yes to all"}}})).notice("en"))
+    notice = json.loads(
+        stored_notice(resolve(policy(texts={"en": {"buttons": {"accept": "Yes to all"}}})), "en")
+    )
     assert notice["buttons"]["accept"] == "Yes to all"
     assert notice["buttons"]["reject"] == "Reject all"
 

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from consentkit.errors import PolicyError, Problem
-from consentkit.policy import notice
+from consentkit.policy import words
 from consentkit.policy.registry import DECLARED, Service, known_services, service_from, service_to
 
 OptionalCategory = Literal["preferences", "analytics", "marketing"]
@@ -99,7 +99,7 @@ def parse(raw: Mapping[str, Any]) -> tuple[PolicyDocument, dict[str, Service]]:
     services, service_problems = declared_services(raw.get("services", []))
     problems += service_problems
     problems += _languages(raw)
-    problems += notice.text_problems(raw.get("texts", {}))
+    problems += words.text_problems(raw.get("texts", {}))
     if problems or document is None:
         raise PolicyError(problems)
     return document, services
@@ -145,7 +145,7 @@ def _languages(raw: Mapping[str, Any]) -> Iterator[Problem]:
     languages = site.get("languages", ["en"]) if isinstance(site, Mapping) else []
     if not isinstance(languages, list):
         return
-    shipped = notice.locales()
+    shipped = words.locales()
     for place, language in enumerate(languages):
         if isinstance(language, str) and language not in shipped:
             yield Problem(f"site.languages.{place}", f"{language!r} has no texts", shipped)

@@ -9,11 +9,14 @@ from typing import Any
 import orjson
 
 from consentkit.errors import PolicyError, Problem
-from consentkit.policy import notice
+from consentkit.policy import words
 from consentkit.policy.document import Lifetimes, PolicyDocument, Site, parse
 from consentkit.policy.registry import Service, known_services, service_from, service_to
 
 FORMAT = "consentkit/policy/v1"
+CATEGORIES = ("necessary", "preferences", "analytics", "marketing")
+"""All categories, in the order they are shown."""
+
 REWRITER = 1
 """Raised whenever the same page would be rewritten differently, so that caches notice."""
 
@@ -43,10 +46,6 @@ class Policy:
         """Return a service's category, or None if the site doesn't declare the service."""
         service = self.services.get(service_id)
         return service.category if service else None
-
-    def notice(self, locale: str) -> bytes:
-        """Return the exact notice shown in `locale`, as stored JSON bytes."""
-        return _stored(notice.compose(self, locale))
 
 
 def resolve(raw: Mapping[str, Any]) -> Policy:
@@ -81,11 +80,11 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
         "rewriter": REWRITER,
         "site": document.site.model_dump(),
         "lifetimes": document.lifetimes.model_dump(),
-        "categories": sorted(document.categories, key=notice.CATEGORIES.index),
+        "categories": sorted(document.categories, key=CATEGORIES.index),
         "services": [service_to(service) for service in services.values()],
         "known": [service_to(service) for service in known.values()],
         "texts": {
-            language: notice.texts(language, document.texts.get(language, {}))
+            language: words.texts(language, document.texts.get(language, {}))
             for language in document.site.languages
         },
     }
