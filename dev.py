@@ -5,6 +5,7 @@ python3 dev.py test            run every check, with seeded samples
 python3 dev.py test --full     run every check, with every case
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -61,13 +62,32 @@ def install(purpose: str, packages: list[str]) -> None:
     if STAMP.exists() and enough & set(STAMP.read_text().splitlines()):
         return
     print(f"Installing what {purpose} needs into {VENV.name} …", flush=True)
-    if not (BIN / "python").exists():
+    if not (BIN / "pip").exists():
+        provide_pip()
         venv.create(VENV, with_pip=True)
     if not (BIN / "uv").exists():
         must(BIN / "python", "-m", "pip", "install", "--quiet", "uv")
     must(BIN / "uv", "pip", "install", "--quiet", "--python", BIN / "python", *packages)
     with STAMP.open("a") as done:
         done.write(stamp + "\n")
+
+
+def provide_pip() -> None:
+    """Make sure environments get their pip: Debian keeps that part of Python in a package of its own."""
+    if importlib.util.find_spec("ensurepip"):
+        return
+    if not apt("python3-venv"):
+        sys.exit("This Python can't make environments. As root, run: apt-get install python3-venv")
+
+
+def apt(package: str) -> bool:
+    """Install a Debian package; returns False where that isn't possible."""
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        return False
+    print(f"Installing {package} …", flush=True)
+    must("apt-get", "update", "-qq")
+    must("apt-get", "install", "-y", "-qq", "--no-install-recommends", package)
+    return True
 
 
 def must(*command: str | Path) -> None:
@@ -80,11 +100,7 @@ def provide_browser() -> None:
     """Make sure a Chromium is there: the system's, Debian's, or the one Playwright brings."""
     if os.environ.get("CONSENTKIT_CHROMIUM") or any(map(shutil.which, BROWSERS)):
         return
-    if shutil.which("apt-get") and os.geteuid() == 0:
-        print("Installing Chromium …", flush=True)
-        must("apt-get", "update", "-qq")
-        must("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium")
-    else:
+    if not apt("chromium"):
         must(BIN / "playwright", "install", "chromium")
 
 
