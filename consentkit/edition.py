@@ -54,7 +54,7 @@ class Edition:
 def compile_edition(policy: Policy, prefix: str) -> Edition:
     """Return `policy` ready to serve below `prefix` (such as `/consent`)."""
     notices = {
-        locale: asset(f"notice-{locale}.json", stored_notice(policy, locale))
+        locale: asset(f"notice-{locale}.json", stored_notice(policy, locale, prefix))
         for locale in policy.site.languages
     }
     files_ = served_assets()

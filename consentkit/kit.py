@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from consentkit.errors import ChoiceError, ConfigurationError, ConsentKitError, 
 from consentkit.policy.change import still_counts
 from consentkit.policy.decision import Choice, Consent, Decision, Reason, decide, valid_until
 from consentkit.policy.document import read_json, read_toml
-from consentkit.policy.notice import stored_notice
 from consentkit.policy.version import Policy, from_bytes, resolve
 from consentkit.proof.entry import Kind, Record, Stored, subject_id
 from consentkit.proof.keys import recorded_origin
@@ -103,6 +101,7 @@ class ConsentKit:
         self.edition: Edition = compile_edition(wanted, prefix)
         self.history: dict[str, Policy] = {}
         self._files: dict[str, str] = {}
+        self._notices: dict[str, Mapping[str, str]] = {}
         self._read_to = 0
         self._reload_after = clock()
         # A log keeps the name it was born with, whatever the site calls itself later.
@@ -157,6 +156,7 @@ class ConsentKit:
         document = self.log.document(version)
         if document is not None:
             self.history[version] = from_bytes(document.body)
+            self._notices[version] = announced["manifest"]["notices"]
             self._files.update({served_name(name, digest): digest for name, digest in files.items()})
 
     def knows(self, version: str) -> bool:
@@ -206,7 +206,7 @@ class ConsentKit:
             current = self.edition.policy.version
             raise ChoiceError([Problem("policy", "is not a version this site has published", (current,))])
         shown = self.history[answer.version]
-        problems = list(_answer_problems(answer, shown))
+        problems = list(_answer_problems(answer, shown, self._notices[answer.version]))
         if problems:
             raise ChoiceError(problems)
         return shown
@@ -251,7 +251,7 @@ class ConsentKit:
             },
             "versions": {c: choice.version for c, choice in choices.items()},
             "policy": answer.version,
-            "notice": sha256(stored_notice(self.history[answer.version], answer.locale)).hexdigest(),
+            "notice": self._notices[answer.version][answer.locale],
             "locale": answer.locale,
             "mechanism": answer.mechanism,
             "previous": consent.index if consent else None,
@@ -264,14 +264,14 @@ class ConsentKit:
         return self.log.find(self.log.lookup(consent.id))
 
 
-def _answer_problems(answer: Answer, shown: Policy) -> Iterable[Problem]:
+def _answer_problems(answer: Answer, shown: Policy, notices: Mapping[str, str]) -> Iterable[Problem]:
     for category in answer.choices.keys() - set(shown.categories):
         yield Problem(f"choices.{category}", "is not a category this site asks about", shown.categories)
     for category in shown.categories:
         if category not in answer.choices:
             yield Problem(f"choices.{category}", "is missing; every category needs a yes or a no")
-    if answer.locale not in shown.texts:
-        yield Problem("locale", f"{answer.locale!r} has no published notice", tuple(shown.texts))
+    if answer.locale not in notices:
+        yield Problem("locale", f"{answer.locale!r} has no published notice", tuple(notices))
     if answer.mechanism not in MECHANISMS:
         yield Problem("mechanism", f"{answer.mechanism!r} is unknown", MECHANISMS)
 

@@ -47,7 +47,7 @@ def bare() -> Iterator[Stage]:
 
 
 @contextmanager
-def gated(folder: Path, clock: Clock, secret: str = "a secret for this test") -> Iterator[Stage]:
+def gated(folder: Path, clock: Clock) -> Iterator[Stage]:
     """The same shop behind the middleware, with log and keys in `folder` and the server's clock in hand."""
     app = tracker()
     store = folder / "consentkit.db"
@@ -55,7 +55,7 @@ def gated(folder: Path, clock: Clock, secret: str = "a secret for this test") ->
         site = ConsentMiddleware(
             shop(there),
             policy=POLICY,
-            secret_key=secret,
+            secret_key="a secret for this test",
             store=f"sqlite:///{store}",
             keys=folder / "keys",
             clock=clock,

@@ -1,18 +1,23 @@
 """The notice: complete, in the visitor's language, with the lives that are enforced (L2, L20, B18)."""
 
 import json
+from typing import Any
 
 import pytest
 from sample import policy
 
 from consentkit.policy.notice import lifetime_text, stored_notice
-from consentkit.policy.version import resolve
+from consentkit.policy.version import Policy, resolve
 from consentkit.policy.words import locales, texts
+
+
+def shown(policy: Policy, locale: str) -> Any:
+    return json.loads(stored_notice(policy, locale, "/consent"))
 
 
 @pytest.mark.parametrize("locale", ["en", "fr", "de"])
 def test_it_names_every_declared_service_with_its_vendor(locale: str) -> None:
-    notice = json.loads(stored_notice(resolve(policy()), locale))
+    notice = shown(resolve(policy()), locale)
     services = {s["id"]: s for category in notice["categories"] for s in category["services"]}
     assert set(services) == {"consentkit", "google-analytics", "meta-pixel", "youtube"}
     assert all(service["vendor"] and service["purposes"] for service in services.values())
@@ -22,7 +27,7 @@ def test_it_names_every_declared_service_with_its_vendor(locale: str) -> None:
 
 def test_our_own_cookies_stand_in_it_too() -> None:
     """A16: the memory of the choice is itself told."""
-    necessary = json.loads(stored_notice(resolve(policy()), "en"))["categories"][0]
+    necessary = shown(resolve(policy()), "en")["categories"][0]
     assert necessary["services"][0]["trackers"] == [
         {"name": "consentkit", "lifetime": "6 months"},
         {"name": "consentkit_allows", "lifetime": "6 months"},
@@ -30,7 +35,7 @@ def test_our_own_cookies_stand_in_it_too() -> None:
 
 
 def test_it_says_whose_site_it_is_and_how_long_a_choice_lasts() -> None:
-    notice = json.loads(stored_notice(resolve(policy(lifetimes={"consent_months": 3})), "en"))
+    notice = shown(resolve(policy(lifetimes={"consent_months": 3})), "en")
     assert "Corner Shop" in notice["title"]
     assert "3 months" in " ".join(notice["body"])
     assert not any("{" in text for text in (notice["title"], *notice["body"], notice["purposes_intro"]))
@@ -38,15 +43,15 @@ def test_it_says_whose_site_it_is_and_how_long_a_choice_lasts() -> None:
 
 def test_a_category_the_site_does_not_ask_about_is_not_shown() -> None:
     notice = json.loads(
-        stored_notice(resolve(policy(categories=["analytics"], services=["google-analytics"])), "en")
+        stored_notice(
+            resolve(policy(categories=["analytics"], services=["google-analytics"])), "en", "/consent"
+        )
     )
     assert [category["id"] for category in notice["categories"]] == ["necessary", "analytics"]
 
 
 def test_the_site_s_own_words_replace_ours() -> None:
-    notice = json.loads(
-        stored_notice(resolve(policy(texts={"en": {"buttons": {"accept": "Yes to all"}}})), "en")
-    )
+    notice = shown(resolve(policy(texts={"en": {"buttons": {"accept": "Yes to all"}}})), "en")
     assert notice["buttons"]["accept"] == "Yes to all"
     assert notice["buttons"]["reject"] == "Reject all"
 
@@ -72,3 +77,9 @@ def test_a_tracker_s_life_is_told_as_enforced(lifetime: str, text: str) -> None:
 
 def test_three_languages_are_shipped() -> None:
     assert {"en", "fr", "de"} <= set(locales())
+
+
+def test_its_links_lead_to_the_site_s_policy_and_to_the_visitor_s_page() -> None:
+    links = shown(resolve(policy()), "en")["links"]
+    assert links["policy"]["href"] == "/privacy"
+    assert links["details"]["href"] == "/consent/"

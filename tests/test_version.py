@@ -20,7 +20,7 @@ def test_the_bytes_alone_give_the_same_policy_back() -> None:
     resolved = resolve(policy())
     again = from_bytes(resolved.body)
     assert again == resolved
-    assert stored_notice(again, "fr") == stored_notice(resolved, "fr")
+    assert stored_notice(again, "fr", "/consent") == stored_notice(resolved, "fr", "/consent")
 
 
 def test_any_change_is_another_version() -> None:

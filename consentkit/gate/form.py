@@ -60,7 +60,7 @@ class Form:
             policy=policy,
             locale=locale,
             locales=policy.site.languages,
-            notice=compose(policy, locale),
+            notice=compose(policy, locale, self.kit.edition.prefix),
             words=words,
             title=words["title"].replace("{site}", policy.site.name),
             states=self._states(decision, words),

@@ -17,13 +17,16 @@ UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 TIME_UNITS = {"H": "hour", "M": "minute", "S": "minute"}
 
 
-def stored_notice(policy: Policy, locale: str) -> bytes:
+def stored_notice(policy: Policy, locale: str, prefix: str) -> bytes:
     """Return the notice in `locale` as the JSON bytes that are logged, hashed and served."""
-    return orjson.dumps(compose(policy, locale), option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(compose(policy, locale, prefix), option=orjson.OPT_SORT_KEYS)
 
 
-def compose(policy: Policy, locale: str) -> dict[str, Any]:
-    """Return everything the banner says in `locale`; raises KeyError for a language not published."""
+def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
+    """Return everything the banner says in `locale`; raises KeyError for a language not published.
+
+    `prefix` is where the visitor's page is, such as `/consent`.
+    """
     words = policy.texts[locale]
     fill = {"site": policy.site.name, "months": str(policy.lifetimes.consent_months)}
     return {
@@ -34,16 +37,12 @@ def compose(policy: Policy, locale: str) -> dict[str, Any]:
         "purposes_intro": _filled(words["purposes_intro"], fill),
         "categories": [_category(policy, words, name) for name in CATEGORIES if _shown(policy, name)],
         "buttons": words["buttons"],
-        "links": _links(policy, words),
+        "links": {
+            "policy": {"href": policy.site.policy_url, "text": words["links"]["policy"]},
+            "details": {"href": f"{prefix}/", "text": words["links"]["details"]},
+        },
         "labels": words["labels"],
         "status": words["status"],
-    }
-
-
-def _links(policy: Policy, words: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "policy": {"href": policy.site.policy_url, "text": words["links"]["policy"]},
-        "details": {"text": words["links"]["details"]},
     }
 
 

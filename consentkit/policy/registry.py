@@ -101,7 +101,7 @@ _SERVICE = {
     "vendor": _Form(r"\S(?:.*\S)?", ("a line of text",)),
     "country": _Form(r"[A-Z]{2}", ("an ISO 3166-1 alpha-2 code, such as FR",)),
     "category": _one_of(Category),
-    "policy_url": _HTTPS,
+    "policy_url": _Form(rf"{_HTTPS.regex}|/\S*", ("an https URL", "a path on this site, from /")),
 }
 _COOKIE = {
     "name": _Form(_GLOB + r"[!#-+\-.-:<>-\[\]-~]+", ("a cookie's name, * as a glob",)),
