@@ -5,6 +5,7 @@ python3 dev.py test            run every check, with seeded samples
 python3 dev.py test --full     run every check, with every case
 """
 
+import ctypes.util
 import importlib.util
 import os
 import shutil
@@ -29,6 +30,7 @@ def main(argv: list[str]) -> int:
     if argv[:1] == ["test"]:
         install("test", ["-e", ".", "--group", "dev"])
         provide_browser()
+        provide_node_modules()
         return run(BIN / "python", "-m", "pytest", *coverage(argv[1:]), *argv[1:])
     print(__doc__)
     return 2
@@ -97,11 +99,19 @@ def must(*command: str | Path) -> None:
 
 
 def provide_browser() -> None:
-    """Make sure a Chromium is there: the system's, Debian's, or the one Playwright brings."""
+    """Make sure a Chromium is there, the system's, Debian's or Playwright's, and what drives it."""
+    if sys.platform == "linux" and not ctypes.util.find_library("atomic"):
+        apt("libatomic1")  # the driver's own Node.js needs it
     if os.environ.get("CONSENTKIT_CHROMIUM") or any(map(shutil.which, BROWSERS)):
         return
     if not apt("chromium"):
         must(BIN / "playwright", "install", "chromium")
+
+
+def provide_node_modules() -> None:
+    """Fetch what type-checks and rebuilds the browser files, where Node.js is; its tests skip elsewhere."""
+    if shutil.which("npm") and not (ROOT / "node_modules").exists():
+        must("npm", "install", "--silent", "--no-package-lock")
 
 
 if __name__ == "__main__":

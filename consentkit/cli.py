@@ -6,7 +6,6 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -14,31 +13,48 @@ from typing import Any
 import click
 import orjson
 
-from consentkit.errors import ConfigurationError, ConsentKitError, PolicyError
+from consentkit.errors import (
+    ConfigurationError,
+    ConsentKitError,
+    PolicyError,
+    StoreUnavailable,
+    VerificationError,
+)
 from consentkit.kit import read_policy
 from consentkit.middleware import KEYS, STORE
 from consentkit.policy.document import schema
-from consentkit.proof.bundle import verify_bundle
+from consentkit.proof.bundle import verify_bundle, verify_receipt
 from consentkit.proof.claims import claims
-from consentkit.proof.entry import Kind, Stored
+from consentkit.proof.entry import Kind
 from consentkit.proof.keys import recorded_origin
 from consentkit.proof.log import ProofLog
+from consentkit.proof.note import Verifier
+from consentkit.proof.told import about, record, texts, when
 from consentkit.proof.verify import Report
 
 FINDING, USAGE = 1, 2
+PORT = click.IntRange(0, 65535)
 TEMPLATE = Path(__file__).parent / "policy" / "template.toml"
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn what consentkit refuses into its message and exit code 2."""
+    """Turn what consentkit refuses into its message and exit code: 1 for a damaged log, else 2."""
     try:
         yield
     except ConsentKitError as error:
-        raise click.ClickException(str(error)) from error
+        why = f": {error.__cause__}" if isinstance(error, StoreUnavailable) and error.__cause__ else ""
+        refused = Damaged if isinstance(error, VerificationError) else click.ClickException
+        raise refused(f"{error}{why}") from error
 
 
 click.ClickException.exit_code = USAGE
+
+
+class Damaged(click.ClickException):
+    """The log itself is what keeps a command from answering."""
+
+    exit_code = FINDING
 
 
 def say(value: Any, text: str, *, as_json: bool) -> None:
@@ -56,8 +72,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 
 
 @main.command()
-@click.option("--port", default=8000, show_default=True, help="Where the shop listens.")
-@click.option("--tracker-port", default=8001, show_default=True, help="Where the stand-in tracker listens.")
+@click.option("--port", default=8000, type=PORT, show_default=True, help="Where the shop listens.")
+@click.option("--tracker-port", default=8001, type=PORT, show_default=True, help="Where the tracker listens.")
 def demo(port: int, tracker_port: int) -> None:
     """Run a shop full of trackers, on this machine only, with consentkit mounted."""
     from consentkit.demo.run import main as run_demo
@@ -71,7 +87,10 @@ def init(path: Path) -> None:
     """Write a policy to start from, with what each line means."""
     if path.exists():
         raise click.ClickException(f"{path} is there already; nothing was written")
-    path.write_text(TEMPLATE.read_text("utf-8"), "utf-8")
+    try:
+        path.write_text(TEMPLATE.read_text("utf-8"), "utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{path} can't be written: {error.strerror}") from error
     click.echo(f"Wrote {path}. Next: edit it, then run: consentkit check {path}")
 
 
@@ -148,60 +167,85 @@ def audit_log(log: ProofLog, kind: str | None, limit: int, as_json: bool) -> Non
     """List entries, newest first."""
     wanted = next((k for k in Kind if k.label == kind), None)
     for entry in log.entries(kind=wanted, newest_first=True, limit=limit):
-        stmt = entry.stmt or {}
-        granted = [c for c, yes in stmt.get("categories", {}).items() if yes]
-        about = stmt.get("name") or ", ".join(granted) or str(stmt.get("version", ""))[:16]
-        say(
-            record(entry),
-            f"{entry.index:>8}  {entry.kind.label:<10}  {when(entry)}  {about}",
-            as_json=as_json,
-        )
+        text = f"{entry.index:>8}  {entry.kind.label:<10}  {when(entry)}  {about(entry)}"
+        say(record(entry), text, as_json=as_json)
 
 
 @audit.command()
 @with_log
 @click.argument("index", type=int)
 def show(log: ProofLog, index: int, as_json: bool) -> None:
-    """Show one entry whole: what was said, on which notice, and the notice's words."""
+    """Show one entry whole: what was said, and the words of every document it names."""
     entry = log.get(index)
     if entry is None:
         raise click.ClickException(f"the log has no entry {index}; it has {log.size}")
-    value = record(entry)
-    notice = log.document(entry.stmt["notice"]) if entry.stmt and "notice" in entry.stmt else None
-    if notice is not None:
-        value["notice_text"] = orjson.loads(notice.body)
+    value = record(entry) | texts(log, entry)
     say(value, json.dumps(value, indent=2, ensure_ascii=False), as_json=as_json)
 
 
 @audit.command()
-@click.argument("bundle", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--key", "vkey", help="The verifier key; needed for a bundle.")
-@click.option("--anchor", "anchors", multiple=True, type=click.File(), help="A checkpoint you kept earlier.")
+@click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option("--key", "vkey", help="The verifier key; needed for a bundle or a receipt.")
+@click.option(
+    "--anchor", "anchors", multiple=True, type=click.File("rb"), help="A checkpoint you kept earlier."
+)
 @log_options
 @json_option
 def verify(
-    bundle: Path | None, vkey: str | None, anchors: tuple[Any, ...], store: str, keys: str, as_json: bool
+    path: Path | None, vkey: str | None, anchors: tuple[Any, ...], store: str, keys: str, as_json: bool
 ) -> None:
-    """Verify the log, or an exported BUNDLE offline; exit code 1, naming each entry that is wrong."""
-    kept = [anchor.read() for anchor in anchors]
+    """Verify the log, or offline an exported bundle or a visitor's receipt at PATH.
+
+    Exit code 1, naming each entry that is wrong.
+    """
+    if path is not None and vkey is None:
+        raise click.UsageError("a bundle or receipt needs --key: the verifier key, from anywhere but itself")
+    if path is not None and path.is_file():
+        sys.exit(check_receipt(path, known(vkey or ""), as_json=as_json))
+    kept = [anchor.read().decode("utf-8", "replace") for anchor in anchors]
     with explained():
-        if bundle is None:
+        if path is None:
             with opened(store, keys) as log:
                 report = log.verify(checks=claims(), anchors=kept)
-        elif vkey is None:
-            raise click.UsageError("a bundle needs --key: the verifier key, from anywhere but the bundle")
         else:
-            report = verify_bundle(bundle, vkey, kept, claims())
+            report = verify_bundle(path, known(vkey or ""), kept, claims())
     rows = [{"index": f.index, "table": f.table, "problem": f.problem} for f in report.findings]
-    value = {"ok": report.ok, "size": report.size, "counts": report.counts, "findings": rows}
+    value = {
+        "ok": report.ok,
+        "size": report.size,
+        "counts": report.counts,
+        "findings": rows,
+        "more": report.more,
+    }
     say(value, "\n".join(_report_lines(report)), as_json=as_json)
     sys.exit(0 if report.ok else FINDING)
+
+
+def check_receipt(path: Path, vkey: str, *, as_json: bool) -> int:
+    """Verify a receipt on its own and say so; returns the exit code."""
+    try:
+        index = verify_receipt(path.read_text("utf-8", "replace"), vkey)
+    except VerificationError as error:
+        say({"ok": False, "problem": str(error)}, f"BAD: {error}", as_json=as_json)
+        return FINDING
+    say({"ok": True, "index": index}, f"GOOD: entry {index} is in the log with this key", as_json=as_json)
+    return 0
+
+
+def known(vkey: str) -> str:
+    """Return `vkey` if it is a verifier key; UsageError when it isn't."""
+    try:
+        return Verifier.parse(vkey).vkey
+    except VerificationError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _report_lines(report: Report) -> Iterator[str]:
     for finding in report.findings:
         place = f"entry {finding.index}" if finding.index is not None else "log"
         yield f"{place}: {finding.problem} ({finding.table})"
+    if report.more:
+        yield f"and {report.more} findings more"
     counted = ", ".join(f"{count} {name}" for name, count in report.counts.items())
     yield f"{'GOOD' if report.ok else 'BAD'}: {report.size} entries checked ({counted})"
 
@@ -211,9 +255,10 @@ def _report_lines(report: Report) -> Iterator[str]:
 @click.argument("index", type=int)
 def receipt(log: ProofLog, index: int, as_json: bool) -> None:
     """Print an entry's receipt: its inclusion proof under the latest checkpoint."""
-    if log.get(index) is None:
-        raise click.ClickException(f"the log has no entry {index}; it has {log.size}")
-    text = log.receipt(index)
+    try:
+        text = log.receipt(index)
+    except ValueError as error:
+        raise click.ClickException(f"the log has no entry {index}; it has {log.size}") from error
     say({"index": index, "receipt": text}, text, as_json=as_json)
 
 
@@ -239,22 +284,6 @@ def link(base: str, prefix: str) -> None:
     secret = os.environ.get("CONSENTKIT_SECRET_KEY")
     if not secret:
         raise click.ClickException("set CONSENTKIT_SECRET_KEY to the site's key first")
+    if not base.startswith(("http://", "https://")):
+        raise click.UsageError(f"BASE is the site's origin, such as https://shop.example, not {base!r}")
     click.echo(make_link(secret, base, prefix))
-
-
-def record(entry: Stored) -> dict[str, Any]:
-    """Return an entry as a plain value."""
-    return {
-        "index": entry.index,
-        "kind": entry.kind.label,
-        "time": when(entry),
-        "statement": entry.stmt,
-        "subject": entry.subj,
-    }
-
-
-def when(entry: Stored) -> str:
-    """Return an entry's instant in UTC, to the second."""
-    if entry.t is None:
-        return "erased"
-    return datetime.fromtimestamp(entry.t / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,28 +6,24 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from consentkit.assets import served_name
 from consentkit.edition import Edition, compile_edition
-from consentkit.errors import ChoiceError, ConfigurationError, ConsentKitError, Problem, SizeMoved
+from consentkit.errors import ChoiceError, ConfigurationError, ConsentKitError, Problem
 from consentkit.policy.change import still_counts
 from consentkit.policy.decision import Choice, Consent, Decision, Reason, decide, valid_until
 from consentkit.policy.document import read_json, read_toml
-from consentkit.policy.version import Policy, from_bytes, resolve
+from consentkit.policy.version import Policy, resolve
 from consentkit.proof.entry import Kind, Record, Stored, subject_id
 from consentkit.proof.keys import recorded_origin
 from consentkit.proof.log import ProofLog
-from consentkit.proof.store import Document
+from consentkit.publication import Publications
 
 logger = logging.getLogger("consentkit")
 
-PUBLISHER = "file"
 MECHANISMS = ("banner", "preferences", "form", "api")
-PUBLISH_TRIES = 10
-RELOAD_PAUSE = timedelta(seconds=1)
 
 
 def utc_now() -> datetime:
@@ -99,91 +95,17 @@ class ConsentKit:
         wanted = read_policy(policy)
         self.clock = clock
         self.edition: Edition = compile_edition(wanted, prefix)
-        self.history: dict[str, Policy] = {}
-        self._files: dict[str, str] = {}
-        self._notices: dict[str, Mapping[str, str]] = {}
-        self._read_to = 0
-        self._reload_after = clock()
         # A log keeps the name it was born with, whatever the site calls itself later.
         origin = recorded_origin(Path(keys)) or log_origin(wanted.site.name)
         self.log = ProofLog.open(store, Path(keys), origin=origin, accept_log=accept_log)
-        self._publish()
-
-    # What has been published ------------------------------------------------------------------------
-
-    def _publish(self) -> None:
-        for _ in range(PUBLISH_TRIES):
-            size = self.log.size
-            latest = self._learn(size)
-            if latest == self._announcement():
-                return
-            try:
-                self.log.append(self._publication(latest), expected_size=size).result()
-            except SizeMoved:
-                continue
-            self._learn(self.log.size)
-            return
-        raise ConfigurationError("the policy can't be published: other processes keep writing to the log")
-
-    def _announcement(self) -> dict[str, Any]:
-        policy = self.edition.policy
-        return {"action": "publish", "version": policy.version, "manifest": self.edition.manifest}
-
-    def _publication(self, latest: Mapping[str, Any] | None) -> list[Record]:
-        t = _milliseconds(self.clock())
-        documents = [
-            Record(Kind.DOCUMENT, t, {"name": part.name, "media_type": part.media_type}, body=part.body)
-            for part in self.edition.documents()
-            if self.log.document(part.sha256) is None
-        ]
-        stmt = {**self._announcement(), "previous": latest["version"] if latest else None}
-        return [*documents, Record(Kind.POLICY, t, stmt, {"actor": PUBLISHER})]
-
-    def _learn(self, size: int) -> dict[str, Any] | None:
-        """Read the publications up to `size`; return what the last of them announced."""
-        latest = None
-        for entry in self.log.entries(kind=Kind.POLICY, stop=size):
-            if entry.stmt is None or not entry.intact:
-                continue
-            latest = {key: entry.stmt[key] for key in ("action", "version", "manifest")}
-            if entry.index >= self._read_to:
-                self._remember(latest)
-        self._read_to = size
-        return latest
-
-    def _remember(self, announced: Mapping[str, Any]) -> None:
-        version, files = announced["version"], announced["manifest"]["files"]
-        document = self.log.document(version)
-        if document is not None:
-            self.history[version] = from_bytes(document.body)
-            self._notices[version] = announced["manifest"]["notices"]
-            self._files.update({served_name(name, digest): digest for name, digest in files.items()})
-
-    def knows(self, version: str) -> bool:
-        """Return whether the log holds a policy version; looks again at most once a second.
-
-        Never raises: a version that a broken store can't show is one the log doesn't hold.
-        """
-        now = self.clock()
-        if version not in self.history and now >= self._reload_after:
-            self._reload_after = now + RELOAD_PAUSE
-            try:
-                self._learn(self.log.size)
-            except ConsentKitError:
-                logger.exception("the log can't be read; answers under version %s are denied", version)
-        return version in self.history
-
-    def file(self, name: str) -> Document | None:
-        """Return a browser file by its URL name, of this edition or of any earlier one."""
-        return self.log.document(self._files[name]) if name in self._files else None
-
-    # What a visitor chose ---------------------------------------------------------------------------
+        self.published = Publications(self.log, clock)
+        self.published.publish(self.edition)
 
     def decide(self, consent: Consent | None, now: datetime) -> Decision:
         """Return what is allowed for a visitor at `now`."""
         for choice in consent.choices.values() if consent else ():
-            self.knows(choice.version)
-        return decide(self.edition.policy, self.history, consent, now)
+            self.published.knows(choice.version)
+        return decide(self.edition.policy, self.published.policies, consent, now)
 
     async def record(
         self, consent: Consent | None, answer: Answer, subject: Mapping[str, str], now: datetime
@@ -194,6 +116,7 @@ class ConsentKit:
         agent). Raises ChoiceError with every problem, StaleGrant, StoreUnavailable; then nothing changed.
         """
         shown = self._shown(answer)
+        consent = await asyncio.to_thread(self.newest, consent) if consent else None
         choices = self._choices(consent, answer, shown, now)
         cid = consent.id if consent else secrets.token_bytes(16)
         record = self._entry(cid, consent, choices, answer, subject, now)
@@ -202,11 +125,11 @@ class ConsentKit:
         return Recorded(state, self.decide(state, now), appended.receipt)
 
     def _shown(self, answer: Answer) -> Policy:
-        if not self.knows(answer.version):
+        if not self.published.knows(answer.version):
             current = self.edition.policy.version
             raise ChoiceError([Problem("policy", "is not a version this site has published", (current,))])
-        shown = self.history[answer.version]
-        problems = list(_answer_problems(answer, shown, self._notices[answer.version]))
+        shown = self.published.policies[answer.version]
+        problems = list(_answer_problems(answer, shown, self.published.notices(answer.version)))
         if problems:
             raise ChoiceError(problems)
         return shown
@@ -214,10 +137,15 @@ class ConsentKit:
     def _choices(
         self, consent: Consent | None, answer: Answer, shown: Policy, now: datetime
     ) -> dict[str, Choice]:
-        """Merge an answer into the state: an unchanged, still valid answer keeps its instant (A2)."""
+        """Merge an answer into the state: an unchanged, still valid answer keeps its instant (A2).
+
+        So does the answer about a category that an older notice didn't ask about.
+        """
         policy, before = self.edition.policy, self.decide(consent, now)
         settled = {Reason.GRANTED: True, Reason.REFUSED: False}
-        choices, stale = {}, []
+        others = before.until.keys() - answer.choices.keys()
+        choices = {category: consent.choices[category] for category in others} if consent else {}
+        stale = []
         for category, granted in answer.choices.items():
             if consent and settled.get(before.reasons.get(category, Reason.UNKNOWN)) == granted:
                 choices[category] = consent.choices[category]
@@ -225,7 +153,7 @@ class ConsentKit:
                 stale.append(category)
             else:
                 choices[category] = Choice(granted, now.replace(microsecond=0), shown.version)
-        if stale and not choices:
+        if stale and not choices.keys() & answer.choices.keys():
             raise StaleGrant([Problem(f"choices.{c}", "has changed since it was shown") for c in stale])
         return choices
 
@@ -246,12 +174,12 @@ class ConsentKit:
             "categories": {"necessary": True, **{c: choice.granted for c, choice in choices.items()}},
             "decided": {c: _milliseconds(choice.decided) for c, choice in choices.items()},
             "until": {
-                c: _milliseconds(valid_until(self.history[choice.version], choice))
+                c: _milliseconds(valid_until(self.published.policies[choice.version], choice))
                 for c, choice in choices.items()
             },
             "versions": {c: choice.version for c, choice in choices.items()},
             "policy": answer.version,
-            "notice": self._notices[answer.version][answer.locale],
+            "notice": self.published.notices(answer.version)[answer.locale],
             "locale": answer.locale,
             "mechanism": answer.mechanism,
             "previous": consent.index if consent else None,
@@ -260,8 +188,29 @@ class ConsentKit:
         return Record(kind, _milliseconds(now), stmt, subj, lookup=self.log.lookup(cid))
 
     def records_of(self, consent: Consent) -> list[Stored]:
-        """Return everything the log holds on a visitor, oldest first (Q4, Q28)."""
-        return self.log.find(self.log.lookup(consent.id))
+        """Return everything the log holds on a visitor, oldest first (Q4, Q28).
+
+        An index can lead astray, so each record must itself be about this visitor. Raises StoreUnavailable.
+        """
+        subject = subject_id(consent.id)
+        found = self.log.find(self.log.lookup(consent.id))
+        return [record for record in found if record.intact and (record.subj or {}).get("sub") == subject]
+
+    def newest(self, consent: Consent) -> Consent:
+        """Return a visitor's state as the log last recorded it, if that is newer than their cookie.
+
+        Two tabs can answer at once, and the browser may keep the earlier answer's cookie. A log that can't
+        be read leaves the cookie's word.
+        """
+        try:
+            records = self.records_of(consent)
+        except ConsentKitError:
+            logger.exception("the log can't be read; the cookie counts")
+            return consent
+        last = records[-1] if records else None
+        if last is None or last.stmt is None or last.index <= consent.index:
+            return consent
+        return Consent(consent.id, last.index, _choices_of(last.stmt))
 
 
 def _answer_problems(answer: Answer, shown: Policy, notices: Mapping[str, str]) -> Iterable[Problem]:
@@ -274,6 +223,17 @@ def _answer_problems(answer: Answer, shown: Policy, notices: Mapping[str, str]) 
         yield Problem("locale", f"{answer.locale!r} has no published notice", tuple(notices))
     if answer.mechanism not in MECHANISMS:
         yield Problem("mechanism", f"{answer.mechanism!r} is unknown", MECHANISMS)
+
+
+def _choices_of(stmt: Mapping[str, Any]) -> dict[str, Choice]:
+    return {
+        category: Choice(
+            stmt["categories"][category],
+            datetime.fromtimestamp(stmt["decided"][category] // 1000, UTC),
+            stmt["versions"][category],
+        )
+        for category in stmt["decided"]
+    }
 
 
 def _milliseconds(instant: datetime) -> int:

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,11 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consentkit.desk.app import Desk
-from consentkit.errors import ConfigurationError
+from consentkit.errors import ConfigurationError, ConsentKitError
 from consentkit.gate.api import Api
 from consentkit.gate.geo import Countries, networks
 from consentkit.gate.page import Gate
-from consentkit.gate.state import Seal
+from consentkit.gate.state import Seal, check_secret
 from consentkit.gate.visitor import VisitorConsent, fixed
 from consentkit.kit import ConsentKit, utc_now
 
@@ -31,14 +33,16 @@ class ConsentMiddleware:
     secret_key: seals the consent cookie; one key or a list, newest last (`CONSENTKIT_SECRET_KEY`).
     store: where the log is kept (`CONSENTKIT_STORE`, default sqlite:///consentkit.db).
     keys: the folder of the log's keys, outside the data folder (`CONSENTKIT_KEYS`).
-    prefix: where our own pages live (`CONSENTKIT_PREFIX`, default /consent).
+    prefix: the public path of our own pages, a mount point included (`CONSENTKIT_PREFIX`, default /consent).
     exclude: path prefixes whose pages aren't rewritten; their cookies still are filtered.
     geo: a GeoIP2 country file of the operator's, for the country in a record.
     trusted_proxies: networks whose X-Forwarded-For counts.
     accept_log: the size of a log that may be opened although its guard is lost.
     clock: returns the present instant (UTC), for tests.
 
-    Raises ConfigurationError, PolicyError with every problem, LogRefused, StoreUnavailable.
+    Everything is opened when the server starts (ASGI lifespan), at the latest with the first request; then
+    it raises ConfigurationError, PolicyError with every problem, LogRefused or StoreUnavailable, and a
+    server that was starting stops with that sentence.
     """
 
     def __init__(
@@ -50,41 +54,82 @@ class ConsentMiddleware:
         store: str | None = None,
         keys: str | Path | None = None,
         prefix: str | None = None,
-        exclude: Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
         geo: str | Path | None = None,
-        trusted_proxies: Iterable[str] = (),
+        trusted_proxies: str | Iterable[str] = (),
         accept_log: int | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.app = app
-        self.prefix = _prefix(prefix or os.environ.get("CONSENTKIT_PREFIX", "/consent"))
-        wanted = policy if policy is not None else _required("policy", "CONSENTKIT_POLICY")
-        secret = secret_key or _required("secret_key", "CONSENTKIT_SECRET_KEY")
-        geo = geo or os.environ.get("CONSENTKIT_GEO")
-        countries = Countries(geo) if geo else None
-        trusted = networks(trusted_proxies)
-        self.kit = ConsentKit(
+        self.prefix = prefix or os.environ.get("CONSENTKIT_PREFIX", "/consent")
+        self._policy = policy
+        self._secret_key = secret_key
+        self._store = store or os.environ.get("CONSENTKIT_STORE", STORE)
+        self._keys = keys or os.environ.get("CONSENTKIT_KEYS", KEYS)
+        self._exclude = exclude
+        self._geo = geo or os.environ.get("CONSENTKIT_GEO")
+        self._trusted_proxies = trusted_proxies
+        self._accept_log = accept_log
+        self._clock = clock
+
+    @cached_property
+    def kit(self) -> ConsentKit:
+        """The opened kit: policy, log and keys. Raises what the class says."""
+        wanted = self._policy if self._policy is not None else _required("policy", "CONSENTKIT_POLICY")
+        return ConsentKit(
             wanted,
-            store=store or os.environ.get("CONSENTKIT_STORE", STORE),
-            keys=keys or os.environ.get("CONSENTKIT_KEYS", KEYS),
-            prefix=self.prefix,
-            clock=clock,
-            accept_log=accept_log,
+            store=self._store,
+            keys=self._keys,
+            prefix=_prefix(self.prefix),
+            clock=self._clock,
+            accept_log=self._accept_log,
         )
-        seal = Seal(secret, self.kit.log.origin)
-        self.gate = Gate(app, self.kit, seal, exclude)
-        self.api = Api(self.kit, seal, self.gate, countries, trusted)
-        self.desk = Desk(self.kit, secret)
+
+    @cached_property
+    def _faces(self) -> "_Faces":
+        """Everything that answers; what can be wrong without touching the disk is looked at first."""
+        prefix = _prefix(self.prefix)
+        secret = check_secret(self._secret_key or _required("secret_key", "CONSENTKIT_SECRET_KEY"))
+        countries = Countries(self._geo) if self._geo else None
+        trusted = networks(self._trusted_proxies)
+        seal = Seal(secret, self.kit.log.vkey)
+        gate = Gate(self.app, self.kit, seal, self._exclude)
+        api = Api(self.kit, seal, gate, countries, trusted)
+        return _Faces(prefix, gate, api, Desk(self.kit, secret))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
-        elif scope["type"] == "http" and _below(scope["path"], self.prefix):
-            await self._ours(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        faces = self._faces
+        if scope["type"] == "http" and _below(scope["path"], faces.prefix):
+            await faces.ours(scope, receive, send)
+        elif scope["type"] in ("http", "websocket"):
+            await faces.gate(scope, receive, send)
         else:
-            await self.gate(scope, receive, send)
+            await self.app(scope, receive, send)
 
-    async def _ours(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Open everything before the first visitor comes; a server that can't is told why, and stops."""
+        try:
+            _ = self._faces
+        except ConsentKitError as error:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": f"consentkit: {error}"})
+            return
+        await self.app(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class _Faces:
+    """The gate, and what answers below the prefix."""
+
+    prefix: str
+    gate: Gate
+    api: Api
+    desk: Desk
+
+    async def ours(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"][len(self.prefix) :]
         if _below(path, "/audit"):
             await self.desk(scope, receive, send, path)

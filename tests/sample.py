@@ -65,6 +65,7 @@ def mounted(app: ASGIApp, folder: Path, **options: Any) -> ConsentMiddleware:
 def browsing(app: ASGIApp, folder: Path, **options: Any) -> Iterator[TestClient]:
     """Yield a client of `app` behind the middleware; `client.app` is the middleware."""
     middleware = mounted(app, folder, **options)
+    _ = middleware.kit
     try:
         yield TestClient(middleware, base_url=ORIGIN, raise_server_exceptions=True)
     finally:

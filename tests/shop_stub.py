@@ -39,7 +39,7 @@ def notice(locale: str) -> dict[str, Any]:
 
     links = {key: {"href": "/consent/", "text": text} for key, text in t["links"].items()}
     plain = {key: t[key] for key in ("locale", "dir", "purposes_intro", "buttons", "labels", "status")}
-    body = [text.format(months=6) for text in t["body"]]
+    body = [text.format(months="6 months") for text in t["body"]]
     cats = [category(cid) for cid in ("necessary", *CATEGORIES)]
     return plain | {"title": t["title"].format(site="Shop"), "body": body, "categories": cats, "links": links}
 
@@ -57,7 +57,7 @@ addEventListener("pagehide", () => { localStorage.ads_id = "late"; beacon("%(tra
 """
 PAGE = """<!doctype html><html lang="%(lang)s"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>Shop</title><script data-consentkit-starter>%(starter)s</script><script>%(starter)s</script>
+%(base)s<title>Shop</title><script data-consentkit-starter>%(starter)s</script><script>%(starter)s</script>
 <script>window.found = document.cookie + Object.keys(localStorage); window.order = [];
  window.born = Math.random(); document.cookie = "_early=1";</script></head>
 <body><h1>Shop</h1><p>Tea and kettles.</p>
@@ -125,6 +125,7 @@ class Shop:
         self.answered = threading.Event()
         self.answered.set()
         self.lang = "en"
+        self.base = ""
         self.tracker = Server(self.track)
         self.server = Server(self.serve)
         self.url = f"http://localhost:{self.server.server_port}/shop/tea"
@@ -148,7 +149,13 @@ class Shop:
         }  # fmt: skip
         starter = (STATIC / "starter.js").read_text("utf-8").replace("__CONFIG__", json.dumps(config))
         hostile = HOSTILE % {"tracker": self.foreign}
-        values = {"starter": starter, "tracker": self.foreign, "hostile": hostile, "lang": self.lang}
+        values = {
+            "starter": starter,
+            "tracker": self.foreign,
+            "hostile": hostile,
+            "lang": self.lang,
+            "base": self.base,
+        }
         return (PAGE % values).encode()
 
     def serve(self, method: str, path: str, body: Any) -> tuple[int, dict[str, str], bytes]:

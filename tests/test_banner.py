@@ -231,3 +231,16 @@ def test_the_notice_speaks_the_pages_language(page: Page, shop: Shop, locale: st
     press(page, TEXTS[locale]["buttons"]["reject"])
     gone(page)
     assert shop.posted()["locale"] == locale
+
+
+def test_a_base_elsewhere_never_makes_consentkit_contact_it(context: BrowserContext, shop: Shop) -> None:
+    shop.base = f'<base href="{shop.foreign}/">'
+    page = context.new_page()
+    page.goto(shop.url)
+    details = page.get_by_role("dialog").get_by_role("link").first
+    assert details.evaluate("link => link.origin === location.origin")
+    press(page, "Reject all")
+    gone(page)
+    assert shop.posted()["choices"] == dict.fromkeys(CATEGORIES, False)
+    assert not [path for path in shop.tracker.paths() if "consent" in path]
+    assert "GET /consent/static/banner.css" in shop.server.paths()

@@ -296,3 +296,21 @@ def test_a_receipt_is_checked_on_its_own(source: Path) -> None:
             verify_receipt(text, log.vkey, b"\x01\x01" + bytes(64))
         with pytest.raises(VerificationError):
             verify_receipt(text.replace("index 7", "index 8"), log.vkey)
+
+
+def test_a_folder_that_can_not_be_written_is_told_in_words(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with opened(source, read_only=True) as log:
+        for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+            with pytest.raises(ConfigurationError, match="file"):
+                log.export(folder)
+
+
+def test_a_bundle_tells_a_visitor_s_tag_under_its_commitment(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        record = Record(Kind.CHOICE, 1, {"n": 1}, {"sub": "x"}, log.lookup(b"visitor"))
+        log.append([record]).result(WAIT)
+        log.export(tmp_path / "bundle")
+        assert verify_bundle(tmp_path / "bundle", log.vkey).ok
+        (opening,) = dict(Bundle(tmp_path / "bundle").openings(0, 1)).values()
+        assert opening.lookup == log.lookup(b"visitor")

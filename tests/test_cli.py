@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 from sample import ORIGIN, SECRET, app, august, browsing, choose
 
-from consentkit.cli import main
+from consentkit.cli import _report_lines, main
 from consentkit.proof.bundle import verify_receipt
+from consentkit.proof.verify import Report
 
 
 def run(*arguments: str, **options: Any) -> Result:
@@ -64,6 +65,12 @@ def test_init_writes_a_policy_that_check_finds_good(tmp_path: Path) -> None:
     assert checked.exit_code == 0
     assert "is good" in checked.stdout
     assert run("init", str(path)).exit_code == 2  # never overwrites
+
+
+def test_a_policy_can_not_be_put_where_there_is_no_folder(tmp_path: Path) -> None:
+    result = run("init", str(tmp_path / "no" / "x.toml"))
+    assert result.exit_code == 2
+    assert "x.toml can't be written: No such file or directory" in result.stderr
 
 
 FIVE_MISTAKES = """
@@ -136,10 +143,56 @@ def test_a_receipt_verifies_on_its_own(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["show", "receipt"])
-def test_an_entry_that_is_not_there(folder: Path, command: str) -> None:
-    result = run("audit", command, "9999", *where(folder))
+@pytest.mark.parametrize("index", ["9999", "9" * 20])
+def test_an_entry_that_is_not_there(folder: Path, command: str, index: str) -> None:
+    result = run("audit", command, index, *where(folder))
     assert result.exit_code == 2
-    assert "no entry 9999" in result.stderr
+    assert f"no entry {index}" in result.stderr
+
+
+def shown(folder: Path, kind: str) -> list[dict[str, Any]]:
+    listed = run(
+        "audit", "log", "--kind", kind, "--limit", "99", "--json", *where(folder)
+    ).stdout.splitlines()
+    indexes = [str(json.loads(line)["index"]) for line in listed]
+    return [json.loads(run("audit", "show", "--json", index, *where(folder)).stdout) for index in indexes]
+
+
+def test_documents_are_listed_by_name_and_shown_with_their_words(folder: Path) -> None:
+    listed = run("audit", "log", "--kind", "document", "--limit", "99", *where(folder)).stdout
+    assert "notice-fr.json" in listed
+    documents = {value["statement"]["name"]: value["document_text"] for value in shown(folder, "document")}
+    assert documents["notice-fr.json"]["buttons"]["reject"] == "Tout refuser"
+    assert "consentkit" in documents["starter.js"]
+    (policy,) = shown(folder, "policy")
+    assert policy["statement"]["manifest"]["notices"].keys() == {"en", "fr", "de"}
+    assert policy["policy_text"] in documents.values()
+    assert policy["policy_text"]["site"]["name"] == "Corner Shop"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("stmt = x'ff'", "unknown"),
+        ('stmt = CAST(\'{"categories":5,"notice":[1],"t":99999999999999999}\' AS BLOB)', "ms"),
+    ],
+)
+def test_an_altered_entry_is_shown_as_altered(folder: Path, change: str, told: str) -> None:
+    index = last(folder)
+    sql(folder, f"UPDATE opening SET {change} WHERE idx = {index}")
+    line = run("audit", "log", "--limit", "1", *where(folder)).stdout
+    assert told in line
+    assert "altered" in line
+    assert json.loads(run("audit", "show", str(index), *where(folder)).stdout)["intact"] is False
+
+
+def test_bytes_that_are_no_entry_are_a_finding(folder: Path) -> None:
+    index = last(folder)
+    sql(folder, f"UPDATE leaf SET entry = x'02' WHERE idx = {index}")
+    result = run("audit", "show", str(index), *where(folder))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "not an entry" in result.stderr
+    assert run("audit", "log", *where(folder)).exit_code == 0
 
 
 def test_a_log_that_is_not_there(tmp_path: Path) -> None:
@@ -190,13 +243,17 @@ def inserted(folder: Path, index: int) -> None:
     sql(folder, f"{leaf}{index + 1}", f"{opening}{index + 1}")
 
 
+def unfound(folder: Path, index: int) -> None:
+    sql(folder, f"UPDATE opening SET lookup = randomblob(16) WHERE idx = {index}")
+
+
 def appended(folder: Path, index: int) -> None:
     size = last(folder) + 1
     sql(folder, f"INSERT INTO leaf SELECT {size}, entry FROM leaf WHERE idx = {index}")
 
 
 TAMPERING: list[Callable[[Path, int], None]] = [
-    edited, edited_entry, deleted, deleted_payload, reordered, inserted,
+    edited, edited_entry, deleted, deleted_payload, reordered, inserted, unfound,
 ]  # fmt: skip
 
 
@@ -227,6 +284,7 @@ def test_a_bundle_verifies_offline_and_only_with_the_right_key(folder: Path) -> 
     shutil.rmtree(folder / "keys")
     assert run("audit", "verify", str(bundle), "--key", vkey).exit_code == 0
     assert run("audit", "verify", str(bundle)).exit_code == 2
+    assert run("audit", "verify", str(bundle), "--key", "nonsense").exit_code == 2
     openings = bundle / "openings.jsonl"
     openings.write_text(openings.read_text().replace("e", "f", 1))
     assert run("audit", "verify", str(bundle), "--key", vkey).exit_code == 1
@@ -245,6 +303,69 @@ def test_an_older_checkpoint_kept_outside_catches_a_rewritten_log(seeded: Path, 
     anchor.write_text((seeded / "keys" / "guard").read_text())
     assert run("audit", "verify", *where(other)).exit_code == 0
     assert run("audit", "verify", "--anchor", str(anchor), *where(other)).exit_code == 1
+
+
+def test_an_anchor_that_is_no_text_is_a_finding(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_bytes(bytes(range(256)))
+    result = run("audit", "verify", "--anchor", str(tmp_path / "kept"), *where(folder))
+    assert (result.exit_code, result.exception.__class__) == (1, SystemExit)
+    assert "(anchor)" in result.stdout
+
+
+DAMAGE: list[Callable[[Path], object]] = [
+    lambda file: file.write_bytes(b"\xff\xfe"),
+    lambda file: (file.unlink(), file.mkdir(mode=0o700)),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize(("name", "code", "told"), [("guard", 1, "BAD"), ("origin", 2, "origin")])
+def test_damaged_keys_are_told_in_words(
+    folder: Path, damage: Callable[[Path], object], name: str, code: int, told: str
+) -> None:
+    damage(folder / "keys" / name)
+    result = run("audit", "verify", *where(folder))
+    assert (result.exit_code, result.exception.__class__) == (code, SystemExit)
+    assert told in result.output
+
+
+def rebuilt(folder: Path, table: str, *changes: str) -> None:
+    sql(folder, f"CREATE TABLE loose AS SELECT * FROM {table}", f"DROP TABLE {table}")
+    sql(folder, f"ALTER TABLE loose RENAME TO {table}", *changes)
+
+
+@pytest.mark.parametrize("value", ["'text'", "NULL", "x''", "7"])
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        *(("leaf", column) for column in ("idx", "entry")),
+        *(
+            ("opening", column)
+            for column in ("idx", "created_ms", "lookup", "salt1", "stmt", "salt2", "subj")
+        ),
+        *(("tile", column) for column in ("level", "n", "hashes")),
+        *(("head", column) for column in ("size", "frontier", "checkpoint")),
+        *(("published", column) for column in ("size", "note")),
+        *(("document", column) for column in ("sha256", "idx", "body")),
+    ],
+)
+def test_a_table_rebuilt_to_hold_anything_is_a_finding(
+    folder: Path, table: str, column: str, value: str
+) -> None:
+    where_ = "rowid = (SELECT max(rowid) FROM loose)".replace("loose", table)
+    rebuilt(folder, table, f"UPDATE {table} SET {column} = {value} WHERE {where_}")
+    result = run("audit", "verify", *where(folder))
+    assert (result.exit_code, result.exception.__class__) == (1, SystemExit)
+    assert f"log: {table} isn't declared as this version declares it (schema)" in result.stdout
+    for command in (["log"], ["show", "1"], ["receipt", "1"]):
+        assert run("audit", *command, *where(folder)).exception.__class__ in (type(None), SystemExit)
+
+
+def test_findings_beyond_a_thousand_are_counted() -> None:
+    report = Report(2000)
+    for index in range(1003):
+        report.add(index, "leaf", "no")
+    assert list(_report_lines(report))[-2] == "and 3 findings more"
 
 
 def test_a_link_to_the_desk_needs_the_site_s_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consentkit.gate.cookies import cookie_name, cookie_names, cut_cookies, expiries, parent_domains
+from consentkit.gate.cookies import (
+    MOST_LABELS,
+    MOST_NAMES,
+    cookie_name,
+    cookie_names,
+    cut_cookies,
+    expiries,
+    parent_domains,
+)
 
 
 def denied(name: str) -> bool:
@@ -21,6 +29,7 @@ def denied(name: str) -> bool:
         (b"a=1;_ga=2;b=3", b"a=1;b=3"),
         (b"a=_ga; b=2", b"a=_ga; b=2"),
         (b" _ga =1; a=1", b"a=1"),
+        (b"\xa0_ga=1; \x85_ga_X=1; a=1", b"a=1"),
         (b"_ga; a=1", b"a=1"),
         (b'a="x y"; \xff=\xfe', b'a="x y"; \xff=\xfe'),
     ],
@@ -47,6 +56,28 @@ def test_an_expiry_goes_to_the_host_and_each_parent() -> None:
     assert len(values) == 3
     assert all(value.startswith("_ga=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970") for value in values)
     assert [value.partition("Domain=")[2] for value in values] == ["", "www.shop.example", "shop.example"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("__Secure-t", ["Path=/; Max-Age=0; Secure", "Domain=shop.example; Secure"]),
+        ("__Host-t", ["Path=/; Max-Age=0; Secure"]),
+    ],
+)
+def test_prefixed_cookies_are_expired_as_browsers_allow(name: str, values: list[str]) -> None:
+    """RFC 6265bis §4.1.3: without Secure they'd survive the withdrawal."""
+    found = list(expiries([name], "shop.example", ["/"]))
+    assert len(found) == len(values)
+    assert all(value.endswith("; Secure") for value in found)
+    assert ("Domain=" in "".join(found)) is (len(values) > 1)
+
+
+def test_a_made_up_host_and_a_thousand_names_cost_little() -> None:
+    made_up = ".".join("a" * 800)
+    names = [f"_ga_{number}" for number in range(1000)]
+    assert len(list(expiries(names, made_up, ["/"]))) <= MOST_NAMES
+    assert len(parent_domains("a.b.c.d.e.f.g.h.i.j.shop.example")) < MOST_LABELS
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ def test_an_entry_shows_what_was_said_and_its_proof(client: TestClient) -> None:
     page = client.get(f"/consent/audit/{index}").text
     assert '"analytics": true' in page
     assert "c2sp.org/tlog-proof@v1" in page
+    assert "Reject all" in page  # the notice's own words
+    assert "consentkit-banner" in client.get("/consent/audit/2").text  # a document, whole
     assert client.get("/consent/audit/9999").status_code == 404
 
 
@@ -81,5 +83,5 @@ def test_the_desk_only_reads(client: TestClient) -> None:
 def test_the_session_is_kept_from_scripts_and_other_sites(client: TestClient) -> None:
     answer = client.get(link(SECRET, ORIGIN), follow_redirects=False)
     cookie = answer.headers["set-cookie"]
-    for attribute in ("HttpOnly", "SameSite=strict", "Secure", "Path=/consent/audit/"):
+    for attribute in ("HttpOnly", "SameSite=lax", "Secure", "Path=/consent/audit/"):
         assert attribute in cookie

@@ -1,18 +1,34 @@
 """The policy document: every mistake at once, each with its place and the allowed values."""
 
+import re
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from sample import policy
 
-from consentkit.errors import PolicyError
-from consentkit.policy.document import parse, read_json, read_toml, schema
+from consentkit.errors import PolicyError, Problem
+from consentkit.policy.document import _WANTED, PolicyDocument, parse, read_json, read_toml, schema
 
 
 def problems_of(raw: dict[str, Any]) -> dict[str, Any]:
     with pytest.raises(PolicyError) as caught:
         parse(raw)
     return {problem.path: problem for problem in caught.value.problems}
+
+
+def only_problem(raw: dict[str, Any]) -> Problem:
+    with pytest.raises(PolicyError) as caught:
+        parse(raw)
+    [problem] = caught.value.problems
+    str(problem).encode()
+    return problem
+
+
+def with_site(**changes: Any) -> dict[str, Any]:
+    raw = policy()
+    raw["site"].update(changes)
+    return raw
 
 
 def test_a_good_document_gives_its_services() -> None:
@@ -114,3 +130,195 @@ def test_broken_toml_and_json_name_the_file_and_the_line() -> None:
 def test_the_schema_lists_the_known_services() -> None:
     listed = schema()["properties"]["services"]["items"]["anyOf"][0]["enum"]
     assert "google-tag-manager" in listed
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (read_json, '{"texts": ' + "[" * 100_000 + "]" * 100_000 + "}"),
+        (read_toml, "texts = " + "[" * 100_000 + "]" * 100_000),
+        (read_toml, "texts = " + "{a=" * 5_000 + "1" + "}" * 5_000),
+        (read_json, '{"a": ' + "9" * 5_000 + "}"),
+        (read_toml, "a = " + "9" * 5_000),
+    ],
+    ids=["deep json", "deep toml lists", "deep toml tables", "long json number", "long toml number"],
+)
+def test_what_python_itself_can_not_read_is_refused_in_words(read: Any, text: str) -> None:
+    """A14."""
+    with pytest.raises(PolicyError) as caught:
+        read(text, "consent.file")
+    [problem] = caught.value.problems
+    assert problem.path == "consent.file"
+    assert re.search("nested too deeply|too many digits", problem.message)
+    assert "sys." not in problem.message
+
+
+def test_a_byte_order_mark_is_no_mistake() -> None:
+    assert read_toml("\ufeffa = 1", "consent.toml") == {"a": 1}
+    assert read_json('\ufeff{"a": 1}', "consent.json") == {"a": 1}
+
+
+def test_a_document_nested_in_itself_is_refused() -> None:
+    around: list[Any] = []
+    around += [around, around]
+    assert all(
+        "nested too deeply" in problem.message for problem in problems_of(policy(services=around)).values()
+    )
+    dotted = read_toml(f"[{'.'.join('a' * 500)}]", "consent.toml")
+    assert "nested too deeply" in only_problem(policy(texts=dotted)).message
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        (with_site(name="a\ud800"), "site.name"),
+        (with_site(languages=["en", "\udfff"]), "site.languages.1"),
+        (policy(texts={"en": {"title": "\udc80"}}), "texts.en.title"),
+        (policy(texts={"en": {"body": ["\udc80"]}}), "texts.en.body.0"),
+        (policy(texts={"en\udc80": {}}), "texts"),
+        (policy(**{"\udc80": 1}), "policy"),
+        (policy(services=["\udc80"]), "services.0"),
+        (policy(services=[{"id": "youtube", "vendor": "\udc80"}]), "services.0.vendor"),
+        (policy(lifetimes={"consent_months": 10**5000}), "lifetimes.consent_months"),
+        (policy(services=[10**5000]), "services.0"),
+        (policy(services=[{"id": "youtube", "sources": {1: "https://a.example"}}]), "services.0.sources"),
+    ],
+)
+def test_what_can_not_be_stored_is_one_problem_with_its_place(raw: dict[str, Any], path: str) -> None:
+    """A14."""
+    assert only_problem(raw).path == path
+
+
+@pytest.mark.parametrize("value", ["", "  ", "\t", "\u00a0", "a\x07b", "a\nb", "\x85", 3, True, []])
+@pytest.mark.parametrize("field", ["name", "controller", "contact", "policy_url"])
+def test_a_line_of_text_has_something_to_see_and_nothing_that_acts(field: str, value: object) -> None:
+    problem = only_problem(with_site(**{field: value}))
+    assert problem.path == f"site.{field}"
+    assert problem.message == f"must be {_WANTED[problem.path]}, not {value!r}"
+
+
+def test_a_name_has_at_most_200_characters() -> None:
+    parse(with_site(name="é" * 200))
+    assert len(only_problem(with_site(name="x" * 10_000)).message) < 200
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "privacy",
+        "//evil.example/",
+        "/\\evil.example",
+        "https://",
+        "http:///x",
+        "https://shop.example:70000/",
+        "https://shop.example/a b",
+        "https://me:secret@shop.example/",
+    ],
+)
+def test_a_policy_is_at_an_http_url_or_a_path(url: str) -> None:
+    assert only_problem(with_site(policy_url=url)).path == "site.policy_url"
+
+
+@pytest.mark.parametrize(
+    "url", ["/", "/privacy#cookies", "/é?x=1", "http://localhost:8000/p", "https://shop.example:65535?x"]
+)
+def test_any_http_url_or_path_is_a_good_place_for_a_policy(url: str) -> None:
+    assert parse(with_site(policy_url=url))[0].site.policy_url == url
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message", "allowed"),
+    [
+        ({"categories": []}, "categories", "must be a list of one category or more, not []", ()),
+        (
+            {"categories": "analytics"},
+            "categories",
+            "must be a list of one category or more, not 'analytics'",
+            (),
+        ),
+        (
+            {"categories": ["marketing", "analytics", "marketing"]},
+            "categories.2",
+            "'marketing' is listed twice",
+            (),
+        ),
+        (
+            {"categories": ["analytics", "necessary"]},
+            "categories.1",
+            "must be a category a visitor can be asked about, not 'necessary'",
+            ("preferences", "analytics", "marketing"),
+        ),
+        (
+            {"categories": ["analytics"], "services": ["google-analytics", "meta-pixel"]},
+            "services.1",
+            "'meta-pixel' belongs to marketing, which is not among categories",
+            ("necessary", "analytics"),
+        ),
+        ({"services": 7}, "services", "must be a list of services, not 7", ()),
+        ({"site": 7}, "site", "must be a table, not 7", ()),
+        ({"texts": 7}, "texts", "must be a table of languages, not 7", ()),
+        ({"texts": {"en": 7}}, "texts.en", "must be a table of texts, not 7", ()),
+        (
+            {"lifetimes": {"consent_months": 12}},
+            "lifetimes.consent_months",
+            "must be a whole number from 1 to 6, not 12",
+            (),
+        ),
+        (
+            {"lifetimes": {"consent_months": 1.5}},
+            "lifetimes.consent_months",
+            "must be a whole number from 1 to 6, not 1.5",
+            (),
+        ),
+        (
+            {"lifetimes": {"months": 2}},
+            "lifetimes.months",
+            "is not a field of this table",
+            ("consent_months",),
+        ),
+    ],
+)
+def test_each_mistake_is_one_message_in_our_own_words(
+    changes: dict[str, Any], path: str, message: str, allowed: tuple[str, ...]
+) -> None:
+    assert only_problem(policy(**changes)) == Problem(path, message, allowed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message"),
+    [
+        ({"languages": []}, "site.languages", "must be a list of one language or more, not []"),
+        ({"languages": "en"}, "site.languages", "must be a list of one language or more, not 'en'"),
+        ({"languages": [1]}, "site.languages.0", "must be a language, not 1"),
+        ({"languages": ["en", "fr", "en"]}, "site.languages.2", "'en' is listed twice"),
+        ({"languages": ["xx"]}, "site.languages.0", "'xx' has no texts"),
+        ({"default_language": ""}, "site.default_language", "'' is not among site.languages"),
+        ({"default_language": 1}, "site.default_language", "must be a language, not 1"),
+    ],
+)
+def test_a_mistake_in_the_languages_is_told_once(changes: dict[str, Any], path: str, message: str) -> None:
+    problem = only_problem(with_site(**changes))
+    assert (problem.path, problem.message) == (path, message)
+
+
+def test_texts_are_only_for_languages_the_site_lists() -> None:
+    raw = policy(texts={"fr": {"title": "Biscuits"}})
+    raw["site"]["languages"] = ["en"]
+    assert only_problem(raw) == Problem("texts.fr", "is not among site.languages", ("en",))
+    del raw["site"]["languages"]
+    assert only_problem(raw).path == "texts.fr"
+
+
+def test_every_field_says_what_it_wants() -> None:
+    def paths(model: type[BaseModel], path: str = "") -> set[str]:
+        found = set()
+        for name, field in model.model_fields.items():
+            inner = field.annotation
+            found.add(path + name)
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                found |= paths(inner, f"{path}{name}.")
+        return found
+
+    assert {path for path in _WANTED if "*" not in path} == paths(PolicyDocument)

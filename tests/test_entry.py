@@ -1,6 +1,7 @@
 """Entries: canonical bytes, commitments, and what may never be public."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -17,7 +18,10 @@ from consentkit.proof.entry import (
     canonical,
     commit_stmt,
     commit_subj,
+    committed_lookup,
+    glance,
     kind_of,
+    opens_lookup,
     opens_stmt,
     opens_subj,
     read,
@@ -60,12 +64,60 @@ def test_a_committed_entry_is_two_salted_hashes() -> None:
     record = Record(Kind.CHOICE, 7, {"b": 1, "a": True}, {"country": "FR"}, b"l" * 16)
     sealed = Draft.of(record).seal(7, SALTS)
     c1 = sha256(b"consentkit/v1/stmt\0" + SALTS[:32] + b'{"a":true,"b":1,"t":7}').digest()
-    c2 = sha256(b"consentkit/v1/subj\0" + SALTS[32:] + b'{"country":"FR"}').digest()
+    subj = b'{"country":"FR","tag":"%s"}' % (b"l" * 16).hex().encode()
+    c2 = sha256(b"consentkit/v1/subj\0" + SALTS[32:] + subj).digest()
     assert sealed.entry == b"\x01\x01" + c1 + c2
     assert len(sealed.entry) == 66
-    assert sealed.opening == Opening(
-        7, b"l" * 16, SALTS[:32], b'{"a":true,"b":1,"t":7}', SALTS[32:], b'{"country":"FR"}'
-    )
+    assert sealed.opening == Opening(7, b"l" * 16, SALTS[:32], b'{"a":true,"b":1,"t":7}', SALTS[32:], subj)
+
+
+def test_the_tag_an_entry_is_found_by_is_committed_to() -> None:
+    sealed = Draft.of(Record(Kind.CHOICE, 7, {}, {"sub": "x"}, b"l" * 16)).seal(7, SALTS)
+    opening = sealed.opening
+    assert opening
+    assert committed_lookup(opening.subj) == b"l" * 16
+    assert opens_lookup(opening)
+    assert read(0, sealed.entry, opening).intact
+    for lookup in (None, b"m" * 16, b""):
+        moved = replace(opening, lookup=lookup)
+        assert not opens_lookup(moved)
+        assert not read(0, sealed.entry, moved).intact
+    assert opens_lookup(replace(opening, lookup=None, salt2=None, subj=None))  # erased
+    untagged = Draft.of(Record(Kind.POLICY, 7, {})).seal(7, SALTS).opening
+    assert untagged
+    assert opens_lookup(untagged)
+    assert not opens_lookup(replace(untagged, lookup=b"l" * 16))
+
+
+@pytest.mark.parametrize("subj", [None, b"", b"[]", b"5", b"{}", b'{"tag":5}', b'{"tag":"xyz"}', b"\xff"])
+def test_a_subject_without_a_tag_commits_to_none(subj: bytes | None) -> None:
+    assert committed_lookup(subj) is None
+
+
+def test_a_time_that_had_to_be_clamped_says_what_the_caller_s_clock_said() -> None:
+    """prooflog §6: clamped and flagged."""
+    record = Record(Kind.CHOICE, 7, {"a": 1})
+    assert read(0, b"\x01\x01" + bytes(64), Draft.of(record).seal(9, SALTS).opening).stmt == {
+        "a": 1,
+        "clock": 7,
+        "t": 9,
+    }
+    on_time = Draft.of(record).seal(7, SALTS)
+    assert read(0, on_time.entry, on_time.opening).stmt == {"a": 1, "t": 7}
+    longest = Record(Kind.KEY, 1, {"vkey": "x" * (0xFFFF - 64 - len('{"t":1,"vkey":""}'))})
+    assert len(Draft.of(longest).seal(2**53 - 1, b"").entry) <= 0xFFFF
+
+
+def test_an_entry_whose_payload_can_not_be_read_is_still_an_entry() -> None:
+    sealed = Draft.of(Record(Kind.CHOICE, 7, {"a": 1})).seal(7, SALTS)
+    assert sealed.opening
+    assert glance(0, sealed.entry, sealed.opening) == read(0, sealed.entry, sealed.opening)
+    for payload in (b"", b"[]", b'{"t":"noon"}'):
+        seen = glance(4, sealed.entry, replace(sealed.opening, stmt=payload))
+        assert (seen.index, seen.kind, seen.t, seen.stmt, seen.intact) == (4, Kind.CHOICE, None, None, False)
+    assert not glance(4, b"\x01\x12{", None).intact
+    with pytest.raises(VerificationError):
+        glance(4, b"\x02", None)
 
 
 def test_the_time_that_counts_is_the_logs() -> None:
@@ -80,7 +132,7 @@ def test_a_public_entry_carries_its_payload() -> None:
     digest = sha256(b"hi").hexdigest()
     assert (
         sealed.entry
-        == b'\x01\x12{"media_type":"text/plain","name":"n","sha256":"%s","t":6}' % digest.encode()
+        == b'\x01\x12{"clock":5,"media_type":"text/plain","name":"n","sha256":"%s","t":6}' % digest.encode()
     )
     assert sealed.opening is None
     stored = read(3, sealed.entry, None)
@@ -94,6 +146,8 @@ def test_a_public_entry_carries_its_payload() -> None:
         Record(Kind.TOMBSTONE, 1, {}, lookup=b"0" * 16),
         Record(Kind.CHOICE, 1, {}, lookup=b"short"),
         Record(Kind.CHOICE, 1, {}, {"sub": "x"}),
+        Record(Kind.CHOICE, 1, {"clock": 1}),
+        Record(Kind.CHOICE, 1, {}, {"tag": "00"}),
         Record(Kind.CHOICE, 1, {}, body=b"x"),
         Record(Kind.DOCUMENT, 1, {"name": "n", "media_type": "m"}),
         Record(Kind.KEY, 1, {"vkey": "x" * 70_000}),

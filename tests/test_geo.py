@@ -16,6 +16,9 @@ TRUSTED = networks(["192.0.2.0/24", "2001:db8::/32"])
         ("192.0.2.7", "8.8.8.8, 198.51.100.4", "198.51.100.4"),
         ("192.0.2.7", "198.51.100.4, 192.0.2.9", "198.51.100.4"),
         ("2001:db8::1", "198.51.100.4", "198.51.100.4"),
+        ("192.0.2.7", "198.51.100.4:5678", "198.51.100.4"),
+        ("192.0.2.7", "[2001:4860::1]:443", "2001:4860::1"),
+        ("::ffff:192.0.2.7", "198.51.100.4", "198.51.100.4"),
         ("192.0.2.7", "unknown", None),
         ("192.0.2.7", "", None),
         ("testclient", "", None),
@@ -23,3 +26,7 @@ TRUSTED = networks(["192.0.2.0/24", "2001:db8::/32"])
 )
 def test_the_address(peer: str, forwarded: str, address: str | None) -> None:
     assert client_address(peer, forwarded, TRUSTED) == address
+
+
+def test_one_network_needs_no_list() -> None:
+    assert networks("192.0.2.0/24") == networks(["192.0.2.0/24"])

@@ -45,21 +45,6 @@ def test_an_entity_tag_gets_our_mark_inside_its_quotes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content_type", "page"),
-    [
-        (b"text/html", True),
-        (b"Text/HTML; charset=utf-8", True),
-        (b" application/xhtml+xml ", True),
-        (b"application/json", False),
-        (b"text/htmlx", False),
-        (b"text/plain; x=text/html", False),
-    ],
-)
-def test_what_browsers_read_as_a_page(content_type: bytes, page: bool) -> None:
-    assert rules.is_page_type(content_type) is page
-
-
-@pytest.mark.parametrize(
     ("before", "control", "vary"),
     [
         ([], b"private", b"Cookie"),
@@ -68,6 +53,13 @@ def test_what_browsers_read_as_a_page(content_type: bytes, page: bool) -> None:
         ([(b"cache-control", b"no-store"), (b"vary", b"Accept")], b"no-store", b"Accept, Cookie"),
         ([(b"cache-control", b"private"), (b"vary", b"Cookie")], b"private", b"Cookie"),
         ([(b"vary", b"*")], b"private", b"*"),
+        (
+            [(b"cache-control", b"a=6"), (b"cache-control", b"no-store")],
+            b"a=6, no-store",
+            b"Cookie",
+        ),
+        ([(b"cache-control", b'private="set-cookie, x", max-age=9')], b"private, max-age=9", b"Cookie"),
+        ([(b"vary", b"Accept"), (b"vary", b"X-Cookie-Kind")], b"private", b"Accept, X-Cookie-Kind, Cookie"),
     ],
 )
 def test_an_answer_that_depends_on_the_visitor_is_private(
@@ -87,14 +79,29 @@ def test_a_link_header_loses_only_what_is_blocked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policies", "nonce"),
+    ("control", "uncacheable"),
     [
-        ([b"default-src 'self'; script-src 'self' 'nonce-r4nd0m=='"], "r4nd0m=="),
-        ([b"default-src 'nonce-abc'"], "abc"),
-        ([b"style-src 'nonce-abc'"], None),
-        ([b"script-src 'self'"], None),
-        ([], None),
+        (b"max-age=1, Private", True),
+        (b"no-store", True),
+        (b'private="set-cookie"', False),
+        (b'private = "set-cookie, no-store"', False),
+        (b"x-private=1", False),
+        (b"", False),
     ],
 )
-def test_the_page_s_nonce_for_scripts_is_found(policies: list[bytes], nonce: str | None) -> None:
-    assert rules.script_nonce(policies) == nonce
+def test_only_a_bare_private_or_no_store_keeps_every_cache_away(control: bytes, uncacheable: bool) -> None:
+    """RFC 9111, 5.2.2.7: with a field list, the rest of the answer may be stored for everybody."""
+    assert rules.is_uncacheable([(b"cache-control", control)]) is uncacheable
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        b"<https://t.example/fr>; rel=alternate; hreflang=fr",
+        b'<https://t.example/>; rel="canonical"',
+        b'</a.css>; rel=preload; title="a, <https://t.example/a.js>; b"',
+    ],
+)
+def test_links_that_contact_nobody_stay(kept: bytes) -> None:
+    value = b'<https://t.example>;\t rel = "x Preconnect", ' + kept
+    assert rules.without_announcements(value, lambda url: "t.example" in url) == kept

@@ -124,7 +124,7 @@ def test_of_many_that_swap_at_once_one_wins(tmp_path: Path) -> None:
 def test_an_unwritable_guard_raises_and_leaves_no_debris(tmp_path: Path) -> None:
     keys = Keys.open(tmp_path / "keys", ORIGIN, create=True)
     (tmp_path / "keys" / "guard").mkdir()
-    with pytest.raises(OSError, match=r"."):
+    with pytest.raises(ConfigurationError, match="guard can't be read: Is a directory"):
         keys.swap_guard(None, "one")
     assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == [
         "guard",
@@ -132,3 +132,38 @@ def test_an_unwritable_guard_raises_and_leaves_no_debris(tmp_path: Path) -> None
         "origin",
         "signing.pem",
     ]
+
+
+def test_a_guard_that_is_no_text_reads_as_something_that_is_no_checkpoint(tmp_path: Path) -> None:
+    keys = Keys.open(tmp_path / "keys", ORIGIN, create=True)
+    (tmp_path / "keys" / "guard").write_bytes(b"\xff\xfe")
+    assert keys.guard() == "\N{REPLACEMENT CHARACTER}" * 2
+
+
+def test_a_guard_is_written_aside_before_it_is_swapped_in(tmp_path: Path) -> None:
+    keys = Keys.open(tmp_path / "keys", ORIGIN, create=True)
+    with keys.guard_ready(None, "one") as swap:
+        assert keys.guard() is None
+        assert [file.read_text() for file in (tmp_path / "keys").glob(".guard-*")] == ["one"]
+        assert swap()
+    with keys.guard_ready("one", "two"):
+        pass  # never swapped in: given up without a trace
+    assert keys.guard() == "one"
+    assert list((tmp_path / "keys").glob(".guard-*")) == []
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe", b"", b"two words", None])
+def test_an_origin_that_names_no_log_is_refused_in_words(tmp_path: Path, damage: bytes | None) -> None:
+    Keys.open(tmp_path / "keys", ORIGIN, create=True)
+    file = tmp_path / "keys" / "origin"
+    file.unlink()
+    if damage is None:
+        file.mkdir()
+    else:
+        file.write_bytes(damage)
+    with pytest.raises(ConfigurationError, match="origin"):
+        recorded_origin(tmp_path / "keys")
+
+
+def test_a_folder_without_keys_names_no_log(tmp_path: Path) -> None:
+    assert recorded_origin(tmp_path / "keys") is None

@@ -70,7 +70,7 @@ def test_a_changed_file_is_published_once_with_what_it_replaces(
     assert second.stmt is not None
     assert first.stmt is not None
     assert second.stmt["previous"] == first.stmt["version"]
-    assert set(changed.history) == {first.stmt["version"], second.stmt["version"]}
+    assert set(changed.published.policies) == {first.stmt["version"], second.stmt["version"]}
     changed.log.close()
 
 
@@ -79,7 +79,7 @@ def test_files_of_an_earlier_edition_stay_served(tmp_path: Path, clock: Clock, k
     old = kit.edition.starter.served_name
     changed = opened(tmp_path, clock, services=["google-analytics"])
     assert changed.edition.starter.served_name != old
-    document = changed.file(old)
+    document = changed.published.file(old)
     assert document is not None
     assert document.body == kit.edition.starter.body
     changed.log.close()
@@ -89,8 +89,8 @@ def test_a_colleague_process_s_new_version_is_learned(tmp_path: Path, clock: Clo
     newer = opened(tmp_path, clock, services=["google-analytics"])
     version = newer.edition.policy.version
     clock.move(seconds=2)
-    assert kit.knows(version)
-    assert not kit.knows("f" * 64)
+    assert kit.published.knows(version)
+    assert not kit.published.knows("f" * 64)
     newer.log.close()
 
 

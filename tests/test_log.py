@@ -1,5 +1,6 @@
 """ProofLog on real files, threads and processes: the invariants I1 to I8 of the design, and trouble."""
 
+import errno
 import multiprocessing
 import os
 import shutil
@@ -7,12 +8,13 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from consentkit.errors import ConfigurationError, LogRefused, SizeMoved, StoreUnavailable
+from consentkit.errors import ConfigurationError, LogRefused, SizeMoved, StoreUnavailable, VerificationError
 from consentkit.proof.bundle import verify_receipt
 from consentkit.proof.entry import Kind, Record, subject_id
 from consentkit.proof.keys import Keys
@@ -24,6 +26,14 @@ from consentkit.proof.writer import Writer
 
 ORIGIN = "shop.example/consent"
 WAIT = 30
+# All that a visitor may read of what went wrong: no path, no size, no hash.
+WORDS = {
+    "the consent log can't be written now",
+    "the consent log can't be used now",
+    "the log is closed",
+    "too many records are waiting to be written",
+    "another process has held the log's lock for too long",
+}
 
 
 def opened(folder: Path, **options: object) -> ProofLog:
@@ -43,6 +53,7 @@ def refused(future: "Future[object]") -> StoreUnavailable:
     error = future.exception(WAIT)
     assert isinstance(error, StoreUnavailable), error
     assert error.retry_after > 0
+    assert str(error) in WORDS
     return error
 
 
@@ -81,7 +92,7 @@ def test_what_was_appended_is_read_back(log: ProofLog) -> None:
     assert stored
     assert (stored.kind, stored.t, stored.intact) == (Kind.CHOICE, 1000, True)
     assert stored.stmt == {"number": 3, "t": 1000}
-    assert stored.subj == {"sub": subject_id(b"visitor 3")}
+    assert stored.subj == {"sub": subject_id(b"visitor 3"), "tag": log.lookup(b"visitor 3").hex()}
     assert None not in stored.salts
     assert log.get(7) is None
     assert log.get(-1) is None
@@ -315,7 +326,7 @@ def test_an_older_copy_put_in_place_stops_the_service_at_once(log: ProofLog, tmp
     for file in tmp_path.glob("log.db-*"):
         file.unlink()
     (tmp_path / "backup.db").replace(tmp_path / "log.db")
-    assert "2 entries" in str(refused(log.append([choice(log, 9)])))  # type: ignore[arg-type]
+    assert "2 entries" in str(refused(log.append([choice(log, 9)])).__cause__)  # type: ignore[arg-type]
     with pytest.raises(LogRefused, match="found 2 entries, expected at least 5 entries"):
         opened(tmp_path)
     with opened(tmp_path, read_only=True) as damaged:
@@ -442,8 +453,9 @@ def test_a_guard_moved_during_a_commit_is_not_overwritten(
         return sign(text)
 
     monkeypatch.setattr(log._keys, "sign", sign_while_somebody_moves_the_guard)
-    assert "guard was moved" in str(refused(log.append([choice(log, 1)])))  # type: ignore[arg-type]
+    assert "guard was moved" in str(refused(log.append([choice(log, 1)])).__cause__)  # type: ignore[arg-type]
     assert log._keys.guard() == "moved"
+    assert log.size == 1  # who is told no isn't recorded
 
 
 @pytest.mark.parametrize("store", ["postgresql://x/y", "log.db", "sqlite://", "sqlite:///"])
@@ -471,3 +483,126 @@ def test_nothing_a_visitor_is_known_by_is_in_the_database(log: ProofLog, tmp_pat
     stored = (tmp_path / "log.db").read_bytes()
     assert b"visitor" not in stored  # the cookie's id
     assert (tmp_path / "keys" / "lookup.key").read_bytes() not in stored
+
+
+# What was tampered with
+
+
+def tampered(folder: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(folder / "log.db")) as database, database:
+        for statement in statements:
+            assert database.execute(statement).rowcount != 0
+
+
+def test_a_tampered_payload_is_listed_as_such_and_hides_no_other(log: ProofLog, tmp_path: Path) -> None:
+    fill(log, 300)
+    tampered(tmp_path, "UPDATE opening SET stmt = x'ff' WHERE idx = 6")
+    stored = log.get(6)
+    assert stored
+    assert (stored.stmt, stored.intact) == (None, False)
+    assert [entry.index for entry in log.entries() if not entry.intact] == [6]
+    assert [entry.index for entry in log.find(log.lookup(b"visitor 1")) if not entry.intact] == [6]
+
+
+def test_bytes_that_are_no_entry_and_holes_are_passed_over(
+    log: ProofLog, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(log, 600)
+    tampered(tmp_path, "UPDATE leaf SET entry = x'02' WHERE idx = 6", "DELETE FROM leaf WHERE idx = 300")
+    rest = [index for index in range(600) if index not in (6, 300)]
+    assert [entry.index for entry in log.entries()] == rest
+    assert [entry.index for entry in log.entries(newest_first=True)] == rest[::-1]
+    assert len(list(log.entries(limit=400))) == 400
+    assert [entry.index for entry in log.find(log.lookup(b"visitor 1"))][:3] == [1, 11, 16]
+    assert "entry 6 can't be read" in caplog.text
+    with pytest.raises(VerificationError):
+        log.get(6)
+
+
+@pytest.mark.parametrize("index", [10**20, 2**63, -(10**20)])
+def test_an_index_beyond_all_databases_is_no_entry(log: ProofLog, index: int) -> None:
+    assert log.get(index) is None
+    with pytest.raises(ValueError, match="no entry"):
+        log.receipt(index)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE document SET body = x'00'",
+        "UPDATE document SET idx = 1",
+        "UPDATE document SET idx = 99",
+        "UPDATE leaf SET entry = x'02' WHERE idx = 0",
+    ],
+)
+def test_a_document_that_is_not_what_its_key_says_is_not_served(
+    log: ProofLog, tmp_path: Path, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = Record(Kind.DOCUMENT, 1, {"name": "notice-en", "media_type": "application/json"}, body=b"{}")
+    log.append([record, choice(log, 0)]).result(WAIT)
+    digest = sha256(b"{}").hexdigest()
+    assert log.document(digest)
+    tampered(tmp_path, change)
+    assert log.document(digest) is None
+    assert f"the stored document {digest} isn't the one that was logged" in caplog.text
+
+
+# The guard and the clock
+
+
+def test_who_is_told_no_because_of_the_guard_is_not_recorded(
+    log: ProofLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(log, 1)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("consentkit.proof.durable.tempfile.mkstemp", full)
+        refused(log.append([choice(log, 1)]))  # type: ignore[arg-type]
+    assert log.size == 1
+    assert log.append([choice(log, 2)]).result(WAIT)[0].index == 1
+    assert log.verify().ok
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe", None])
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_guard_that_says_nothing_stops_the_start_in_words(
+    tmp_path: Path, damage: bytes | None, gone: bool
+) -> None:
+    with opened(tmp_path) as log:
+        fill(log, 2)
+    guard = tmp_path / "keys" / "guard"
+    guard.unlink()
+    if damage is None:
+        guard.mkdir()
+    else:
+        guard.write_bytes(damage)
+    guard.chmod(0o700)
+    if gone:
+        (tmp_path / "log.db").unlink()
+    with pytest.raises((ConfigurationError, LogRefused), match=r"guard (is no checkpoint|can't be read)"):
+        opened(tmp_path)
+
+
+def test_a_clock_that_ran_back_is_flagged_and_told_once(
+    log: ProofLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.append([choice(log, 0, t=9000), choice(log, 1, t=8999)]).result(WAIT)
+    assert "clock" not in caplog.text  # records made at once may change places
+    for number in (2, 3):
+        log.append([choice(log, number, t=3000)]).result(WAIT)
+    assert [(entry.stmt or {}).get("clock") for entry in log.entries()] == [None, 8999, 3000, 3000]
+    assert caplog.text.count("a clock is 6000 ms behind") == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["DELETE FROM tile", "DELETE FROM leaf WHERE idx = 1", "UPDATE leaf SET entry = x'00' WHERE idx = 1"],
+)
+def test_what_can_not_be_proved_any_more_gets_no_receipt(log: ProofLog, tmp_path: Path, change: str) -> None:
+    fill(log, 3)
+    tampered(tmp_path, change)
+    with pytest.raises(VerificationError):
+        log.receipt(1)

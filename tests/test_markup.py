@@ -297,3 +297,15 @@ def test_only_the_unfinished_construct_is_held_back() -> None:
     assert rewriter.feed(b"ue</script><!-- long comm") == b"<script>true</script><!-- long c"
     assert rewriter.feed(b"ent --><style>a{") + rewriter.close() == b"omment --><style>a{"
     assert rewriter.blocked == {"t"}
+
+
+@pytest.mark.parametrize("size", [0, 1, 7])
+def test_in_xhtml_any_element_may_close_itself(size: int) -> None:
+    page = b"<html><script src='/own.js'/><title/><svg/><![CDATA[<script>]]><script src='//t.test/x'/></html>"
+    rewriter = Rewriter(RULES, b"", xhtml=True)
+    step = size or len(page)
+    out = b"".join(rewriter.feed(page[at : at + step]) for at in range(0, len(page), step)) + rewriter.close()
+    assert out.count(b"data-consentkit=") == 1
+    assert undo(out) == page
+    assert undo(rewrite(page)) == page
+    assert b"data-consentkit=" not in rewrite(page), "in HTML the first script goes on"

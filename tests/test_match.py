@@ -58,6 +58,9 @@ SPELLINGS = [
     "https://www.example.com:/tag/js",
     "https://www.example.com:8080/tag/js",
     "https://www.example.com./tag/js",
+    "https://www.exam\u034fple.com/tag/js",
+    "https://www.exam\ufe0fple.com/tag/js",
+    "https://www.exam\U000e0101ple.com/tag/js",
     "https://www.ex%61mple.com/tag/js",
     "https://ｗｗｗ.example。com/tag/js",
     "https://www.exam\u00adple.com/tag/js",
@@ -210,3 +213,25 @@ def test_a_cookie_on_a_vendor_s_domain_does_not_claim_the_site_s_own_of_that_nam
     )
     assert Matcher([ads]).cookie("uid") is None
     assert Matcher([ads]).cookie("_ads") == "ads"
+
+
+@pytest.mark.parametrize(
+    ("script", "owner"),
+    [
+        (b'import "https://www.example.com/tag/js";', "tag"),
+        (b"import{a}from'//www.example.com/tag/x.js'", "www"),
+        (b"setTimeout(() => import( `https://www.example.com/tag/js`))", "tag"),
+        (b'export * from "https://other.example.com/"', "all"),
+        (b'import "/own.js"; export * from "https://own.test/"', None),
+        (b'fetch("https://www.example.com/tag/js")', None),
+        (b"important = '//www.example.com/tag/js'", None),
+    ],
+)
+def test_a_script_is_the_service_s_whose_module_it_imports(script: bytes, owner: str | None) -> None:
+    assert MATCHER.inline(script) == owner
+
+
+def test_looking_for_imports_takes_a_time_that_grows_with_the_script_alone() -> None:
+    """Were the spaces tried in every split, this would take hours."""
+    assert MATCHER.inline(b"import" + b" " * 900_000) is None
+    assert MATCHER.inline(b"import" + b" from '//a" * 90_000) is None

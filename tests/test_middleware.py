@@ -1,5 +1,6 @@
 """The front door: options, environment, and what an application may ask."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from consentkit import ConsentMiddleware, consent_of
-from consentkit.errors import ConfigurationError, ConsentKitError, PolicyError
+from consentkit.errors import ConfigurationError
 from consentkit.testing import granted
 
 
@@ -79,8 +80,9 @@ def test_what_has_no_default_must_be_given(
     tmp_path: Path, missing: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(says, raising=False)
+    middleware = mounted(app(), tmp_path, **{missing: None})
     with pytest.raises(ConfigurationError, match=says):
-        mounted(app(), tmp_path, **{missing: None})
+        TestClient(middleware).get("/")
 
 
 def test_options_come_from_the_environment_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,10 +109,19 @@ def test_options_come_from_the_environment_too(tmp_path: Path, monkeypatch: pyte
     ],
 )
 def test_a_wrong_option_stops_the_start_in_words(tmp_path: Path, options: dict[str, Any]) -> None:
-    with pytest.raises(ConsentKitError) as caught:
-        mounted(app(), tmp_path, **options)
-    assert isinstance(caught.value, ConfigurationError | PolicyError)
-    assert str(caught.value)
+    messages: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    middleware = mounted(app(), tmp_path, **options)
+    asyncio.run(middleware({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send))
+    assert [message["type"] for message in messages] == ["lifespan.startup.failed"]
+    assert messages[0]["message"].startswith("consentkit: ")
+    assert not (tmp_path / "keys").exists()  # nothing is begun that can't go on
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:

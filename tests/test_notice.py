@@ -41,6 +41,36 @@ def test_it_says_whose_site_it_is_and_how_long_a_choice_lasts() -> None:
     assert not any("{" in text for text in (notice["title"], *notice["body"], notice["purposes_intro"]))
 
 
+@pytest.mark.parametrize(
+    ("locale", "one", "other"),
+    [
+        ("en", "lasts 1 month.", "lasts 6 months."),
+        ("fr", "valable 1 mois.", "valable 6 mois."),
+        ("de", "gilt 1 Monat.", "gilt 6 Monate."),
+    ],
+)
+def test_one_month_is_not_months(locale: str, one: str, other: str) -> None:
+    short = policy(lifetimes={"consent_months": 1})
+    assert one in " ".join(shown(resolve(short), locale)["body"])
+    assert other in " ".join(shown(resolve(policy()), locale)["body"])
+
+
+def test_a_service_that_stores_nothing_has_an_empty_list() -> None:
+    counter = {
+        "id": "visits",
+        "name": "Visit counter",
+        "vendor": "Corner Shop SAS",
+        "country": "FR",
+        "category": "analytics",
+        "purposes": ["audience-measurement"],
+        "policy_url": "/privacy",
+    }
+    analytics = shown(resolve(policy(services=[counter])), "en")["categories"][2]
+    assert [(s["id"], s["trackers"], s["policy_url"]) for s in analytics["services"]] == [
+        ("visits", [], "/privacy")
+    ]
+
+
 def test_a_category_the_site_does_not_ask_about_is_not_shown() -> None:
     notice = json.loads(
         stored_notice(

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 SHELL = [body for language, body in BLOCKS if language == "sh"]
 SHOW, INSTALL, PREPARE, SERVE, AUDIT = SHELL
+NEEDED = ("pyproject.toml", "README.md", "LICENSE", "consentkit", "static")
 STARLETTE, FASTAPI = (body for language, body in BLOCKS if language == "python")
 MARKUP = next(body for language, body in BLOCKS if language == "html")
 
@@ -48,42 +51,34 @@ def fetch_soon(address: str, process: subprocess.Popen[str]) -> str:
 
 @contextmanager
 def running(command: list[str], folder: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = subprocess.Popen(command, cwd=folder, env=env, start_new_session=True, **streams)
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGTERM)
         process.communicate(timeout=20)
 
 
 @pytest.fixture(scope="module")
-def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A machine with nothing but Python and what the README says to install."""
-    home = tmp_path_factory.mktemp("newcomer")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home / "venv")], check=True)
-    assert INSTALL.strip() == "pip install '.[demo]'"
-    python = str(home / "venv" / "bin" / "python")
-    install = [
-        sys.executable,
-        "-m",
-        "uv",
-        "pip",
-        "install",
-        "--quiet",
-        "--python",
-        python,
-        ".[demo]",
-        "fastapi",
-    ]
-    subprocess.run(install, cwd=ROOT, check=True)
-    return home
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site's folder, made as the README says from a copy of this checkout."""
+    checkout = tmp_path_factory.mktemp("newcomer") / "checkout"
+    checkout.mkdir()
+    for name in NEEDED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, checkout / name)
+    shell(INSTALL.replace("python3", sys.executable), checkout, clean())
+    return checkout.parent / "site"
 
 
-def environment(home: Path) -> dict[str, str]:
-    path = f"{home / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    return {key: v for key, v in os.environ.items() if not key.startswith("CONSENTKIT_")} | {"PATH": path}
+def clean() -> dict[str, str]:
+    """The environment without what this machine's own consentkit is told."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("CONSENTKIT_")}
+
+
+def activated(site: Path) -> dict[str, str]:
+    return clean() | {"PATH": f"{site / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 
 
 def shell(script: str, folder: Path, env: dict[str, str]) -> str:
@@ -94,14 +89,13 @@ def shell(script: str, folder: Path, env: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("code", [STARLETTE, FASTAPI], ids=["starlette", "fastapi"])
-def test_the_site_of_the_readme_asks_for_consent(newcomer: Path, tmp_path: Path, code: str) -> None:
-    env = environment(newcomer)
+def test_the_site_of_the_readme_asks_for_consent(site: Path, tmp_path: Path, code: str) -> None:
+    env = activated(site)
     secret = shell(PREPARE + "printf '%s' \"$CONSENTKIT_SECRET_KEY\"", tmp_path, env).splitlines()[-1]
     (tmp_path / "app.py").write_text(code)
     port, command = free_port(), SERVE.split()
     assert command == ["uvicorn", "app:app"]
-    program = str(newcomer / "venv" / "bin" / command[0])
-    serving = [program, *command[1:], "--port", str(port)]
+    serving = [str(site / "bin" / command[0]), *command[1:], "--port", str(port)]
     with running(serving, tmp_path, env | {"CONSENTKIT_SECRET_KEY": secret}) as process:
         page = fetch_soon(f"http://127.0.0.1:{port}/", process)
         assert "You are not counted." in page
@@ -110,6 +104,20 @@ def test_the_site_of_the_readme_asks_for_consent(newcomer: Path, tmp_path: Path,
         assert "<form" in fetch(f"http://127.0.0.1:{port}/consent/")
     assert "GOOD" in shell(AUDIT, tmp_path, env)
     assert (tmp_path / "bundle" / "checkpoint").exists()
+
+
+def test_a_server_without_its_secret_stops_and_says_so(site: Path, tmp_path: Path) -> None:
+    env = activated(site)
+    shell("consentkit init", tmp_path, env)
+    (tmp_path / "app.py").write_text(STARLETTE)
+    command = [str(site / "bin" / "uvicorn"), "app:app", "--port", str(free_port())]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode != 0
+    assert "CONSENTKIT_SECRET_KEY" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "consentkit-keys").exists()
 
 
 def test_the_examples_are_the_readme_s() -> None:

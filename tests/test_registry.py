@@ -396,6 +396,73 @@ def test_a_pattern_outside_the_grammar_is_refused(pattern: str) -> None:
     assert [problem.path for problem in service_from(raw, "x")[1]] == ["x.urls.0.match"]
 
 
+def url_problem(pattern: str) -> str:
+    raw = service_to(known_services()["posthog"]) | {"urls": [{"match": pattern, "source": DECLARED}]}
+    [problem] = service_from(raw, "x")[1]
+    assert problem.allowed
+    return problem.message
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("X.Example", "must be in lower case: x.example, not 'X.Example'"),
+        ("*.X.example:80/P", "must be in lower case: *.x.example:80/P, not '*.X.example:80/P'"),
+        ("é.example", "must be ASCII: write it as xn--9ca.example, not 'é.example'"),
+        ("*.É.example/x", "must be ASCII: write it as *.xn--9ca.example/x, not '*.É.example/x'"),
+        ("a.example:65536", "has a port above 65535, not 'a.example:65536'"),
+        ("a.example:" + "9" * 60, "has a port above 65535, not 'a.example:" + "9" * 60 + "'"),
+        ("a b.example", "is 'a b.example'"),
+        ("A.*.example", "is 'A.*.example'"),
+        ("é..example", "is 'é..example'"),
+        ("x" * 5000 + "!", "is '" + "x" * 79 + "…"),
+    ],
+)
+def test_a_bad_pattern_is_told_what_to_write_instead(pattern: str, message: str) -> None:
+    assert url_problem(pattern) == message
+
+
+def test_the_last_port_is_a_port() -> None:
+    raw = service_to(known_services()["posthog"]) | {
+        "urls": [{"match": "a.example:65535", "source": DECLARED}]
+    }
+    assert service_from(raw, "x")[1] == []
+
+
+@pytest.mark.parametrize("text", ["", " ", " x", "x ", "a\x07b", "a\nb", "x" * 201, "\n" + "x" * 300])
+@pytest.mark.parametrize("field", ["name", "vendor"])
+def test_a_name_is_one_line_of_at_most_200_characters(field: str, text: str) -> None:
+    raw = service_to(known_services()["posthog"]) | {field: text}
+    assert [problem.path for problem in service_from(raw, "x")[1]] == [f"x.{field}"]
+    assert service_from(raw | {field: "é x" + "x" * 197}, "x")[1] == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.example:65536/",
+        "https://a.example/\x07",
+        "https://a",
+        "HTTP://a.example",
+        "//a.example",
+        "/\\a",
+    ],
+)
+def test_a_policy_s_url_is_one_that_browsers_follow_safely(url: str) -> None:
+    raw = service_to(known_services()["posthog"]) | {"policy_url": url}
+    assert [problem.path for problem in service_from(raw, "x")[1]] == ["x.policy_url"]
+
+
+@pytest.mark.parametrize("service", known_services().values(), ids=lambda s: s.id)
+def test_a_known_service_s_policy_is_the_vendor_s_own_https_page(service: Service) -> None:
+    assert service.policy_url.startswith("https://")
+
+
+def test_purposes_that_are_no_list_are_one_mistake() -> None:
+    raw = service_to(known_services()["posthog"]) | {"purposes": "fonts"}
+    assert [problem.path for problem in service_from(raw, "x")[1]] == ["x.purposes"]
+
+
 @pytest.mark.parametrize("lifetime", ["session", "P13M", "P2Y", "P390D", "PT30M", "PT20H", "P1W"])
 def test_a_lifetime_is_a_session_or_one_period(lifetime: str) -> None:
     raw = service_to(known_services()["cloudflare"])
@@ -403,7 +470,10 @@ def test_a_lifetime_is_a_session_or_one_period(lifetime: str) -> None:
     assert service_from(raw, "x")[1] == []
 
 
-@pytest.mark.parametrize("lifetime", ["", "P", "PT", "P0D", "P1Y2M", "2Y", "P30S", "P1M\n", "Session"])
+@pytest.mark.parametrize(
+    "lifetime",
+    ["", "P", "PT", "P0D", "P1Y2M", "2Y", "P30S", "P1M\n", "Session", "P1٣M", "P" + "9" * 5_000 + "D"],
+)
 def test_another_lifetime_is_refused(lifetime: str) -> None:
     raw = service_to(known_services()["cloudflare"])
     raw["cookies"][0]["lifetime"] = lifetime

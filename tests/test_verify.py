@@ -22,6 +22,7 @@ ORIGIN = "shop.example/consent"
 WAIT = 30
 SIZE = 612
 POLICY, NOTICE, CHOICE = 0, 1, 300  # indexes of one entry of each sort
+LONELY = 611  # the only entry of its visitor
 
 Attack = Callable[[sqlite3.Connection], object]
 
@@ -31,7 +32,7 @@ def opened(folder: Path, **options: object) -> ProofLog:
 
 
 def choice(log: ProofLog, number: int) -> Record:
-    cid = b"visitor %d" % (number % 50)
+    cid = b"visitor %d" % (number if number == LONELY else number % 50)
     stmt = {"choices": {"analytics": number % 2 == 0}, "number": number}
     return Record(Kind.CHOICE, 1000 + number, stmt, {"sub": subject_id(cid)}, log.lookup(cid))
 
@@ -213,8 +214,57 @@ ATTACKS: dict[str, tuple[Attack, int | None, str]] = {
     ),
     "a document is edited": (sql("UPDATE document SET body = x'00'"), NOTICE, "document"),
     "a document is deleted": (sql("DELETE FROM document"), NOTICE, "document"),
-    "a document is added": (sql("INSERT INTO document VALUES ('00', 300, x'00')"), CHOICE, "document"),
-    "a document's entry is edited": (sql("UPDATE document SET idx = 0"), POLICY, "document"),
+    "a document is added": (sql("INSERT INTO document VALUES ('00', 0, x'00')"), None, "document"),
+    "a document's entry is edited": (sql("UPDATE document SET idx = 0"), NOTICE, "document"),
+    "all visitors' tags are removed": (sql("UPDATE opening SET lookup = NULL"), CHOICE, "opening"),
+    "all visitors' tags are replaced": (sql("UPDATE opening SET lookup = randomblob(16)"), CHOICE, "opening"),
+    "an entry is moved to another visitor": (
+        sql(f"UPDATE opening SET lookup = (SELECT lookup FROM opening WHERE idx = 50) WHERE idx = {LONELY}"),
+        LONELY,
+        "opening",
+    ),
+    "a tag is given to an entry of no visitor": (
+        sql(f"UPDATE opening SET lookup = randomblob(16) WHERE idx = {POLICY}"),
+        POLICY,
+        "opening",
+    ),
+    "all published checkpoints are deleted": (sql("DELETE FROM published"), None, "published"),
+    "a published checkpoint is given a cosignature": (
+        sql("UPDATE published SET cosignatures = 'x' WHERE size = 400"),
+        None,
+        "published",
+    ),
+    "a published checkpoint is given a time stamp": (
+        sql("UPDATE published SET tsr = x'00' WHERE size = 400"),
+        None,
+        "published",
+    ),
+    "a trigger is added": (
+        sql("CREATE TRIGGER t AFTER INSERT ON leaf BEGIN DELETE FROM opening; END"),
+        None,
+        "schema",
+    ),
+    "an index is dropped": (sql("DROP INDEX opening_lookup"), None, "schema"),
+    "a table is rebuilt to hold anything": (
+        sql(
+            "CREATE TABLE loose AS SELECT * FROM leaf",
+            "DROP TABLE leaf",
+            "ALTER TABLE loose RENAME TO leaf",
+            f"UPDATE leaf SET entry = 'text' WHERE idx = {CHOICE}",
+        ),
+        CHOICE,
+        "leaf",
+    ),
+    "a row without a number is added to it": (
+        sql(
+            "CREATE TABLE loose AS SELECT * FROM opening",
+            "DROP TABLE opening",
+            "ALTER TABLE loose RENAME TO opening",
+            "INSERT INTO opening(idx) VALUES (NULL), ('x'), (2.5)",
+        ),
+        None,
+        "opening",
+    ),
     "a table is dropped": (sql("DROP TABLE opening"), None, "database"),
 }
 
@@ -446,3 +496,46 @@ def test_findings_stop_at_a_thousand_and_are_counted_on(tmp_path: Path) -> None:
         log.append([choice(log, number) for number in range(1500)]).result(WAIT)
         report = log.verify([lambda stored: ["no"]])
     assert (len(report.findings), report.more) == (1000, 500)
+
+
+# Sizes that nobody signed
+
+
+@pytest.mark.parametrize("size", [2**60, 3, -5])
+def test_a_head_that_can_not_be_trusted_makes_no_entry_up_and_hides_none(folder: Path, size: int) -> None:
+    attack(folder, sql(f"UPDATE head SET size = {size}, checkpoint = 'x'"))
+    report = audit(folder)
+    assert report.size == SIZE
+    assert {(finding.index, finding.table) for finding in report.findings} == {(None, "head")}
+
+
+def test_with_no_head_at_all_the_entries_are_checked_all_the_same(folder: Path) -> None:
+    attack(folder, sql("DELETE FROM head", f"DELETE FROM leaf WHERE idx = {CHOICE}"))
+    assert [(f.index, f.table) for f in audit(folder).findings] == [(CHOICE, "leaf"), (None, "head")]
+
+
+@pytest.mark.parametrize("guard", [b"", b"hello", b"\xff\xfe", None])
+def test_a_guard_that_says_nothing_is_reported(folder: Path, guard: bytes | None) -> None:
+    file = folder / "keys" / "guard"
+    file.unlink()
+    if guard is None:
+        file.mkdir()
+    else:
+        file.write_bytes(guard)
+    file.chmod(0o700)
+    assert {finding.table for finding in audit(folder).findings} == {"guard" if guard is None else "anchor"}
+
+
+@pytest.mark.parametrize("stone", [{"list": 5}, {"list": [-(10**15)]}, {"first": -(10**15), "last": 1}])
+def test_a_tombstone_that_points_nowhere_is_named(folder: Path, stone: dict[str, object]) -> None:
+    with opened(folder) as log:
+        log.append([Record(Kind.TOMBSTONE, 9000, {**stone, "segment": "both"})]).result(WAIT)
+    assert [(finding.index, finding.table) for finding in audit(folder).findings] == [(SIZE, "leaf")]
+
+
+def test_clamped_times_are_counted(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.append([choice(log, 9), choice(log, 3), choice(log, 9)]).result(WAIT)
+        report = log.verify()
+    assert report.ok, report.findings
+    assert report.counts["clamped"] == 1

@@ -36,6 +36,7 @@ class Demo:
     store: str
     keys: Path
     audit: str
+    renewal: str
     command: str
 
     def told(self) -> str:
@@ -44,7 +45,8 @@ class Demo:
   The shop            {self.shop}/
   A visitor's choices {self.shop}/consent/
   The audit desk      {self.audit}
-                      (this link opens it for 15 minutes)
+                      (this link opens it for 15 minutes; for another one:
+                      {self.renewal})
 
   What reached the stand-in tracker: {self.tracker}/
 
@@ -69,9 +71,12 @@ def run(host_port: int = 8000, tracker_port: int = 8001, *, folder: Path | None 
         origin, other = _origin(SHOP_HOST, front), _origin(TRACKER_HOST, back)
         store, keys = f"sqlite:///{folder / 'consentkit.db'}", folder / "consentkit-keys"
         site = ConsentMiddleware(shop(other), policy=POLICY, secret_key=secret, store=store, keys=keys)
+        _ = site.kit
         try:
+            command = _command()
+            renewal = f"CONSENTKIT_SECRET_KEY={secret} {command} audit link {origin}"
             audit = audit_address(secret, origin)
-            print(Demo(origin, other, store, keys, audit, _command()).told(), flush=True)
+            print(Demo(origin, other, store, keys, audit, renewal, command).told(), flush=True)
             asyncio.run(_serve([(site, front), (tracker(), back)]))
         finally:
             site.kit.log.close()

@@ -1,5 +1,7 @@
 """The desk's pages: what the log holds, for people who read (H17)."""
 
+import json
+import logging
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -12,10 +14,15 @@ from starlette.types import Receive, Scope, Send
 
 from consentkit.assets import static_asset
 from consentkit.desk.auth import COOKIE, SESSION_SECONDS, Auth
+from consentkit.errors import ConsentKitError
 from consentkit.kit import ConsentKit
 from consentkit.proof.entry import Stored
+from consentkit.request import is_secure
+
+logger = logging.getLogger("consentkit")
 
 PAGE_ROWS = 50
+LONGEST_INDEX = 15
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": (
@@ -36,7 +43,12 @@ class Desk:
     async def __call__(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         """Answer a request for `path`, the part below the prefix."""
         request = Request(scope, receive)
-        response = await self._response(request, path.removeprefix("/audit").strip("/"))
+        try:
+            response = await self._response(request, path.removeprefix("/audit").strip("/"))
+        except ConsentKitError:
+            logger.exception("the audit desk can't read the log")
+            text = "The log can't be read here. Ask for an export, or run: consentkit audit verify"
+            response = self._render("message.html", 503, text=text)
         await response(scope, receive, send)
 
     async def _response(self, request: Request, page: str) -> Response:
@@ -48,7 +60,7 @@ class Desk:
         if self.auth.role("session", request.cookies.get(COOKIE, "")) is None:
             text = "Ask the site's operator for a link: consentkit audit link"
             return self._render("message.html", 401, text=text)
-        if page.isdecimal():
+        if _is_index(page):
             return await run_in_threadpool(self._entry, int(page))
         if page == "verify":
             return await run_in_threadpool(self._verify)
@@ -64,9 +76,9 @@ class Desk:
             self.auth.token("session"),
             max_age=SESSION_SECONDS,
             path=self._base,
-            secure=request.url.scheme == "https",
+            secure=is_secure(request.scope),
             httponly=True,
-            samesite="strict",
+            samesite="lax",  # a strict one isn't sent after a link from somebody's mail
         )
         return response
 
@@ -77,7 +89,7 @@ class Desk:
     def _log(self, request: Request) -> Response:
         size = self.kit.log.size
         before = request.query_params.get("before", "")
-        stop = min(int(before), size) if before.isdecimal() else size
+        stop = min(int(before), size) if _is_index(before) else size
         rows = [_row(entry) for entry in self.kit.log.entries(stop=stop, newest_first=True, limit=PAGE_ROWS)]
         older = rows[-1]["index"] if rows and rows[-1]["index"] > 0 else None
         return self._render("log.html", rows=rows, size=size, older=older, checkpoint=self.kit.log.checkpoint)
@@ -86,8 +98,23 @@ class Desk:
         entry = self.kit.log.get(index)
         if entry is None:
             return self._render("message.html", 404, text=f"The log has no entry {index}.")
+        title, text = self._text_of(entry)
         receipt = self.kit.log.receipt(index)
-        return self._render("entry.html", row=_row(entry), entry=entry, receipt=receipt)
+        return self._render(
+            "entry.html", row=_row(entry), entry=entry, receipt=receipt, text_title=title, text=text
+        )
+
+    def _text_of(self, entry: Stored) -> tuple[str, str]:
+        """Return the words behind an entry: the notice the visitor saw, or the document itself (Q2)."""
+        stmt = entry.stmt or {}
+        title = "The notice that was shown" if "notice" in stmt else "The document"
+        document = self.kit.log.document(str(stmt.get("notice") or stmt.get("sha256") or ""))
+        if document is None:
+            return title, ""
+        text = document.body.decode("utf-8", "replace")
+        if document.media_type == "application/json":
+            text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        return title, text
 
     def _verify(self) -> Response:
         return self._render("verify.html", report=self.kit.log.verify(), vkey=self.kit.log.vkey)
@@ -103,6 +130,10 @@ class Desk:
         return Environment(
             loader=PackageLoader("consentkit.desk"), autoescape=True, undefined=StrictUndefined
         )
+
+
+def _is_index(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= LONGEST_INDEX
 
 
 def _row(entry: Stored) -> dict[str, Any]:

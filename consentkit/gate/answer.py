@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from ipaddress import ip_address, ip_network
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 from starlette.datastructures import Headers
@@ -12,13 +13,15 @@ from starlette.requests import Request
 from consentkit.errors import ChoiceError, ConsentKitError, Problem
 from consentkit.kit import Answer
 
+MOST_HOUSEHOLDS = 100_000
 LARGEST = 16 * 1024
 """Bytes; an answer holds four booleans and three short strings."""
 
 FIELDS = ("choices", "policy", "mechanism", "locale")
 ACTIONS = ("accept", "reject", "save")
 JSON_TYPE = "application/json"
-FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+FORM_TYPE = "application/x-www-form-urlencoded"
+MOST_FIELDS = 50
 
 
 class ForeignOrigin(ConsentKitError):
@@ -40,21 +43,35 @@ class TooMany(ConsentKitError):
 
 
 class Pace:
-    """Lets one address send `most` answers a minute; keeps addresses in memory only, for a minute."""
+    """Lets one address send `most` answers a minute; keeps addresses in memory only, for a minute.
+
+    Only public addresses are counted: any other is a proxy that everybody comes through.
+    """
 
     def __init__(self, most: int = 60) -> None:
         self._most = most
         self._minute = 0
         self._seen: dict[str, int] = {}
 
-    def check(self, address: str, now: datetime) -> None:
+    def check(self, address: str | None, now: datetime) -> None:
         """Count one answer; raises TooMany past the limit."""
+        household = _household(address)
+        if household is None:
+            return
         minute = int(now.timestamp()) // 60
-        if minute != self._minute:
+        if minute != self._minute or len(self._seen) > MOST_HOUSEHOLDS:
             self._minute, self._seen = minute, {}
-        self._seen[address] = self._seen.get(address, 0) + 1
-        if self._seen[address] > self._most:
+        self._seen[household] = self._seen.get(household, 0) + 1
+        if self._seen[household] > self._most:
             raise TooMany("too many answers from one address; try again in a minute")
+
+
+def _household(address: str | None) -> str | None:
+    """Return what one visitor can't easily change: a public IPv4 address, the /64 of an IPv6 one."""
+    known = ip_address(address) if address else None
+    if known is None or not known.is_global:
+        return None
+    return str(known) if known.version == 4 else str(ip_network((known, 64), strict=False))
 
 
 def check_origin(headers: Headers, scheme: str) -> None:
@@ -70,14 +87,21 @@ def check_origin(headers: Headers, scheme: str) -> None:
         raise ForeignOrigin(f"a choice must come from this site's own pages, not from a {site} one")
     if origin is None:
         return
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError as error:
+        raise ForeignOrigin("the Origin header is no origin") from error
     if parts.netloc != headers.get("host") or parts.scheme not in (scheme, "https"):
         raise ForeignOrigin(f"a choice must come from this site's own pages, not from {origin}")
 
 
 def is_form(headers: Headers) -> bool:
     """Return whether the answer comes from the plain form."""
-    return headers.get("content-type", "").split(";")[0].strip().lower() in FORM_TYPES
+    return _media_type(headers) == FORM_TYPE
+
+
+def _media_type(headers: Headers) -> str:
+    return headers.get("content-type", "").split(";")[0].strip().lower()
 
 
 async def read_answer(request: Request, categories: Sequence[str]) -> Answer:
@@ -85,16 +109,11 @@ async def read_answer(request: Request, categories: Sequence[str]) -> Answer:
 
     `categories` are those the form asks about: an unticked box is a no.
     """
-    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media not in (JSON_TYPE, *FORM_TYPES):
-        raise WrongType(f"send {JSON_TYPE} or a form, not {media or 'a body without a type'}")
+    media = _media_type(request.headers)
+    if media not in (JSON_TYPE, FORM_TYPE):
+        raise WrongType(f"send {JSON_TYPE} or {FORM_TYPE}, not {media or 'a body without a type'}")
     body = await _bounded(request)
-    if media == JSON_TYPE:
-        return _from_json(body)
-    request._body = body
-    async with request.form(max_files=0, max_fields=50) as form:
-        fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-    return _from_form(fields, categories)
+    return _from_json(body) if media == JSON_TYPE else _from_form(_fields(body), categories)
 
 
 async def _bounded(request: Request) -> bytes:
@@ -105,6 +124,13 @@ async def _bounded(request: Request) -> bytes:
             raise TooLarge(f"an answer has at most {LARGEST} bytes")
         parts.append(part)
     return b"".join(parts)
+
+
+def _fields(body: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise ChoiceError([Problem("", f"is not a form of at most {MOST_FIELDS} fields: {error}")]) from error
 
 
 def _from_json(body: bytes) -> Answer:

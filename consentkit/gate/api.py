@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -15,11 +16,12 @@ from consentkit.gate import answer as answers
 from consentkit.gate.cookies import cookie_names, expiries
 from consentkit.gate.form import Form
 from consentkit.gate.geo import Countries, client_address
-from consentkit.gate.page import Gate, host_of
-from consentkit.gate.state import Seal, is_secure, state_cookies
+from consentkit.gate.page import Gate
+from consentkit.gate.state import Seal, state_cookies
 from consentkit.gate.ua import family
 from consentkit.kit import Answer, ConsentKit, Recorded, StaleGrant
 from consentkit.policy.decision import Consent, Decision, Reason
+from consentkit.request import host_of, is_secure
 
 logger = logging.getLogger("consentkit")
 
@@ -35,6 +37,8 @@ STATUS: Mapping[type[ConsentKitError], int] = {
 FOR_EVER = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
 PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 REGIME = "opt-in"
+UNRECORDED = "the choice can't be recorded now, so nothing was granted; please try again"
+UNREADABLE = "the log can't be read now; please try again"
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -79,9 +83,9 @@ class Api:
         request = Request(scope, receive)
         try:
             response = await self._response(request, path)
-        except ConsentKitError as error:
+        except ConsentKitError:
             logger.exception("the log can't be read")
-            response = Json({"error": str(error)}, 503, PRIVATE | {"retry-after": "5"})
+            response = Json({"error": UNREADABLE}, 503, PRIVATE | {"retry-after": "5"})
         await response(scope, receive, send)
 
     async def _response(self, request: Request, path: str) -> Response:
@@ -126,12 +130,11 @@ class Api:
         consent, decision, now = self._visitor(request)
         try:
             answers.check_origin(request.headers, request.url.scheme)
-            self.pace.check(self._address(request) or "", now)
-            asked = self.kit.edition.policy.categories
-            answer = await answers.read_answer(request, asked)
+            answer = await answers.read_answer(request, self.kit.edition.policy.categories)
         except ConsentKitError as error:
             return self._failed(request, error, decision)
         try:
+            self.pace.check(self._address(request), now)
             recorded = await self.kit.record(consent, answer, self._subject(request), now)
         except ConsentKitError as error:
             response = self._failed(request, error, decision)
@@ -150,8 +153,10 @@ class Api:
         return Json(self._state(recorded.decision) | proof, 201)
 
     def _failed(self, request: Request, error: ConsentKitError, decision: Decision) -> Response:
-        status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
-        response: Response = Json({"error": str(error), "problems": _rows(error)}, status)
+        # Whatever else stops a record is the log's trouble, not the visitor's.
+        status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 503)
+        text = UNRECORDED if status == 503 else str(error)
+        response: Response = Json({"error": text, "problems": _rows(error)}, status)
         if answers.is_form(request.headers):
             response = self.form.failure(request, decision, error, status)
         if isinstance(error, StoreUnavailable | answers.TooMany):
@@ -209,6 +214,9 @@ class Api:
     async def state(self, request: Request) -> Response:
         """Answer what is allowed now, and set the hint again if the page's script has an old one."""
         consent, decision, now = self._visitor(request)
+        newest = await run_in_threadpool(self.kit.newest, consent) if consent else None
+        if newest is not consent:
+            consent, decision = newest, self.kit.decide(newest, now)
         response = Json(self._state(decision))
         if consent is not None and Reason.UNPROVEN not in decision.reasons.values():
             self._set_state(request, response, consent, decision, now)
@@ -218,7 +226,7 @@ class Api:
         """Answer the visitor's page, which works without JavaScript."""
         consent, decision, _ = self._visitor(request)
         try:
-            records = self.kit.records_of(consent) if consent else []
+            records = await run_in_threadpool(self.kit.records_of, consent) if consent else []
         except ConsentKitError:
             logger.exception("the history can't be read; the page goes out without it")
             records = []
@@ -227,7 +235,8 @@ class Api:
     async def receipt(self, request: Request) -> Response:
         """Answer the visitor's own receipt: C2SP text, or the readable record for JSON."""
         consent, _, _ = self._visitor(request)
-        record = self.kit.log.get(consent.index) if consent else None
+        records = await run_in_threadpool(self.kit.records_of, consent) if consent else []
+        record = records[-1] if records else None
         if record is None:
             return Json({"error": "there is no choice of this browser yet"}, 404)
         text = self.kit.log.receipt(record.index)
@@ -239,18 +248,22 @@ class Api:
     async def export(self, request: Request) -> Response:
         """Answer everything the log holds on this browser, as JSON (F8, Q28)."""
         consent, decision, _ = self._visitor(request)
-        records = self.kit.records_of(consent) if consent else []
-        rows = [self.form.readable(r) | {"receipt": self.kit.log.receipt(r.index)} for r in records]
+        rows = await run_in_threadpool(self._records, consent) if consent else []
         return Json({"state": self._state(decision), "records": rows, "vkey": self.kit.log.vkey})
+
+    def _records(self, consent: Consent) -> list[dict[str, Any]]:
+        records = self.kit.records_of(consent)
+        return [self.form.readable(r) | {"receipt": self.kit.log.receipt(r.index)} for r in records]
 
     async def policy(self, _: Request) -> Response:
         """Answer the policy in force."""
         return self._published(self.kit.edition.policy.version, {"cache-control": "no-cache"})
 
     def _published(self, version: str, headers: Mapping[str, str] = FOR_EVER) -> Response:
-        if not self.kit.knows(version):
+        if not self.kit.published.knows(version):
             return Json({"error": "the log holds no such policy version"}, 404)
-        return Response(self.kit.history[version].body, media_type="application/json", headers=headers)
+        body = self.kit.published.policies[version].body
+        return Response(body, media_type="application/json", headers=headers)
 
     async def checkpoint(self, _: Request) -> Response:
         """Answer the log's latest signed checkpoint."""
@@ -261,7 +274,7 @@ class Api:
         return PlainTextResponse(self.kit.log.vkey + "\n", headers={"cache-control": "no-cache"})
 
     def _file(self, name: str) -> Response:
-        document = self.kit.file(name)
+        document = self.kit.published.file(name)
         if document is None:
             return Json({"error": "there is no such file"}, 404)
         return Response(document.body, media_type=document.media_type, headers=FOR_EVER)

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-import zlib
 from html import escape
-from typing import Protocol
 
 from consentkit.edition import Edition
 from consentkit.gate import headers as rules
-from consentkit.gate.headers import Headers, first
+from consentkit.gate.coding import decoder
+from consentkit.gate.csp import admission
+from consentkit.gate.headers import Headers, values
+from consentkit.gate.kind import is_xhtml
 from consentkit.gate.markup import Rewriter
 
 logger = logging.getLogger("consentkit")
@@ -17,33 +18,13 @@ SLICE = 64 * 1024
 """Bytes rewritten before other requests get a turn."""
 
 
-class Decoder(Protocol):
-    """Undoes one content encoding."""
-
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
-class _Identity:
-    def decompress(self, data: bytes, /) -> bytes:
-        return data
-
-
-def decoder(encoding: bytes) -> Decoder | None:
-    """Return what undoes a Content-Encoding, or None for one that can't be read here."""
-    name = encoding.strip().lower()
-    if name in (b"", b"identity"):
-        return _Identity()
-    if name in (b"gzip", b"x-gzip"):
-        return zlib.decompressobj(wbits=31)
-    return zlib.decompressobj() if name == b"deflate" else None
-
-
 class PageBody:
     """Rewrites one page's body; a damaged one ends where it can no longer be read."""
 
-    def __init__(self, edition: Edition, headers: Headers, decoder: Decoder) -> None:
-        self._decoder = decoder
-        self._rewriter = Rewriter(edition.matcher, starter_element(edition, headers))
+    def __init__(self, edition: Edition, headers: Headers) -> None:
+        self._decoder = decoder(values(headers, b"content-encoding"))
+        starter = starter_element(edition, headers)
+        self._rewriter = Rewriter(edition.matcher, starter, xhtml=is_xhtml(headers))
         self._damaged = False
 
     async def feed(self, data: bytes, *, last: bool) -> bytes:
@@ -61,7 +42,9 @@ class PageBody:
         if self._damaged:
             return b""
         try:
-            return self._rewriter.close() if last else self._rewriter.feed(self._decoder.decompress(data))
+            if last:
+                return self._rewriter.close()
+            return self._rewriter.feed(self._decoder.decompress(data))
         except Exception:  # what can't be rewritten must not go out, whatever the reason
             logger.exception("a page can't be read any further; it ends here")
             self._damaged = True
@@ -71,14 +54,15 @@ class PageBody:
 def starter_element(edition: Edition, headers: Headers) -> bytes:
     """Return the script element that starts consentkit on a page with these answer headers.
 
-    Inline, unless the page has a Content-Security-Policy: then with its nonce, or as a file of our own.
+    Inline, unless the page has a Content-Security-Policy without a nonce for it, or is XHTML, where
+    a script's text would be read as markup: then as a file of our own.
     """
-    policies = [value for name, value in headers if name == b"content-security-policy"]
-    nonce = rules.script_nonce(policies)
-    if policies and nonce is None:
-        return f'<script data-consentkit-starter src="{escape(edition.starter_address)}"></script>'.encode()
-    mark = f' nonce="{escape(nonce)}"'.encode() if nonce else b""
-    return b"<script data-consentkit-starter" + mark + b">" + edition.starter.body + b"</script>"
+    way = admission(headers)
+    mark = f' nonce="{escape(way.nonce)}"' if way.nonce else ""
+    if way.inline and not is_xhtml(headers):
+        return f"<script data-consentkit-starter{mark}>".encode() + edition.starter.body + b"</script>"
+    address = escape(edition.starter_address)
+    return f'<script data-consentkit-starter=""{mark} src="{address}"></script>'.encode()
 
 
 def page_headers(headers: Headers, tag: bytes) -> Headers:
@@ -89,9 +73,3 @@ def page_headers(headers: Headers, tag: bytes) -> Headers:
         for name, value in headers
         if name not in stale
     ]
-
-
-def is_page(headers: Headers, body: bytes) -> bool:
-    """Return whether browsers read an answer as a page: by its type, or without one by its first byte."""
-    content_type = first(headers, b"content-type")
-    return rules.is_page_type(content_type) if content_type else body.lstrip().startswith(b"<")

@@ -2,6 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
+from itertools import islice
+
+LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
+LONGEST_HOST = 253
+MOST_LABELS = 8
+MOST_NAMES = 60
 
 Denied = Callable[[str], bool]
 """Whether a cookie, by name, belongs to a tracker this visitor doesn't allow."""
@@ -21,28 +27,37 @@ def cookie_names(header: bytes) -> Iterator[str]:
 
 def cookie_name(pair: bytes) -> str:
     """Return the name in a cookie pair or in a whole Set-Cookie value."""
-    return pair.split(b";", 1)[0].split(b"=", 1)[0].strip().decode("latin-1")
+    return pair.split(b";", 1)[0].split(b"=", 1)[0].decode("latin-1").strip()
 
 
 def expiries(names: Iterable[str], host: str, paths: Iterable[str]) -> Iterator[str]:
     """Yield the Set-Cookie values that remove cookies wherever this site may have set them.
 
     A request doesn't tell a cookie's domain, so each name goes for the host alone and for every parent
-    domain; browsers ignore the ones that are public suffixes. `host` without port.
+    domain; browsers ignore the ones that are public suffixes. `host` without port. What one answer can
+    carry is bounded: names beyond MOST_NAMES go with the next one.
     """
     domains = ["", *(f"; Domain={domain}" for domain in parent_domains(host))]
     rows = dict.fromkeys((name, path) for name in names for path in paths)
-    for name, path in rows:
-        for domain in domains:
-            yield f"{name}=; Path={path}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT{domain}"
+    for name, path in islice(rows, MOST_NAMES):
+        # Browsers take nothing for these names, not even an end, without Secure (RFC 6265bis §4.1.3).
+        secure = "; Secure" if name.startswith(("__Secure-", "__Host-")) else ""
+        for domain in domains[:1] if name.startswith("__Host-") else domains:
+            yield f"{name}=; Path={path}; Max-Age=0; Expires={LONG_AGO}{domain}{secure}"
 
 
 def parent_domains(host: str) -> list[str]:
-    """Return `host` and its parents of at least two labels; none for an address or a single label."""
+    """Return `host` and its parents of at least two labels; none for an address or a single label.
+
+    Only the MOST_LABELS last labels count: a longer name is nobody's site, but could be made up to cost time.
+    """
     bare = host.strip("[]").rstrip(".").lower()
+    if len(bare) > LONGEST_HOST:
+        return []
     try:
         ip_address(bare)
     except ValueError:
         labels = bare.split(".")
-        return [".".join(labels[start:]) for start in range(len(labels) - 1)]
+        first = max(0, len(labels) - MOST_LABELS)
+        return [".".join(labels[start:]) for start in range(first, len(labels) - 1)]
     return []

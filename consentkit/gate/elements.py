@@ -48,9 +48,9 @@ LOADING: Final[dict[bytes, tuple[bytes, ...]]] = {
 }
 _ALSO_RENAMED: Final = {b"script": (b"type",), b"link": (b"rel",)}
 
-_HINTS: Final = frozenset({"preconnect", "dns-prefetch"})
+HINTS: Final = frozenset({"preconnect", "dns-prefetch"})
 # fmt: off
-_FETCHING: Final = frozenset((
+FETCHING: Final = frozenset((
     "stylesheet", "preload", "modulepreload", "prefetch", "prerender", "icon", "apple-touch-icon",
     "apple-touch-icon-precomposed", "mask-icon", "manifest",
 ))
@@ -172,9 +172,9 @@ class Verdicts:
     def _link(self, found: list[Attribute], loading: list[Attribute]) -> str | None:
         rels = {rel for a in found if a.name == b"rel" for rel in a.value.lower().split()}
         hits: list[str | None] = []
-        if rels & _FETCHING:
+        if rels & FETCHING:
             hits += [self._value(attribute) for attribute in loading]
-        if rels & _HINTS:
+        if rels & HINTS:
             hits += [self._rules.host(a.value) for a in loading if a.name == b"href"]
         return next((hit for hit in hits if hit is not None), None)
 

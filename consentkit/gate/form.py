@@ -1,6 +1,5 @@
 """The visitor's page: everything about a choice, as plain HTML and a plain form (A3, A7, B18)."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -26,7 +25,7 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-LANGUAGE = re.compile(r"\s*([A-Za-z-]+|\*)\s*(?:;\s*q=([0-9.]+))?\s*$")
+MOST_LANGUAGES = 20
 
 
 class Form:
@@ -66,6 +65,7 @@ class Form:
             states=self._states(decision, words),
             allowed=decision.allowed,
             history=[self._row(record, locale) for record in reversed(records)],
+            vkey=self.kit.log.vkey,
             saved=saved,
             error=error,
             css=self._address("page.css"),
@@ -134,16 +134,18 @@ class Form:
 def accepted_languages(header: str) -> list[str]:
     """Return the tags of an Accept-Language header, lower case, best first (RFC 9110 §12.5.4)."""
     wishes = []
-    for part in header.split(","):
-        match = LANGUAGE.match(part)
-        if match and match[1] != "*":
-            wishes.append((-_quality(match[2]), match[1].lower()))
+    for part in header.split(",", MOST_LANGUAGES)[:MOST_LANGUAGES]:
+        tag, _, parameter = (word.strip() for word in part.partition(";"))
+        if tag.replace("-", "").isalnum():
+            wishes.append((-_quality(parameter), tag.lower()))
     return [tag for weight, tag in sorted(wishes, key=lambda wish: wish[0]) if weight]
 
 
-def _quality(text: str | None) -> float:
+def _quality(parameter: str) -> float:
+    if not parameter:
+        return 1.0
     try:
-        return float(text) if text else 1.0
+        return max(0.0, float(parameter.removeprefix("q=")))
     except ValueError:
         return 0.0
 

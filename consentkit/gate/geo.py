@@ -1,6 +1,6 @@
 """The visitor's country, and nothing finer: a lazy edge to geoip2 (D6, design §3.10)."""
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,10 +35,10 @@ class Countries:
             return None
 
 
-def networks(names: "Iterable[str]") -> "list[IPv4Network | IPv6Network]":
+def networks(names: "str | Iterable[str]") -> "list[IPv4Network | IPv6Network]":
     """Return the trusted proxies' networks; raises ConfigurationError naming a bad one."""
     try:
-        return [ip_network(name) for name in names]
+        return [ip_network(name) for name in ([names] if isinstance(names, str) else names)]
     except ValueError as error:
         raise ConfigurationError(f"trusted_proxies: {error}") from error
 
@@ -49,10 +49,21 @@ def client_address(peer: str, forwarded: str, trusted: "Sequence[IPv4Network | I
     `peer` is the connection's own address; the header counts only as far as trusted proxies vouch for it.
     """
     for hop in [peer, *reversed([part.strip() for part in forwarded.split(",") if part.strip()])]:
-        try:
-            address = ip_address(hop)
-        except ValueError:
+        address = _address(hop)
+        if address is None:
             return None
         if not any(address in network for network in trusted):
             return str(address)
     return None
+
+
+def _address(hop: str) -> "IPv4Address | IPv6Address | None":
+    """Read one hop: proxies also write `198.51.100.4:5678` and `[2001:db8::1]:443`."""
+    bracketed = hop.startswith("[")
+    bare = hop[1:].partition("]")[0] if bracketed else hop.partition(":")[0] if hop.count(":") == 1 else hop
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

@@ -1,24 +1,33 @@
-"""Header rules around a rewritten page: conditional requests, announcements, caching, nonces."""
+"""Header rules around a rewritten page: conditional requests, announcements, caching."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+
+from consentkit.gate.elements import FETCHING, HINTS
 
 Headers = list[tuple[bytes, bytes]]
 """ASGI headers: lower-case names, raw values, in order."""
 
 PAGE_DESTINATIONS = frozenset({b"document", b"iframe", b"frame", b"embed", b"object", b"empty"})
-PAGE_TYPES = (b"text/html", b"application/xhtml+xml")
 UNCONDITIONAL = frozenset({b"accept-encoding", b"if-modified-since", b"if-range", b"range"})
 """Request headers that could bring back bytes we can't rewrite, or a page from before we were here."""
 
-LINK = re.compile(rb"<([^>]*)>[^<]*")
+# RFC 8288, 3: an address and its parameters, whose quoted values may hold anything; and the same for lists.
+QUOTED = rb'"(?:[^"\\]|\\.)*(?:"|\Z)'
+LINK = re.compile(rb"<([^>]*)>((?:[^,\"]|" + QUOTED + rb")*)", re.DOTALL)
+REL = re.compile(rb";\s*rel\s*=\s*(" + QUOTED + rb"|[^\s;]*)", re.IGNORECASE | re.DOTALL)
+DIRECTIVE = re.compile(rb"[^\s,=]+(?:\s*=\s*(?:" + QUOTED + rb"|[^,]*))?", re.DOTALL)
 ENTITY_TAG = re.compile(rb'(?:W/)?"[^"]*"')
-NONCE = re.compile(r"'nonce-([A-Za-z0-9+/_=-]+)'")
 
 
 def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
     """Return the first value of a header, or b"" without one."""
     return next((value for key, value in headers if key.lower() == name), b"")
+
+
+def values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
+    """Return all values of a list-valued header as one list (RFC 9110, 5.3), or b"" without one."""
+    return b", ".join(value for key, value in headers if key.lower() == name)
 
 
 def may_be_page(headers: Headers) -> bool:
@@ -54,43 +63,43 @@ def tagged(entity_tag: bytes, tag: bytes) -> bytes:
     return entity_tag[:-1] + tag + b'"' if entity_tag.endswith(b'"') else entity_tag
 
 
-def is_page_type(content_type: bytes) -> bool:
-    """Return whether a Content-Type is HTML as browsers read it."""
-    return content_type.split(b";", 1)[0].strip().lower() in PAGE_TYPES
+def is_uncacheable(headers: Headers) -> bool:
+    """Return whether no shared cache may keep the answer, so that it may carry a visitor's cookie.
+
+    `private="set-cookie"` only keeps that field from caches (RFC 9111, 5.2.2.7), not the answer.
+    """
+    return any(each.lower() in (b"private", b"no-store") for each in directives(headers))
 
 
-def is_uncacheable(cache_control: bytes) -> bool:
-    """Return whether no shared cache may keep the answer, so that it may carry a visitor's cookie."""
-    directives = cache_control.lower()
-    return b"private" in directives or b"no-store" in directives
+def directives(headers: Headers) -> list[bytes]:
+    """Return the directives of all Cache-Control headers, with their values."""
+    return [each.strip() for each in DIRECTIVE.findall(values(headers, b"cache-control"))]
 
 
 def personal(headers: Headers) -> Headers:
     """Return the headers of an answer that depends on this visitor's consent: private, varying."""
     kept = [(name, value) for name, value in headers if name not in (b"cache-control", b"vary")]
-    control, vary = first(headers, b"cache-control"), first(headers, b"vary")
-    if not is_uncacheable(control):
-        shared = (b"public", b"s-maxage", b"")
-        parts = [part.strip() for part in control.split(b",")]
-        control = b", ".join([b"private", *(p for p in parts if p.split(b"=")[0].lower() not in shared)])
-    if b"cookie" not in vary.lower() and vary != b"*":
-        vary = b"Cookie" if not vary else vary + b", Cookie"
-    return [*kept, (b"cache-control", control), (b"vary", vary)]
+    control, vary = directives(headers), values(headers, b"vary")
+    if not is_uncacheable(headers):
+        shared = (b"public", b"private", b"s-maxage")
+        control = [b"private", *(each for each in control if _directive_name(each) not in shared)]
+    fields = {field.strip().lower() for field in vary.split(b",")}
+    if fields.isdisjoint((b"cookie", b"*")):
+        vary = vary + b", Cookie" if vary else b"Cookie"
+    return [*kept, (b"cache-control", b", ".join(control)), (b"vary", vary)]
+
+
+def _directive_name(directive: bytes) -> bytes:
+    return directive.split(b"=", 1)[0].strip().lower()
 
 
 def without_announcements(value: bytes, blocked: Callable[[str], bool]) -> bytes:
-    """Return a Link header's value without the entries whose address is blocked."""
+    """Return a Link header's value without the entries that make browsers contact a blocked address."""
     entries = list(LINK.finditer(value))
-    kept = [entry for entry in entries if not blocked(entry[1].decode("latin-1"))]
-    return value if len(kept) == len(entries) else b", ".join(e.group().rstrip(b", \t") for e in kept)
+    kept = [entry for entry in entries if not (_contacts(entry[2]) and blocked(entry[1].decode("latin-1")))]
+    return value if len(kept) == len(entries) else b", ".join(entry.group().strip() for entry in kept)
 
 
-def script_nonce(policies: Iterable[bytes]) -> str | None:
-    """Return the nonce that a Content-Security-Policy gives to scripts, if it gives one."""
-    for policy in policies:
-        for directive in policy.decode("latin-1").split(";"):
-            name = directive.strip().split(" ", 1)[0].lower()
-            match = NONCE.search(directive)
-            if match and name in ("script-src", "script-src-elem", "default-src"):
-                return match[1]
-    return None
+def _contacts(parameters: bytes) -> bool:
+    rels = b" ".join(found.strip(b'"') for found in REL.findall(parameters)).decode("latin-1")
+    return not (FETCHING | HINTS).isdisjoint(rels.lower().split())

@@ -30,8 +30,8 @@ class Rewriter:
     without any such tag gets none, and b"" asks for none.
     """
 
-    def __init__(self, rules: Rules, starter: bytes) -> None:
-        self._start(_verdicts(rules, 0), starter)
+    def __init__(self, rules: Rules, starter: bytes, *, xhtml: bool = False) -> None:
+        self._start(_verdicts(rules, 0), starter, xhtml=xhtml)
 
     @classmethod
     def _within(cls, verdicts: Verdicts) -> "Rewriter":
@@ -39,9 +39,9 @@ class Rewriter:
         rewriter._start(verdicts, b"")
         return rewriter
 
-    def _start(self, verdicts: Verdicts, starter: bytes) -> None:
+    def _start(self, verdicts: Verdicts, starter: bytes, *, xhtml: bool = False) -> None:
         self._buffer = bytearray()
-        self._scanners = [Scanner(self._buffer, verdicts, starter)]
+        self._scanners = [Scanner(self._buffer, verdicts, starter, xhtml=xhtml)]
 
     @property
     def blocked(self) -> frozenset[str]:

@@ -22,8 +22,8 @@ class Scanner(TextScanner):
 
     __slots__ = ("fork",)
 
-    def __init__(self, buffer: bytearray, verdicts: Verdicts, starter: bytes) -> None:
-        super().__init__(buffer, verdicts, starter)
+    def __init__(self, buffer: bytearray, verdicts: Verdicts, starter: bytes, *, xhtml: bool = False) -> None:
+        super().__init__(buffer, verdicts, starter, xhtml=xhtml)
         self.fork: Scanner | None = None  # a second reading that begins here
 
     def finish(self) -> bool:
@@ -102,6 +102,8 @@ class Scanner(TextScanner):
     def _begin(self, verdict: Verdict, end: int, *, closed: bool) -> bool:
         """Go on behind a start tag as its element demands."""
         name = self._element
+        if closed and self._xhtml:
+            return True
         if name == b"svg" and self._nesting.plain and not closed:
             icon = ICON.match(self.buffer, end)
             if icon is not None:

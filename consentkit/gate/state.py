@@ -1,8 +1,7 @@
 """The consent cookie, sealed and compact, and the readable hint beside it (design §3.2)."""
 
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -17,21 +16,19 @@ CONSENT_COOKIE = "consentkit"
 HINT_COOKIE = "consentkit_allows"
 FORMAT = 1
 SECRET_MIN = 16
-LOOPBACK = re.compile(r"127(\.[0-9]{1,3}){3}")
+LONGEST = 4096
+"""Bytes; browsers keep no longer cookie, so a longer one isn't ours."""
 
 
 class Seal:
-    """Turns a visitor's consent into a cookie value and back, for one site and its secret keys.
+    """Turns a visitor's consent into a cookie value and back, for one log and the site's secret keys.
 
-    `secret_key` is one key or a list, newest last; all of them open a seal, the newest makes it.
+    `site` is the log's verifier key: what another log recorded is no consent here. `secret_key` is one
+    key or a list, newest last; all of them open a seal, the newest makes it.
     """
 
     def __init__(self, secret_key: str | Sequence[str], site: str) -> None:
-        keys = [secret_key] if isinstance(secret_key, str) else list(secret_key)
-        if not keys or any(len(key) < SECRET_MIN for key in keys):
-            raise ConfigurationError(
-                f"secret_key needs at least {SECRET_MIN} characters; make one with: consentkit keygen"
-            )
+        keys = check_secret(secret_key)
         self._site = site
         self._serializer = URLSafeSerializer(
             keys,
@@ -54,6 +51,8 @@ class Seal:
 
     def unseal(self, value: str | bytes) -> Consent | None:
         """Return the consent in a cookie value, or None for anything forged, cut, foreign or odd."""
+        if len(value) > LONGEST:
+            return None
         try:
             format_, site, cid, index, packed, choices = self._serializer.loads(value)
             if format_ != FORMAT or site != self._site:
@@ -62,6 +61,16 @@ class Seal:
             return Consent(_unpack(cid), index, {k: _choice(raw, versions) for k, raw in choices.items()})
         except (BadData, ValueError, TypeError, AttributeError, IndexError, OverflowError, OSError):
             return None
+
+
+def check_secret(secret_key: str | Sequence[str]) -> list[str]:
+    """Return the secret keys as a list; raises ConfigurationError if there are none or one is too short."""
+    keys = [secret_key] if isinstance(secret_key, str) else list(secret_key)
+    if not keys or any(len(key) < SECRET_MIN for key in keys):
+        raise ConfigurationError(
+            f"secret_key needs at least {SECRET_MIN} characters; make one with: consentkit keygen"
+        )
+    return keys
 
 
 def _choice(raw: Sequence[Any], versions: Sequence[str]) -> Choice:
@@ -106,12 +115,3 @@ def set_cookie(name: str, value: str, max_age: int, *, secure: bool, http_only: 
     """Return one Set-Cookie value; `max_age` in seconds, 0 removes the cookie."""
     flags = ("; HttpOnly" if http_only else "") + ("; Secure" if secure else "")
     return f"{name}={value}; Path=/; Max-Age={max_age}; SameSite=Lax{flags}"
-
-
-def is_secure(scope: Mapping[str, Any]) -> bool:
-    """Return whether our cookies get `Secure`: always, but for plain http on this very machine (H4)."""
-    if scope.get("scheme") in ("https", "wss"):
-        return True
-    host = dict(scope.get("headers") or ()).get(b"host", b"").decode("latin-1").lower()
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    return not (name in ("localhost", "[::1]") or LOOPBACK.fullmatch(name) or name.endswith(".localhost"))

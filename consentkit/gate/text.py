@@ -19,11 +19,12 @@ class TextScanner:
 
     __slots__ = (
         "_awaited", "_element", "_end", "_long", "_mode", "_nesting", "_scan", "_scripting", "_start",
-        "_starter", "_state", "_tag", "_verdict", "_verdicts", "blocked", "buffer", "edits", "held",
+        "_starter", "_state", "_tag", "_verdict", "_verdicts", "_xhtml", "blocked", "buffer", "edits", "held",
         "pos",
     )  # fmt: skip
 
-    def __init__(self, buffer: bytearray, verdicts: Verdicts, starter: bytes) -> None:
+    def __init__(self, buffer: bytearray, verdicts: Verdicts, starter: bytes, *, xhtml: bool = False) -> None:
+        self._xhtml = xhtml
         self.buffer = buffer
         self.pos = 0
         self.held = False  # nothing from `_start` on may go out yet
@@ -102,7 +103,7 @@ class TextScanner:
             return opening not in (b"<!--", b"<!---") and self._enter(TextScanner._comment, at + 4)
         if opening == b"<!-":
             return False
-        if self._nesting.cdata and b"<![CDATA[".startswith(opening):
+        if (self._xhtml or self._nesting.cdata) and b"<![CDATA[".startswith(opening):
             return opening == b"<![CDATA[" and self._enter(TextScanner._cdata, at + 9)
         return opening != b"<!" and self._enter(TextScanner._bogus, at + 2)
 

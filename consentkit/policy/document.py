@@ -3,7 +3,8 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -18,7 +19,8 @@ from pydantic import (
 
 from consentkit.errors import PolicyError, Problem
 from consentkit.policy import words
-from consentkit.policy.registry import DECLARED, Service, known_services, service_from, service_to
+from consentkit.policy.declared import declared_services
+from consentkit.policy.registry import LINE, LINE_MAX, PATH, WEB, Service, known_services, shown
 
 OptionalCategory = Literal["preferences", "analytics", "marketing"]
 OPTIONAL_CATEGORIES: tuple[OptionalCategory, ...] = get_args(OptionalCategory)
@@ -27,7 +29,36 @@ OPTIONAL_CATEGORIES: tuple[OptionalCategory, ...] = get_args(OptionalCategory)
 CONSENT_MONTHS = 6
 """The longest a choice counts, in calendar months: the founding notice's promise (A1, L3)."""
 
-LIST_FIELDS = ("urls", "inline", "cookies", "storage", "purposes")
+DEEPEST = 10
+"""Tables and lists in each other; a policy needs six."""
+
+MOST_UNSTORABLE = 20
+"""A mapping in Python can hold itself, so its faults need an end."""
+
+LONGEST_NUMBER = 64
+"""Bits: what JSON readers everywhere can hold."""
+
+_LANGUAGES = "a list of one language or more"
+_WANTED = {
+    "site": "a table",
+    "site.name": f"a line of text of 1 to {LINE_MAX} characters",
+    "site.controller": "a line of text",
+    "site.contact": "a line of text of 3 characters or more",
+    "site.policy_url": "an http or https URL, or a path on this site, from /",
+    "site.languages": _LANGUAGES,
+    "site.languages.*": "a language",
+    "site.default_language": "a language",
+    "lifetimes": "a table",
+    "lifetimes.consent_months": f"a whole number from 1 to {CONSENT_MONTHS}",
+    "categories": "a list of one category or more",
+    "categories.*": "a category a visitor can be asked about",
+    "services": "a list of services",
+    "texts": "a table of languages",
+    "texts.*": "a table of texts",
+}
+
+_LONE = re.compile("[\ud800-\udfff]")
+Line = Annotated[str, Field(pattern=f"^{LINE}$")]
 
 
 class _Table(BaseModel):
@@ -37,20 +68,22 @@ class _Table(BaseModel):
 class Site(_Table):
     """Who asks for consent, and in which languages (E14)."""
 
-    name: str = Field(min_length=1)
-    controller: str = Field(min_length=1)
-    contact: str = Field(min_length=3)
-    policy_url: str = Field(min_length=1)
+    name: Line = Field(max_length=LINE_MAX)
+    controller: Line
+    contact: Line = Field(min_length=3)
+    policy_url: str = Field(pattern=f"^(?:{WEB}|{PATH})$")
     languages: list[str] = Field(default=["en"], min_length=1)
     default_language: str
 
     @model_validator(mode="before")
     @classmethod
     def _first_language_is_the_default(cls, raw: Any) -> Any:
-        languages = raw.get("languages", ["en"]) if isinstance(raw, dict) else None
-        if not isinstance(languages, list) or not languages:
+        if not isinstance(raw, dict):
             return raw
-        return {"default_language": languages[0], **raw}
+        languages = raw.get("languages", ["en"])
+        first = languages[0] if isinstance(languages, list) and languages else ""
+        # What is wrong with the list is said of the list alone.
+        return {"default_language": first if isinstance(first, str) else "", **raw}
 
 
 class Lifetimes(_Table):
@@ -69,40 +102,73 @@ class PolicyDocument(_Table):
 
     site: Site
     lifetimes: Lifetimes = Lifetimes()
-    categories: list[OptionalCategory] = list(OPTIONAL_CATEGORIES)
+    categories: list[OptionalCategory] = Field(default=list(OPTIONAL_CATEGORIES), min_length=1)
     services: list[Any] = []
     texts: dict[str, dict[str, Any]] = {}
 
 
 def read_toml(text: str, where: str) -> dict[str, Any]:
     """Return the tables of a TOML policy; raises PolicyError naming `where` and the line."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyError([Problem(where, f"is not valid TOML: {error}")]) from error
+    tables: dict[str, Any] = _read(tomllib.loads, text, where, "TOML")
+    return tables
 
 
 def read_json(text: str, where: str) -> dict[str, Any]:
     """Return the members of a JSON policy; raises PolicyError naming `where` and the line."""
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise PolicyError([Problem(where, f"is not valid JSON: {error}")]) from error
+    value = _read(json.loads, text, where, "JSON")
     if not isinstance(value, dict):
         raise PolicyError([Problem(where, "must be a JSON object")])
     return value
 
 
+def _read(reader: Callable[[str], Any], text: str, where: str, language: str) -> Any:
+    try:
+        return reader(text.removeprefix("\ufeff"))
+    except RecursionError as error:
+        raise PolicyError([Problem(where, "has tables or lists nested too deeply")]) from error
+    except ValueError as error:
+        raise PolicyError([Problem(where, f"is not valid {language}: {_why(error)}")]) from error
+
+
+def _why(error: ValueError) -> str:
+    # A syntax error is a leaf of ValueError; the bare one is Python's limit on digits, about its settings.
+    return "a number has too many digits" if type(error) is ValueError else str(error)
+
+
 def parse(raw: Mapping[str, Any]) -> tuple[PolicyDocument, dict[str, Service]]:
     """Return the document and its declared services by id; raises PolicyError with every problem."""
+    unstorable = list(islice(_unstorable(raw), MOST_UNSTORABLE))
+    if unstorable:
+        raise PolicyError(unstorable)
     document, problems = _shape(raw)
-    services, service_problems = declared_services(raw.get("services", []))
+    problems += _repeated("categories", raw.get("categories"))
+    services, service_problems = declared_services(raw.get("services", []), _asked(raw))
     problems += service_problems
     problems += _languages(raw)
-    problems += words.text_problems(raw.get("texts", {}))
+    problems += words.text_problems(raw.get("texts", {}), _offered(raw))
     if problems or document is None:
-        raise PolicyError(problems)
+        raise PolicyError(list({problem.path: problem for problem in reversed(problems)}.values())[::-1])
     return document, services
+
+
+def _unstorable(value: object, path: str = "", depth: int = 0) -> Iterator[Problem]:
+    """Yield what no reader of the stored policy could hold; nothing else looks at such a document."""
+    if depth > DEEPEST:
+        yield Problem(path, f"is nested too deeply; {DEEPEST} tables and lists in each other are the most")
+    elif isinstance(value, str) and not value.isascii() and _LONE.search(value):
+        yield Problem(path, f"holds half a character (a lone surrogate): {shown(value)}")
+    elif isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
+        yield Problem(path, "is a number with too many digits")
+    elif isinstance(value, Mapping):
+        for key, member in value.items():
+            if not isinstance(key, str) or _LONE.search(key):
+                name = shown(key) if isinstance(key, str) else f"a {type(key).__name__}"
+                yield Problem(path or "policy", f"has a key that isn't text: {name}")
+                continue
+            yield from _unstorable(member, f"{path}.{key}".lstrip("."), depth + 1)
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            yield from _unstorable(item, f"{path}.{place}", depth + 1)
 
 
 def schema() -> dict[str, Any]:
@@ -127,7 +193,13 @@ def _problem(detail: dict[str, Any]) -> Problem:
     if detail["type"] == "missing":
         return Problem(path, "is missing")
     allowed = re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
-    return Problem(path, f"{detail['msg']}, not {detail['input']!r}", tuple(allowed))
+    return Problem(path, f"must be {_wanted(place)}, not {shown(detail['input'])}", tuple(allowed))
+
+
+def _wanted(place: tuple[Any, ...]) -> str:
+    if place[0] == "texts":
+        place = (*place[:1], *("*" for _ in place[1:]))
+    return _WANTED[".".join("*" if isinstance(part, int) else str(part) for part in place)]
 
 
 def _fields(place: tuple[Any, ...]) -> tuple[str, ...]:
@@ -140,68 +212,38 @@ def _fields(place: tuple[Any, ...]) -> tuple[str, ...]:
     return tuple(model.model_fields) if model else ()
 
 
-def _languages(raw: Mapping[str, Any]) -> Iterator[Problem]:
+def _repeated(path: str, values: object) -> Iterator[Problem]:
+    listed = values if isinstance(values, list) else []
+    for place, value in enumerate(listed):
+        if isinstance(value, str) and value in listed[:place]:
+            yield Problem(f"{path}.{place}", f"{shown(value)} is listed twice")
+
+
+def _asked(raw: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The categories a document asks about; None if it can't be told."""
+    asked = raw.get("categories", OPTIONAL_CATEGORIES)
+    known = isinstance(asked, list | tuple) and asked and all(each in OPTIONAL_CATEGORIES for each in asked)
+    return tuple(asked) if known else None
+
+
+def _offered(raw: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The languages a document lists; None if it can't be told."""
     site = raw.get("site")
-    languages = site.get("languages", ["en"]) if isinstance(site, Mapping) else []
-    if not isinstance(languages, list):
+    languages = site.get("languages", ["en"]) if isinstance(site, Mapping) else None
+    known = isinstance(languages, list) and languages and all(isinstance(each, str) for each in languages)
+    return tuple(languages or ()) if known else None
+
+
+def _languages(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    languages = _offered(raw)
+    if languages is None:
         return
     shipped = words.locales()
     for place, language in enumerate(languages):
-        if isinstance(language, str) and language not in shipped:
-            yield Problem(f"site.languages.{place}", f"{language!r} has no texts", shipped)
-    default = site.get("default_language") if isinstance(site, Mapping) else None
-    if languages and isinstance(default, str) and default not in languages:
-        allowed = tuple(map(str, languages))
-        yield Problem("site.default_language", f"{default!r} is not among site.languages", allowed)
-
-
-def declared_services(raw: object) -> tuple[dict[str, Service], list[Problem]]:
-    """Return the services a site declares, by id, and what is wrong with the list.
-
-    An item is the id of a known service, or a table: with a known `id` it adds to that service's facts
-    (a self-hosted endpoint, another category), with a new one it states all of them.
-    """
-    services: dict[str, Service] = {}
-    if not isinstance(raw, list):
-        return {}, []  # the shape check reports it
-    problems: list[Problem] = []
-    for place, item in enumerate(raw):
-        service, found = _declared(item, f"services.{place}")
-        problems += found
-        if service is not None and service.id in services:
-            problems.append(Problem(f"services.{place}", f"{service.id!r} is listed twice"))
-        elif service is not None:
-            services[service.id] = service
-    return services, problems
-
-
-def _declared(item: object, where: str) -> tuple[Service | None, list[Problem]]:
-    known = known_services()
-    if isinstance(item, str):
-        if item in known:
-            return known[item], []
-        return None, [Problem(where, f"{item!r} is not a known service", tuple(sorted(known)))]
-    if not isinstance(item, Mapping) or not isinstance(item.get("id"), str):
-        return None, [Problem(where, "must be a known service's id, or a table with an `id`")]
-    base = service_to(known[item["id"]]) if item["id"] in known else {}
-    return service_from(_merged(base, item), where)
-
-
-def _merged(base: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
-    merged = {**base, **item}
-    for field in LIST_FIELDS:
-        own = item.get(field, [])
-        if isinstance(own, list):
-            merged[field] = [*base.get(field, []), *(_fact(field, fact) for fact in own)]
-    return merged
-
-
-def _fact(field: str, fact: object) -> object:
-    """A site may write a fact as a bare string; its source is then the site's own word."""
-    if field == "purposes":
-        return fact
-    if isinstance(fact, str):
-        fact = {"name": fact, "lifetime": "P13M"} if field == "cookies" else {"match": fact}
-    if isinstance(fact, Mapping):
-        return {"source": DECLARED, **fact}
-    return fact
+        if language not in shipped:
+            yield Problem(f"site.languages.{place}", f"{shown(language)} has no texts", shipped)
+    yield from _repeated("site.languages", list(languages))
+    site = raw["site"]
+    default = site.get("default_language")
+    if isinstance(default, str) and default not in languages:
+        yield Problem("site.default_language", f"{shown(default)} is not among site.languages", languages)

@@ -10,6 +10,10 @@ from consentkit.policy.urls import Address, split_port, split_url
 
 # A category of the site's own counts as the strictest.
 _STRICTNESS: Final[dict[str, int]] = {"marketing": 0, "analytics": 1, "preferences": 2, "necessary": 3}
+# import "…", import("…"), import … from "…", export … from "…"
+_IMPORT: Final = re.compile(
+    rb"\b(?:import\s*+(?:\(\s*+)?|from\s*+)[\"'`]\s*+((?:https?:)?//[^\"'`\s]{1,2048})", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class Matcher:
         self._marks = _Marks(
             (mark.match.encode(), service.id) for service in strict for mark in service.inline
         )
-        self._inline = _Memo(self._marks.whose)
+        self._inline = _Memo(lambda body: self._marks.whose(body) or self._imported(body))
 
     def url(self, url: str) -> str | None:
         """The service whose pattern covers what a URL names; None if it is relative or nobody's.
@@ -135,9 +139,15 @@ class Matcher:
         """The service whose mark is in an inline script; of several, one of the category that asks most.
 
         marketing, analytics, preferences, necessary in this order: a snippet that serves two must not run on
-        the milder one's consent.
+        the milder one's consent. Without any, the service of a module that it imports by a whole URL.
         """
         return self._inline(body)
+
+    def _imported(self, body: bytes) -> str | None:
+        """The service of the first module that a script imports by a whole URL, in either form of import."""
+        found = _IMPORT.finditer(body) if b"import" in body or b"export" in body else ()
+        hits = (self.url(each[1].decode("utf-8", "replace")) for each in found)
+        return next((hit for hit in hits if hit is not None), None)
 
     def cookie(self, name: str) -> str | None:
         """The service that declares a cookie name; exact beats glob, a longer glob a shorter one."""

@@ -28,7 +28,7 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
     `prefix` is where the visitor's page is, such as `/consent`.
     """
     words = policy.texts[locale]
-    fill = {"site": policy.site.name, "months": str(policy.lifetimes.consent_months)}
+    fill = {"site": policy.site.name, "months": _choice_life(policy, words)}
     return {
         "locale": locale,
         "dir": words["dir"],
@@ -65,7 +65,7 @@ def _category(policy: Policy, words: Mapping[str, Any], name: str) -> dict[str, 
 
 def _own(policy: Policy, words: Mapping[str, Any]) -> dict[str, Any]:
     """consentkit's own cookies stand in the notice like everybody's (A16, L20)."""
-    life = lifetime_text(f"P{policy.lifetimes.consent_months}M", words["lifetimes"])
+    life = _choice_life(policy, words)
     return {
         "id": "consentkit",
         "name": words["labels"]["region"],
@@ -75,6 +75,10 @@ def _own(policy: Policy, words: Mapping[str, Any]) -> dict[str, Any]:
         "policy_url": policy.site.policy_url,
         "trackers": [{"name": name, "lifetime": life} for name in OWN_COOKIES],
     }
+
+
+def _choice_life(policy: Policy, words: Mapping[str, Any]) -> str:
+    return lifetime_text(f"P{policy.lifetimes.consent_months}M", words["lifetimes"])
 
 
 def _service(service: Service, words: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ in the same shape. Reading reports everything that is wrong at once, never only 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 import orjson
 
 from consentkit.errors import PolicyError, Problem
+from consentkit.policy.urls import split_url
 
 Category = Literal["necessary", "preferences", "analytics", "marketing"]
 Domain = Literal["site", "vendor"]
@@ -24,11 +25,12 @@ Area = Literal["local", "session", "indexeddb", "cache"]
 PURPOSES: tuple[str, ...] = (
     "tag-management", "audience-measurement", "session-replay", "ab-testing", "advertising", "ad-measurement",
     "social", "video", "audio", "maps", "chat", "forms", "personalisation", "payments", "security",
-    "error-monitoring", "email-marketing", "reviews", "scheduling", "fonts",
+    "error-monitoring", "email-marketing", "reviews", "scheduling", "fonts", "site-operation",
 )
 # fmt: on
 # The source of a fact that only the site itself vouches for.
 DECLARED: Final = "declared"
+SHOWN: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,38 +82,80 @@ class _Form(NamedTuple):
     regex: str
     wanted: tuple[str, ...]
     default: str | None = None
+    why: Callable[[str], str] = lambda _: ""
+
+
+def shown(value: object) -> str:
+    """Return a value as a problem quotes it: one line, cut where it says enough."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def _one_of(literal: object, default: str | None = None) -> _Form:
     return _Form("|".join(get_args(literal)), get_args(literal), default)
 
 
+# These are read by Python, by pydantic (Rust) and by JSON Schema's readers: no lookaround, no \d.
+_CONTROLS = r"\x00-\x1f\x7f-\x9f"
+_SOLID = rf"[^\s{_CONTROLS}]"
+LINE = rf"[^{_CONTROLS}]*{_SOLID}[^{_CONTROLS}]*"
+"""A line of text: something to see, no control characters."""
+LINE_MAX = 200
+_PORT = r":(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_NAMED = rf"[^\s/\\:?#@.{_CONTROLS}]+"
+_AFTER = rf"(?:{_PORT})?(?:[/?#]{_SOLID}*)?"
+WEB = rf"https?://{_NAMED}(?:\.{_NAMED})*{_AFTER}"
+"""An http or https URL, without a password."""
+PATH = rf"/(?:[^\s/\\{_CONTROLS}]{_SOLID}*)?"
+"""A path on the site itself; `//` and `/\\` would lead to another host."""
+
 _LABEL = r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?"
 _HOST = rf"(?:\*\.{_LABEL}(?:\.{_LABEL})+|{_LABEL}(?:\.{_LABEL})*)"
 # A glob keeps three literal characters, so that no fact can claim everything a site stores.
 _GLOB = r"(?=[^*]+$|(?:\**[^*]){3})"
-_HTTPS = _Form(r"https://[^\s/]+\.[^\s/]+(?:/\S*)?", ("an https URL",))
+_HTTPS = _Form(rf"https://{_NAMED}(?:\.{_NAMED})+{_AFTER}", ("an https URL",))
+_PATTERN = rf"{_HOST}(?:{_PORT})?(?:/[^\s?#]*)?"
+
+
+def _pattern_fault(pattern: str) -> str:
+    authority, slash, path = pattern.partition("/")
+    host, colon, port = authority.partition(":")
+    if port.isdecimal() and int(port[:9]) > 65535:
+        return "has a port above 65535"
+    address = split_url(f"//{host}") if host else None
+    meant = f"{address.host if address else ''}{colon}{port}{slash}{path}"
+    if meant == pattern or not re.fullmatch(_PATTERN, meant):
+        return ""
+    return f"must be in lower case: {meant}" if host.isascii() else f"must be ASCII: write it as {meant}"
+
+
 _URL = _Form(
-    rf"{_HOST}(?::[1-9]\d{{0,4}})?(?:/[^\s?#]*)?",
-    ("host[:port][/path-prefix]", "*.example.com[:port][/path-prefix]"),
+    _PATTERN, ("host[:port][/path-prefix]", "*.example.com[:port][/path-prefix]"), None, _pattern_fault
 )
+_TEXT = _Form(rf"(?!\s|.{{{LINE_MAX + 1}}}){LINE}(?<!\s)", (f"a line of text of 1 to {LINE_MAX} characters",))
 _SERVICE = {
     "id": _Form(r"[a-z0-9]+(?:-[a-z0-9]+)*", ("lower-case words joined by hyphens",)),
-    "name": _Form(r"\S(?:.*\S)?", ("a line of text",)),
-    "vendor": _Form(r"\S(?:.*\S)?", ("a line of text",)),
+    "name": _TEXT,
+    "vendor": _TEXT,
     "country": _Form(r"[A-Z]{2}", ("an ISO 3166-1 alpha-2 code, such as FR",)),
     "category": _one_of(Category),
-    "policy_url": _Form(rf"{_HTTPS.regex}|/\S*", ("an https URL", "a path on this site, from /")),
+    "policy_url": _Form(rf"{_HTTPS.regex}|{PATH}", ("an https URL", "a path on this site, from /")),
 }
 _COOKIE = {
-    "name": _Form(_GLOB + r"[!#-+\-.-:<>-\[\]-~]+", ("a cookie's name, * as a glob",)),
+    "name": _Form(
+        _GLOB + r"[!#-+\-.-:<>-\[\]-~]+", ("a cookie's name, * as a glob beside 3 or more characters",)
+    ),
     "lifetime": _Form(
-        r"session|P[1-9]\d*[YMWD]|PT[1-9]\d*[HMS]", ("session", "one ISO 8601 period, such as P13M or PT30M")
+        r"session|P[1-9][0-9]{0,8}[YMWD]|PT[1-9][0-9]{0,8}[HMS]",
+        ("session", "one ISO 8601 period, such as P13M or PT30M"),
     ),
     "domain": _one_of(Domain, "site"),
     "path": _Form(r"/[^\s;]*", ("a path from /",), "/"),
 }
-_KEY = {"area": _one_of(Area), "key": _Form(_GLOB + r"[ -~]+", ("a storage key, * as a glob",))}
+_KEY = {
+    "area": _one_of(Area),
+    "key": _Form(_GLOB + r"[ -~]+", ("a storage key, * as a glob beside 3 or more characters",)),
+}
 _MARK = {"match": _Form(r"[ -~]{6,}", ("6 or more printable ASCII characters",))}
 _Raw = Mapping[Any, Any]
 _Forms = Mapping[str, _Form]
@@ -125,7 +169,7 @@ _FACTS: dict[str, tuple[type, _Forms]] = {
 
 class _Problems(list[Problem]):
     def wrong(self, path: str, value: object, wanted: tuple[str, ...]) -> None:
-        self.append(Problem(path, "is missing" if value is None else f"is {value!r}", wanted))
+        self.append(Problem(path, "is missing" if value is None else f"is {shown(value)}", wanted))
 
     def unknown(self, raw: _Raw, where: str, known: tuple[str, ...]) -> None:
         self.extend(Problem(f"{where}.{key}", "is not known here", known) for key in raw if key not in known)
@@ -136,6 +180,8 @@ class _Problems(list[Problem]):
             value = raw.get(field, form.default)
             if isinstance(value, str) and re.fullmatch(form.regex, value):
                 texts[field] = value
+            elif isinstance(value, str) and (why := form.why(value)):
+                self.append(Problem(f"{where}.{field}", f"{why}, not {shown(value)}", form.wanted))
             else:
                 self.wrong(f"{where}.{field}", value, form.wanted)
         return texts
@@ -146,6 +192,15 @@ class _Problems(list[Problem]):
             return list(value)
         self.wrong(f"{where}.{field}", value, ("a list",))
         return []
+
+    def purposes(self, raw: _Raw, where: str) -> tuple[Any, ...]:
+        before = len(self)
+        purposes = tuple(self.items(raw, where, "purposes"))
+        if len(self) == before:
+            for place, purpose in enumerate(purposes or [None]):
+                if purpose not in PURPOSES:
+                    self.wrong(f"{where}.purposes.{place}", purpose, PURPOSES)
+        return purposes
 
     def facts(self, raw: _Raw, where: str, field: str, sources: Mapping[str, str]) -> tuple[Any, ...]:
         kind, forms = _FACTS[field]
@@ -182,10 +237,7 @@ def service_from(raw: Mapping[str, object], where: str) -> tuple[Service | None,
         **problems.texts(table, f"{where}.sources", dict.fromkeys(table, _HTTPS)),
     }
     values: dict[str, Any] = dict(problems.texts(raw, where, _SERVICE))
-    values["purposes"] = tuple(problems.items(raw, where, "purposes"))
-    for place, purpose in enumerate(values["purposes"] or [None]):
-        if purpose not in PURPOSES:
-            problems.wrong(f"{where}.purposes.{place}", purpose, PURPOSES)
+    values["purposes"] = problems.purposes(raw, where)
     for field in _FACTS:
         values[field] = problems.facts(raw, where, field, sources)
     return (None if problems else Service(**values)), list(problems)

@@ -14,7 +14,13 @@ _FORBIDDEN: Final = re.compile(r"[\x00-\x20#%/:<>?@\[\\\]^|\x7f]")
 _IPV4_NUMBER: Final = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
 _PORT: Final = re.compile(r"0*[0-9]{0,5}")
 # UTS 46 maps these to nothing, and these to a full stop.
-_IGNORED: Final = dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
+# fmt: off
+_IGNORED: Final = dict.fromkeys((
+    0xAD, 0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFEFF, 0xFFA0, *range(0x180B, 0x1810),
+    *range(0x200B, 0x200E), *range(0x2060, 0x2065), *range(0xFE00, 0xFE10), *range(0x1BCA0, 0x1BCA4),
+    *range(0x1D173, 0x1D17B), *range(0xE0000, 0xE1000),
+))
+# fmt: on
 _STOPS: Final = dict.fromkeys((0x3002, 0xFF0E, 0xFF61), ".")
 
 

@@ -1,12 +1,17 @@
 """The shipped words, language by language, and a site's own words laid over them."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from consentkit.errors import Problem
+from consentkit.policy.registry import shown
+
+DIRECTIONS = ("ltr", "rtl")
+TEXT = r"(?=\s*\S)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*"
 
 
 @cache
@@ -28,32 +33,46 @@ def texts(locale: str, own: Mapping[str, Any]) -> dict[str, Any]:
     return _overlaid(_shipped(locale), own)
 
 
-def text_problems(raw: object) -> Iterator[Problem]:
-    """Yield what is wrong with a document's `texts` table: unknown languages, keys or shapes."""
+def text_problems(raw: object, offered: Sequence[str] | None = None) -> Iterator[Problem]:
+    """Yield what is wrong with a document's `texts` table: unknown languages, keys, shapes, empty words.
+
+    `offered` are the languages the site lists; without them, texts may be in any language.
+    """
     if not isinstance(raw, Mapping):
         return
     for locale, own in raw.items():
-        if locale not in locales():
+        if locale in locales() and (offered is None or locale in offered):
+            yield from _problems(
+                f"texts.{locale}", _shipped(locale), own, {"locale": (locale,), "dir": DIRECTIONS}
+            )
+        elif locale in locales():
+            yield Problem(f"texts.{locale}", "is not among site.languages", tuple(offered or ()))
+        elif locale not in (offered or ()):  # else the list of languages is what is wrong
             yield Problem(f"texts.{locale}", "is not a language consentkit has texts for", locales())
-        else:
-            yield from _shape_problems(f"texts.{locale}", _shipped(locale), own)
 
 
-def _shape_problems(path: str, shipped: Any, own: object) -> Iterator[Problem]:
+def _problems(
+    path: str, shipped: Any, own: object, closed: Mapping[str, tuple[str, ...]]
+) -> Iterator[Problem]:
     if isinstance(shipped, Mapping) and isinstance(own, Mapping):
         for key, value in own.items():
             if key not in shipped:
                 yield Problem(f"{path}.{key}", "is not a text", tuple(shipped))
+            elif key in closed and value not in closed[key]:
+                yield Problem(f"{path}.{key}", f"is {shown(value)}", closed[key])
             else:
-                yield from _shape_problems(f"{path}.{key}", shipped[key], value)
-    elif type(shipped) is not type(own):
-        yield Problem(path, f"must be a {_shape_name(shipped)}, not {own!r}")
+                yield from _problems(f"{path}.{key}", shipped[key], value, {})
+    elif isinstance(shipped, list) and isinstance(own, list) and own:
+        for place, item in enumerate(own):
+            yield from _problems(f"{path}.{place}", "", item, {})
+    elif not (isinstance(shipped, str) and isinstance(own, str) and re.fullmatch(TEXT, own)):
+        yield Problem(path, f"must be {_shape(shipped)}, not {shown(own)}")
 
 
-def _shape_name(value: object) -> str:
+def _shape(value: object) -> str:
     if isinstance(value, str):
-        return "string"
-    return "list of strings" if isinstance(value, list) else "table"
+        return "a string with words in it"
+    return "a list of one string or more" if isinstance(value, list) else "a table"
 
 
 def _overlaid(shipped: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

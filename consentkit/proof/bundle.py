@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from consentkit.errors import ConfigurationError, VerificationError
-from consentkit.proof.entry import Opening
+from consentkit.proof.entry import Opening, committed_lookup
 from consentkit.proof.note import Checkpoint, Receipt, Verifier, decode64, encode64
 from consentkit.proof.store import DocumentRow, Head, Source
 from consentkit.proof.tiles import WIDTH, tile_path, tiles_of
@@ -34,14 +34,9 @@ def write_bundle(source: Source, vkey: str, folder: Path) -> None:
     head = source.head()
     if head is None:
         raise ConfigurationError("there is no log to export")
-    if folder.exists() and any(folder.iterdir()):
-        raise ConfigurationError(f"{folder} isn't empty; a bundle needs a folder of its own")
-    files: dict[str, str] = {}
-    for name, data in _contents(source, head, vkey):
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-        files[name] = sha256(data).hexdigest()
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise ConfigurationError(f"{folder} isn't empty, or no folder; a bundle needs a folder of its own")
+    files = {name: _put(folder / name, data) for name, data in _contents(source, head, vkey)}
     manifest = {
         "format": FORMAT,
         "origin": Verifier.parse(vkey).name,
@@ -50,7 +45,16 @@ def write_bundle(source: Source, vkey: str, folder: Path) -> None:
         "to": head.size,
     }
     data = orjson.dumps({**manifest, "files": files}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    (folder / "MANIFEST.json").write_bytes(data)
+    _put(folder / "MANIFEST.json", data)
+
+
+def _put(file: Path, data: bytes) -> str:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    except OSError as error:
+        raise ConfigurationError(f"{file} can't be written: {error.strerror}") from error
+    return sha256(data).hexdigest()
 
 
 def _contents(source: Source, head: Head, vkey: str) -> Iterator[tuple[str, bytes]]:
@@ -141,6 +145,14 @@ class Bundle:
     def head(self) -> Head | None:
         return self._head
 
+    def rows(self) -> int:
+        count = 0
+        while entries := self._entries(count // WIDTH):
+            count += len(entries)
+            if count % WIDTH:
+                break
+        return count
+
     def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         for n in range(start // WIDTH, -(-stop // WIDTH)):
             for index, entry in enumerate(self._entries(n), n * WIDTH):
@@ -176,7 +188,7 @@ class Bundle:
             if match:
                 yield int(match[1]), int(match[2].replace("/", "").replace("x", ""))
 
-    def strays(self, size: int) -> Iterator[tuple[str, int]]:
+    def strays(self, size: int) -> Iterator[tuple[str, int | None]]:
         for index in self._openings:
             if not 0 <= index < size:
                 yield "opening", index
@@ -220,7 +232,8 @@ def _parse_opening(line: bytes) -> tuple[int, Opening]:
         raise VerificationError(f"not an opening ({error})") from error
     if not isinstance(index, int) or not isinstance(created, int):
         raise VerificationError("not an opening (idx and t must be whole numbers)")
-    return index, Opening(created, None, *parts)
+    # A bundle tells a visitor's tag once, under its commitment.
+    return index, Opening(created, committed_lookup(parts[3]), *parts)
 
 
 def verify_bundle(

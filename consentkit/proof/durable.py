@@ -2,23 +2,35 @@
 
 import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
 def replace_file(file: Path, data: bytes) -> None:
     """Put a file of mode 600 in place, durably: written aside, synced, renamed, the folder synced."""
+    with staged(file, data) as put:
+        put()
+
+
+@contextmanager
+def staged(file: Path, data: bytes) -> Iterator[Callable[[], None]]:
+    """Write and sync `data` next to `file`; yields what puts it in place. Unless called, nothing is left."""
     # mkstemp gives mode 600. A crash leaves the old file or the new one, never half of one.
     handle, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
+
+    def put() -> None:
+        Path(name).rename(file)
+        sync_folder(file.parent)
+
     try:
         with os.fdopen(handle, "wb") as aside:
             aside.write(data)
             aside.flush()
             os.fsync(aside.fileno())
-        Path(name).rename(file)
-    except BaseException:
+        yield put
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
-    sync_folder(file.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -18,6 +18,7 @@ VERSION = 0x01
 SALT_BYTES = 32
 LOOKUP_BYTES = 16
 MAX_ENTRY = 0xFFFF  # a C2SP entry bundle has a 16-bit length before each entry
+_CLAMP_ROOM = 64  # for the `t` and `clock` of a public entry that has to be clamped
 _STMT = b"consentkit/v1/stmt\0"
 _SUBJ = b"consentkit/v1/subj\0"
 _SUB = b"consentkit/v1/sub\0"
@@ -57,6 +58,9 @@ class Record:
     `t` is UTC milliseconds since the epoch; `lookup` is the 16 bytes of `Keys.lookup(cid)`, needed whenever
     `subj` names a visitor as `sub`; `body` is the text of a DOCUMENT, whose `stmt` is
     `{"name", "media_type"}`. Public kinds take neither `subj` nor `lookup`.
+
+    The log adds `t` to `stmt`, and `clock` (the caller's own `t`) where that ran behind the log's; it adds
+    `tag` (the lookup tag in hex) to `subj`, so that the column an entry is found by is committed to as well.
     """
 
     kind: Kind
@@ -174,20 +178,23 @@ class Draft:
             raise ValueError(f"a lookup tag is {LOOKUP_BYTES} bytes")
         if "sub" in record.subj and record.lookup is None:
             raise ValueError("an entry that names a visitor needs the tag to find it by")
+        if "clock" in record.stmt or "tag" in record.subj:
+            raise ValueError("a statement's `clock` and a subject's `tag` are the log's to add")
         stmt = dict(record.stmt)
         if record.body is not None:
             stmt["sha256"] = sha256(record.body).hexdigest()
         encoded = canonical({**stmt, "t": record.t})
-        if kind.public and len(encoded) > MAX_ENTRY - 16:  # room for a `t` that has to be clamped
+        if kind.public and len(encoded) > MAX_ENTRY - _CLAMP_ROOM:
             raise ValueError(
-                f"a public entry holds at most {MAX_ENTRY - 16} bytes, this one has {len(encoded)}"
+                f"a public entry holds at most {MAX_ENTRY - _CLAMP_ROOM} bytes, this one has {len(encoded)}"
             )
-        return cls(record, stmt, encoded, canonical(record.subj))
+        tag = {} if record.lookup is None else {"tag": record.lookup.hex()}
+        return cls(record, stmt, encoded, canonical({**record.subj, **tag}))
 
     def seal(self, t: int, salts: bytes) -> Sealed:
         """The entry at time `t` (≥ the record's own), with 64 fresh random bytes of salt."""
         record = self.record
-        stmt = self.encoded if t == record.t else canonical({**self.stmt, "t": t})
+        stmt = self.encoded if t == record.t else canonical({**self.stmt, "t": t, "clock": record.t})
         head = bytes((VERSION, record.kind))
         if record.kind.public:
             return Sealed(head + stmt, None, self.stmt.get("sha256"), record.body)
@@ -236,6 +243,19 @@ def opens_subj(entry: bytes, opening: Opening) -> bool:
     return len(opening.salt2) == SALT_BYTES and commit_subj(opening.salt2, opening.subj) == entry[34:]
 
 
+def committed_lookup(subj: bytes | None) -> bytes | None:
+    """The lookup tag that a stored subject commits to; None when it has none, is erased or is no subject."""
+    try:
+        return bytes.fromhex(orjson.loads(subj or b"")["tag"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def opens_lookup(opening: Opening) -> bool:
+    """True when the subject is erased or commits to the very tag that the entry is found by."""
+    return opening.subj is None or opening.lookup == committed_lookup(opening.subj)
+
+
 def read(index: int, entry: bytes, opening: Opening | None) -> Stored:
     """An entry as stored, decoded; VerificationError when it can't be."""
     kind = kind_of(entry)
@@ -245,5 +265,17 @@ def read(index: int, entry: bytes, opening: Opening | None) -> Stored:
     if opening is None:
         return Stored(index, kind, None, entry, None, None)
     stmt, subj = decode(opening.stmt), decode(opening.subj)
-    intact = opens_stmt(entry, opening) and opens_subj(entry, opening)
+    intact = opens_stmt(entry, opening) and opens_subj(entry, opening) and opens_lookup(opening)
     return Stored(index, kind, stmt.get("t") if stmt else None, entry, stmt, subj, opening, intact)
+
+
+def glance(index: int, entry: bytes, opening: Opening | None) -> Stored:
+    """As `read`, but a payload that can't be decoded is None, and the entry not intact.
+
+    VerificationError only when the bytes are no entry at all.
+    """
+    kind = kind_of(entry)
+    try:
+        return read(index, entry, opening)
+    except VerificationError:
+        return Stored(index, kind, None, entry, None, None, opening, intact=False)

@@ -14,7 +14,7 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from consentkit.errors import ConfigurationError
-from consentkit.proof.durable import replace_file, sync_folder
+from consentkit.proof.durable import replace_file, staged, sync_folder
 from consentkit.proof.entry import LOOKUP_BYTES
 from consentkit.proof.note import Verifier, valid_name
 
@@ -63,7 +63,7 @@ class Keys:
             )
         _check_modes(path)
         signing, lookup = _load(path)
-        recorded = _read(path / _ORIGIN).decode(errors="replace").strip()
+        recorded = recorded_origin(path)
         if recorded != origin:
             raise ConfigurationError(f"the keys in {path} are for {recorded!r}, not for {origin!r}")
         return cls(path, origin, signing, lookup)
@@ -82,23 +82,38 @@ class Keys:
         return hmac.digest(self._lookup, cid, "sha256")[:LOOKUP_BYTES]
 
     def guard(self) -> str | None:
-        """The checkpoint last swapped in, or None when there is none."""
+        """The checkpoint last swapped in, or None when there is none; ConfigurationError if it can't be read.
+
+        Bytes that aren't text are replaced: what they make is no checkpoint, and is refused as such.
+        """
         try:
-            return (self.path / _GUARD).read_text(encoding="utf-8")
+            return (self.path / _GUARD).read_text("utf-8", "replace")
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise ConfigurationError(f"{self.path / _GUARD} can't be read: {error.strerror}") from error
 
     def swap_guard(self, old: str | None, new: str) -> bool:
         """Swap the guard for `new` if it still is `old` (or is `new`); else change nothing, return False.
 
         Durable once it returns: written aside, synced, renamed, the folder synced.
         """
-        with self._locked():
-            now = self.guard()
-            if now not in (old, new):
-                return False
-            replace_file(self.path / _GUARD, new.encode())
-            return True
+        with self.guard_ready(old, new) as swap:
+            return swap()
+
+    @contextmanager
+    def guard_ready(self, old: str | None, new: str) -> Iterator[Callable[[], bool]]:
+        """Do all of `swap_guard` that may fail for want of space or rights; yields what does the rest."""
+        with staged(self.path / _GUARD, new.encode()) as put:
+
+            def swap() -> bool:
+                with self._locked():
+                    if self.guard() not in (old, new):
+                        return False
+                    put()
+                    return True
+
+            yield swap
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -156,12 +171,17 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"the keys folder lacks {file.name}: {error.strerror}") from error
+        raise ConfigurationError(f"{file} can't be read: {error.strerror}") from error
 
 
 def recorded_origin(path: Path) -> str | None:
-    """Return the name of the log whose keys are in the folder `path`, or None if there are none yet."""
-    try:
-        return (path / _ORIGIN).read_text("utf-8").strip()
-    except OSError:
+    """Return the name of the log whose keys are in the folder `path`, or None if there are none yet.
+
+    ConfigurationError when what stands there can't be read or names no log.
+    """
+    if not (path / _ORIGIN).exists():
         return None
+    origin = _read(path / _ORIGIN).decode(errors="replace").strip()
+    if not valid_name(origin) or "\N{REPLACEMENT CHARACTER}" in origin:
+        raise ConfigurationError(f"{path / _ORIGIN} names no log; restore it from your backup of the keys")
+    return origin

@@ -1,24 +1,29 @@
 """ProofLog: the memory as the rest of consentkit sees it: append, find, prove, verify."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from hashlib import sha256 as hashed
 from pathlib import Path
 from typing import Self
 
-from consentkit.errors import ConfigurationError, LogRefused, StoreUnavailable
+from consentkit.errors import ConfigurationError, LogRefused, StoreUnavailable, VerificationError
 from consentkit.proof.bundle import write_bundle
-from consentkit.proof.entry import Draft, Kind, Record, Stored, read
+from consentkit.proof.entry import Draft, Kind, Record, Stored, glance
 from consentkit.proof.keys import Keys
 from consentkit.proof.merkle import leaf_hash, verify_inclusion
 from consentkit.proof.note import Receipt, open_checkpoint
-from consentkit.proof.sequence import Appended, Sequencer, check_guard, trusted_tree
+from consentkit.proof.sequence import Appended, Sequencer, check_guard, guarded_size, trusted_tree
 from consentkit.proof.sqlite import SqliteStore
 from consentkit.proof.store import Document, Head, Reading, Store
 from consentkit.proof.tiles import Tree
 from consentkit.proof.verify import Finding, Report, verify
 from consentkit.proof.writer import Writer
 
+logger = logging.getLogger("consentkit.proof")
+
 _PAGE = 256
+_MAX_INDEX = 2**63 - 1  # what the databases can count
 
 
 class ProofLog:
@@ -82,7 +87,7 @@ class ProofLog:
 
     def _refuse_if_guarded(self, guard: str | None) -> None:
         if guard is not None:
-            size = open_checkpoint(guard, self._keys.verifier).size
+            size = guarded_size(guard, self._keys.verifier)
             if size:
                 raise LogRefused("the log is gone, but its guard is here", "no entries", f"{size} entries")
 
@@ -148,14 +153,17 @@ class ProofLog:
         return self._writer.submit([Draft.of(record) for record in records], expected_size)
 
     def get(self, index: int) -> Stored | None:
-        """One entry, or None when the log isn't that long; VerificationError when it can't be read as one."""
+        """One entry, or None when the log isn't that long; VerificationError when its bytes are no entry.
+
+        One whose payload was tampered with is there all the same, and says that it isn't `intact`.
+        """
         with self._store.reading() as view:
             return _get(view, index)
 
     def find(self, lookup: bytes) -> list[Stored]:
-        """The entries of one visitor that are not erased, oldest first."""
+        """The entries of one visitor that are not erased, oldest first; as `entries` lists them."""
         with self._store.reading() as view:
-            return [stored for index in view.by_lookup(lookup) if (stored := _get(view, index))]
+            return list(_listed(view, view.by_lookup(lookup)))
 
     def entries(
         self,
@@ -166,26 +174,37 @@ class ProofLog:
         newest_first: bool = False,
         limit: int | None = None,
     ) -> Iterator[Stored]:
-        """Entries with `start <= index < stop`, of one kind or of all, as of now."""
+        """Entries with `start <= index < stop`, of one kind or of all, as of now.
+
+        What can't be read as an entry is logged and left out; `verify` says what is wrong with it.
+        """
         stop = self.size if stop is None else min(stop, self.size)
         left = stop if limit is None else limit
         while start < stop and left > 0:
             with self._store.reading() as view:
-                page = _page(view, kind, start, stop, newest_first, min(left, _PAGE))
+                indexes = _page(view, kind, start, stop, newest_first, min(left, _PAGE))
+                page = list(_listed(view, indexes))
             yield from page
-            if len(page) < min(left, _PAGE):
+            if not indexes:
                 return
             left -= len(page)
-            start, stop = (start, page[-1].index) if newest_first else (page[-1].index + 1, stop)
+            start, stop = (start, indexes[-1]) if newest_first else (indexes[-1] + 1, stop)
 
     def document(self, sha256: str) -> Document | None:
-        """A logged document by the hex SHA-256 of its body; None when the log holds none such."""
+        """A logged document by the hex SHA-256 of its body; None when the log holds none such.
+
+        Also None, and an error in the program's log, when what is stored isn't what its key says.
+        """
         with self._store.reading() as view:
             row = view.document(sha256)
-            entry = _get(view, row.index) if row and row.index is not None else None
-        if row is None or entry is None or entry.kind is not Kind.DOCUMENT or entry.stmt is None:
+            entry = next(_listed(view, [row.index or 0]), None) if row else None
+        if row is None:
             return None
-        return Document(sha256, entry.stmt["name"], entry.stmt["media_type"], row.body, entry.index)
+        stmt = (entry.stmt if entry else None) or {}
+        if hashed(row.body).hexdigest() != sha256 or stmt.get("sha256") != sha256:
+            logger.error("the stored document %s isn't the one that was logged", sha256)
+            return None
+        return Document(sha256, str(stmt.get("name")), str(stmt.get("media_type")), row.body, row.index or 0)
 
     def receipt(self, index: int) -> str:
         """The proof that entry `index` is in the log, against the newest checkpoint (C2SP tlog-proof).
@@ -194,9 +213,12 @@ class ProofLog:
         """
         with self._store.reading() as view:
             head = _head_of(view)
-            path = Tree(head.size, view.tile).prover().inclusion(index)
-            entry = next(entry for _, entry in view.leaves(index, index + 1))
-        checkpoint = open_checkpoint(head.checkpoint, self._keys.verifier)
+            checkpoint = open_checkpoint(head.checkpoint, self._keys.verifier)
+            try:
+                path = Tree(checkpoint.size, view.tile).prover().inclusion(index)
+            except LookupError as error:
+                raise VerificationError(f"the log's tree has a hole: {error}") from error
+            entry = next((entry for _, entry in view.leaves(index, index + 1)), b"")
         verify_inclusion(leaf_hash(entry), index, checkpoint.size, path, checkpoint.root)
         return Receipt(entry, index, tuple(path), head.checkpoint).text
 
@@ -204,14 +226,18 @@ class ProofLog:
         self, checks: Sequence[Callable[[Stored], Iterable[str]]] = (), anchors: Sequence[str] = ()
     ) -> Report:
         """Everything there is to check on this store, against its key, its guard and `anchors`."""
-        guard = self._keys.guard()
+        guard, problem = None, "the keys folder holds no guard to compare with"
+        try:
+            guard = self._keys.guard()
+        except ConfigurationError as error:
+            problem = str(error)
         try:
             with self._store.reading() as view:
-                report = verify(view, self.vkey, [*([guard] if guard else []), *anchors], checks)
+                report = verify(view, self.vkey, [*([] if guard is None else [guard]), *anchors], checks)
         except StoreUnavailable as error:
-            return Report(0, {}, [Finding(None, "database", str(error))])
+            return Report(0, {}, [Finding(None, "database", str(error.__cause__ or error))])
         if guard is None:
-            report.findings.append(Finding(None, "guard", "the keys folder holds no guard to compare with"))
+            report.add(None, "guard", problem)
         return report
 
     def export(self, folder: Path) -> None:
@@ -235,19 +261,30 @@ def _head_of(view: Reading) -> Head:
 
 
 def _get(view: Reading, index: int) -> Stored | None:
+    if not 0 <= index < _MAX_INDEX:
+        return None
     for _, entry in view.leaves(index, index + 1):
         opening = next((opening for _, opening in view.openings(index, index + 1)), None)
-        return read(index, entry, opening)
+        return glance(index, entry, opening)
     return None
+
+
+def _listed(view: Reading, indexes: Iterable[int]) -> Iterator[Stored]:
+    for index in indexes:
+        try:
+            stored = _get(view, index)
+        except VerificationError as error:
+            logger.error("entry %d can't be read: %s", index, error)
+            continue
+        if stored is not None:
+            yield stored
 
 
 def _page(
     view: Reading, kind: Kind | None, start: int, stop: int, newest_first: bool, limit: int
-) -> list[Stored]:
+) -> Sequence[int]:
     if kind is not None:
-        indexes = view.by_kind(kind, start, stop, newest_first=newest_first, limit=limit)
-    elif newest_first:
-        indexes = list(range(stop - 1, max(start, stop - limit) - 1, -1))
-    else:
-        indexes = list(range(start, min(stop, start + limit)))
-    return [stored for index in indexes if (stored := _get(view, index))]
+        return view.by_kind(kind, start, stop, newest_first=newest_first, limit=limit)
+    if newest_first:
+        return range(stop - 1, max(start, stop - limit) - 1, -1)
+    return range(start, min(stop, start + limit))

@@ -18,6 +18,8 @@ from consentkit.proof.tiles import Fetch, Tree
 
 logger = logging.getLogger("consentkit.proof")
 
+CLOCK_SLACK = 1000  # ms; records that were made at once may well arrive the other way round
+
 
 @dataclass(frozen=True, slots=True)
 class Appended:
@@ -62,12 +64,7 @@ def trusted_tree(head: Head, fetch: Fetch, verifier: Verifier) -> Tree:
 
 def check_guard(note: str, tree: Tree, verifier: Verifier) -> None:
     """Raise LogRefused unless the guard's checkpoint is of this log and the log has gone on from it (I6)."""
-    try:
-        guard = open_checkpoint(note, verifier)
-    except VerificationError as error:
-        raise LogRefused(
-            f"the guard is no checkpoint of this log ({error})", "another", verifier.name
-        ) from error
+    guard = _open_guard(note, verifier)
     if guard.size > tree.size:
         message = "the log is behind its guard: it was cut off or restored from an older backup"
         raise LogRefused(message, f"{tree.size} entries", f"at least {guard.size} entries")
@@ -75,6 +72,20 @@ def check_guard(note: str, tree: Tree, verifier: Verifier) -> None:
     if root != guard.root:
         message = f"the log's first {guard.size} entries aren't those it answered for"
         raise LogRefused(message, f"root {root.hex()}", f"root {guard.root.hex()}")
+
+
+def guarded_size(note: str, verifier: Verifier) -> int:
+    """How many entries the guard answers for; LogRefused when it is no checkpoint of this log."""
+    return _open_guard(note, verifier).size
+
+
+def _open_guard(note: str, verifier: Verifier) -> Checkpoint:
+    try:
+        return open_checkpoint(note, verifier)
+    except VerificationError as error:
+        raise LogRefused(
+            f"the guard is no checkpoint of this log ({error})", "another", verifier.name
+        ) from error
 
 
 def _signed_by(head: Head) -> str:
@@ -104,6 +115,7 @@ class Sequencer:
         self._checkpoint: str | None = None
         self._guard: str | None = None
         self._t = 0
+        self._warned = False
 
     def create(self) -> None:
         """Sign and store the checkpoint of the empty log, unless the log has a head already."""
@@ -119,7 +131,8 @@ class Sequencer:
             answers = self._commit(requests)
         except BaseException as error:  # noqa: BLE001 - nobody may wait for ever, whatever went wrong
             self._forget()
-            logger.error("a batch of %d requests was not acknowledged: %s", len(requests), error)
+            reason = error.__cause__ or error
+            logger.error("a batch of %d requests was not acknowledged: %s", len(requests), reason)
             for request in requests:
                 request.future.set_exception(_unavailable(error))
             return
@@ -136,7 +149,7 @@ class Sequencer:
                 self._write(session, self._catch_up(session), [], publish=True)
         except ConsentKitError as error:
             self._forget()
-            logger.warning("the last checkpoint was not published: %s", error)
+            logger.warning("the last checkpoint was not published: %s", error.__cause__ or error)
 
     def _commit(self, requests: Sequence[Request]) -> list[list[Appended] | SizeMoved]:
         with self._store.writing() as session:
@@ -179,7 +192,10 @@ class Sequencer:
         return tree
 
     def _seal(self, draft: Draft) -> tuple[int, Sealed]:
-        self._t = max(self._t, draft.record.t)  # I8
+        behind, self._t = self._t - draft.record.t, max(self._t, draft.record.t)  # I8
+        if behind > CLOCK_SLACK and not self._warned:
+            logger.warning("a clock is %d ms behind the log's last entry; times are clamped", behind)
+        self._warned = behind > CLOCK_SLACK
         return self._t, draft.seal(self._t, os.urandom(2 * SALT_BYTES))
 
     def _write(self, session: Writing, tree: Tree, sealed: Sequence[Sealed], *, publish: bool) -> Checkpoint:
@@ -201,15 +217,21 @@ class Sequencer:
             ],
             publish,
         )
-        session.commit(batch)
-        if not self._keys.swap_guard(self._guard, note):
-            raise LogRefused(
-                "the guard was moved by somebody else", "another checkpoint", "the one of this log"
-            )
+        # All that can fail about the guard fails before the commit: who is told no must not be recorded.
+        with self._keys.guard_ready(self._guard, note) as swap:
+            self._same_guard(self._keys.guard() == self._guard)
+            session.commit(batch)
+            self._same_guard(swap())
         self._checkpoint = self._guard = note
         if publish:
             self._emit(checkpoint, note)
         return checkpoint
+
+    def _same_guard(self, same: bool) -> None:
+        if not same:
+            raise LogRefused(
+                "the guard was moved by somebody else", "another checkpoint", "the one of this log"
+            )
 
     def _emit(self, checkpoint: Checkpoint, note: str) -> None:
         self._published_at = time.monotonic()
@@ -239,6 +261,6 @@ def _last_t(last: tuple[bytes, int | None] | None) -> int:
 def _unavailable(error: BaseException) -> StoreUnavailable:
     if isinstance(error, StoreUnavailable):
         return error
-    unavailable = StoreUnavailable(f"the log can't be written: {error}")
+    unavailable = StoreUnavailable("the consent log can't be written now")
     unavailable.__cause__ = error
     return unavailable

@@ -1,6 +1,7 @@
 """The SQLite store: one file, WAL, several worker processes taking turns under a lock (prooflog §3.4)."""
 
 import fcntl
+import logging
 import os
 import sqlite3
 import threading
@@ -12,6 +13,8 @@ from pathlib import Path
 from consentkit.errors import StoreUnavailable
 from consentkit.proof.durable import sync_folder
 from consentkit.proof.tables import SCHEMA, SCHEMA_VERSION, SqliteReading, SqliteWriting
+
+logger = logging.getLogger("consentkit.proof")
 
 _WRITER_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "secure_delete": 1,
                    "trusted_schema": 0, "wal_autocheckpoint": 0, "mmap_size": 0}  # fmt: skip
@@ -189,7 +192,9 @@ def _unavailable() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise StoreUnavailable(f"the log's database can't be used: {error}") from error
+        # What went wrong names paths and tables; visitors get to see the message.
+        logger.error("the log's database can't be used: %s", error)
+        raise StoreUnavailable("the consent log can't be used now") from error
 
 
 def _connect(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
@@ -197,6 +202,7 @@ def _connect(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
         uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
     )
+    connection.text_factory = lambda data: data.decode("utf-8", "replace")
     connection.execute("PRAGMA trusted_schema=0")
     return connection
 

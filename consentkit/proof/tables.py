@@ -25,8 +25,29 @@ CREATE INDEX leaf_rare ON leaf(substr(entry, 2, 1)) WHERE substr(entry, 2, 1) <>
 _OPENING = "idx, created_ms, lookup, salt1, stmt, salt2, subj"
 
 
+# STRICT tables hold what they declare, but somebody may have rebuilt them. A value of another type reads as
+# one that proves nothing: it gets a finding where it stands, not a crash.
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else -1
+
+
+def _blob(value: object) -> bytes:
+    return value if isinstance(value, bytes) else b""
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
 def _opening(row: tuple[Any, ...]) -> tuple[int, Opening]:
-    return row[0], Opening(*row[1:])
+    index, created, *parts = row
+    return index, Opening(_whole(created), *(part if part is None else _blob(part) for part in parts))
+
+
+def _document(row: tuple[Any, ...]) -> DocumentRow:
+    return DocumentRow(_text(row[0]), _whole(row[1]), _blob(row[2]))
 
 
 class _View:
@@ -37,12 +58,12 @@ class _View:
 
     def head(self) -> Head | None:
         row = self._connection.execute("SELECT size, frontier, checkpoint FROM head").fetchone()
-        return Head(*row) if row else None
+        return Head(_whole(row[0]), _blob(row[1]), _text(row[2])) if row else None
 
     def tile(self, level: int, n: int) -> bytes:
         query = "SELECT hashes FROM tile WHERE level = ? AND n = ?"
         row = self._connection.execute(query, (level, n)).fetchone()
-        return row[0] if row else b""
+        return _blob(row[0]) if row else b""
 
 
 class SqliteReading(_View):
@@ -50,29 +71,50 @@ class SqliteReading(_View):
 
     def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         query = "SELECT idx, entry FROM leaf WHERE idx >= ? AND idx < ? ORDER BY idx"
-        yield from self._connection.execute(query, (start, stop))
+        for index, entry in self._connection.execute(query, (start, stop)):
+            yield index, _blob(entry)
 
     def openings(self, start: int, stop: int) -> Iterator[tuple[int, Opening]]:
         query = f"SELECT {_OPENING} FROM opening WHERE idx >= ? AND idx < ? ORDER BY idx"  # noqa: S608
         yield from map(_opening, self._connection.execute(query, (start, stop)))
 
     def tile_ids(self) -> Iterator[tuple[int, int]]:
-        yield from self._connection.execute("SELECT level, n FROM tile ORDER BY level, n")
+        for level, n in self._connection.execute("SELECT level, n FROM tile ORDER BY level, n"):
+            yield _whole(level), _whole(n)
 
-    def strays(self, size: int) -> Iterator[tuple[str, int]]:
+    def rows(self) -> int:
+        query = (
+            "SELECT count(*) FROM leaf UNION ALL SELECT total(length(hashes)) / 32 FROM tile WHERE level = 0"
+        )
+        return int(max(count for (count,) in self._connection.execute(query)))
+
+    def strays(self, size: int) -> Iterator[tuple[str, int | None]]:
         for table in ("leaf", "opening"):
-            query = f"SELECT ?, idx FROM {table} WHERE idx < 0 OR idx >= ? ORDER BY idx"  # noqa: S608
-            yield from self._connection.execute(query, (table, size))
+            outside = "idx < 0 OR idx >= ? OR typeof(idx) <> 'integer'"
+            query = f"SELECT idx FROM {table} WHERE {outside} ORDER BY idx"  # noqa: S608
+            for (index,) in self._connection.execute(query, (size,)):
+                yield table, index if isinstance(index, int) else None
 
     def published(self) -> Iterator[tuple[int, str]]:
-        yield from self._connection.execute("SELECT size, note FROM published ORDER BY size")
+        for size, note in self._connection.execute("SELECT size, note FROM published ORDER BY size"):
+            yield _whole(size), _text(note)
 
     def documents(self) -> Iterator[DocumentRow]:
         for row in self._connection.execute("SELECT sha256, idx, body FROM document ORDER BY idx"):
-            yield DocumentRow(*row)
+            yield _document(row)
 
     def problems(self) -> Iterator[tuple[int | None, str, str]]:
-        yield from ()
+        kept = dict(self._connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+        for statement in SCHEMA.strip().strip(";").split(";"):
+            name = statement.split("(")[0].split()[2]
+            if kept.get(name, "").split() != statement.split():
+                yield None, "schema", f"{name} isn't declared as this version declares it"
+        for (name,) in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+            yield None, "schema", f"the trigger {name} changes what is written"
+        query = "SELECT size FROM published WHERE cosignatures IS NOT NULL OR tsr IS NOT NULL"
+        for (size,) in self._connection.execute(query):
+            problem = f"the checkpoint published for {size} entries was given proofs from outside"
+            yield None, "published", problem
 
     def by_lookup(self, lookup: bytes) -> list[int]:
         query = "SELECT idx FROM opening WHERE lookup = ? ORDER BY idx"
@@ -91,7 +133,7 @@ class SqliteReading(_View):
     def document(self, sha256: str) -> DocumentRow | None:
         query = "SELECT sha256, idx, body FROM document WHERE sha256 = ?"
         row = self._connection.execute(query, (sha256,)).fetchone()
-        return DocumentRow(*row) if row else None
+        return _document(row) if row else None
 
 
 class SqliteWriting(_View):
@@ -118,7 +160,7 @@ class SqliteWriting(_View):
             ((level, n, hashes) for (level, n), hashes in batch.tiles.items()),
         )
         many(
-            "INSERT INTO document VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO document VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
             ((row.sha256, row.index, row.body) for row in batch.documents),
         )
         self._swap_head(batch)

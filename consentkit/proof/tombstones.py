@@ -1,7 +1,8 @@
 """Erasure as the log records it: a payload is missing where a tombstone says so, and nowhere else (I7)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from consentkit.proof.entry import Opening, Stored
 from consentkit.proof.recount import Finding
@@ -21,6 +22,13 @@ class _Erasure:
         return self.first <= index <= self.last and segment in self.segments
 
 
+def _ranges(payload: Mapping[str, Any]) -> list[tuple[int, int]]:
+    listed = payload.get("list")
+    pairs = [(i, i) for i in listed] if isinstance(listed, list) else []
+    pairs = pairs or [(payload.get("first"), payload.get("last"))]
+    return pairs if all(isinstance(i, int) and i >= 0 for pair in pairs for i in pair) else []
+
+
 class Tombstones:
     """Collects what is missing and what was said to be erased, and compares the two in the end."""
 
@@ -38,8 +46,8 @@ class Tombstones:
         """Take a tombstone `{first, last | list, segment, reason}`; yields what is wrong with it."""
         payload = tombstone.stmt or {}
         segments = SEGMENTS.get(str(payload.get("segment")))
-        ranges = [(i, i) for i in payload.get("list", [])] or [(payload.get("first"), payload.get("last"))]
-        if segments is None or not all(isinstance(i, int) for pair in ranges for i in pair):
+        ranges = _ranges(payload)
+        if segments is None or not ranges:
             yield "the tombstone doesn't say what it erases"
             return
         if any(last >= tombstone.index for _, last in ranges):

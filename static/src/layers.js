@@ -5,8 +5,8 @@ export const TITLE = "consentkit-title";
 /** @param {Notice} notice */
 const heading = (notice) => make("h2", { class: "title", id: TITLE, tabIndex: -1 }, notice.title);
 
-/** @param {{ href: string; text: string }} link */
-const anchor = ({ href, text }) => make("a", { class: "link", href }, text);
+/** The site's own address, whatever `<base>` the page has. @param {{ href: string; text: string }} link */
+const anchor = ({ href, text }) => make("a", { class: "link", href: new URL(href, location.origin).href }, text);
 
 /**
  * The first layer: what for, who, what follows, and three equal buttons.

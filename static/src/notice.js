@@ -18,7 +18,7 @@ export function pickLocale(config, wanted) {
 /** @param {Config} config @returns {Promise<Notice>} */
 export async function loadNotice(config) {
   const locale = pickLocale(config, [document.documentElement.lang, ...navigator.languages]);
-  const answer = await fetch(config.notices[locale] ?? "");
+  const answer = await fetch(location.origin + config.notices[locale]);
   if (!answer.ok) throw new Error("notice " + answer.status);
   return answer.json();
 }

@@ -22,7 +22,7 @@ function loadStyle(href) {
  */
 export async function panel(kernel) {
   const { config, may } = kernel;
-  const [notice] = await Promise.all([loadNotice(config), loadStyle(config.css)]);
+  const [notice] = await Promise.all([loadNotice(config), loadStyle(location.origin + config.css)]);
   const status = make("p", { class: "status", role: "status" });
   const box = make("div", {
     class: "banner",
@@ -95,7 +95,7 @@ export async function panel(kernel) {
   /** @param {Record<string, boolean>} choices @returns {Promise<State | string>} the new state, or what went wrong */
   async function post(choices) {
     try {
-      const answer = await fetch(config.prefix + "/", {
+      const answer = await fetch(location.origin + config.prefix + "/", {
         method: "POST",
         keepalive: true,
         signal: AbortSignal.timeout(1e4),

@@ -30,13 +30,13 @@ function start() {
   const hint = () => readHint(config, document.cookie, Date.now());
   const wipe = () => clear(config, state.allowed);
   const reload = () => location.reload();
-  const panel = () => (ui ??= import(config.banner).then((module) => module.default(kernel)));
+  const panel = () => (ui ??= import(location.origin + config.banner).then((module) => module.default(kernel)));
 
   /** @param {Verb} verb @param {Element | null} opener @param {boolean} [trusted] */
   const act = (verb, opener, trusted) =>
     panel()
       .then((banner) => banner.act(verb, opener, trusted))
-      .catch(() => location.assign(config.prefix + "/"));
+      .catch(() => location.assign(location.origin + config.prefix + "/"));
 
   /**
    * Stops what already runs, in a tab where something of these categories does: a policy added later binds
@@ -99,7 +99,7 @@ function start() {
     let next = { allowed: [NECESSARY, ...granted], ask: false };
     if (!known) {
       try {
-        next = await (await fetch(config.prefix + "/state", { cache: "no-store" })).json();
+        next = await (await fetch(location.origin + config.prefix + "/state", { cache: "no-store" })).json();
         next.allowed.at(0);
       } catch {
         // Nobody knows: nothing optional. A page that had an answer before keeps it.

@@ -1,0 +1,139 @@
+"""The services a site declares: by name, as additions to a known one, or whole; and what none may claim."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from consentkit.errors import Problem
+from consentkit.policy.registry import (
+    DECLARED,
+    Cookie,
+    Service,
+    known_services,
+    service_from,
+    service_to,
+    shown,
+)
+
+LIST_FIELDS: Final = ("urls", "inline", "cookies", "storage", "purposes")
+
+RESERVED: Final = {
+    **dict.fromkeys(
+        ("consentkit", "consentkit_allows", "consentkit_seen", "consentkit_desk"), "consentkit's own cookie"
+    ),
+    "sessionid": "the session of Django",
+    "csrftoken": "Django's protection against forged requests",
+    "session": "the session of Flask and Starlette",
+    "__Host-session": "a session bound to its host",
+    "__Secure-session": "a session bound to https",
+    "connect.sid": "the session of Express",
+    "laravel_session": "the session of Laravel",
+    "XSRF-TOKEN": "Laravel's and Angular's protection against forged requests",
+    "PHPSESSID": "the session of PHP",
+    "JSESSIONID": "the session of Java servlets",
+    "ASP.NET_SessionId": "the session of ASP.NET",
+    "_session_id": "the session of Rails",
+}
+"""Cookies that a site breaks without, and why: what a tracker claims is cut from requests (A6, A17)."""
+
+
+def declared_services(
+    raw: object, asked: Sequence[str] | None = None
+) -> tuple[dict[str, Service], list[Problem]]:
+    """Return the services a site declares, by id, and what is wrong with the list.
+
+    An item is the id of a known service, or a table: with a known `id` it adds to that service's facts
+    (a self-hosted endpoint, another category), with a new one it states all of them. `asked` are the
+    categories the site asks about; without them, whether it asks about a service's own isn't checked.
+    """
+    services: dict[str, Service] = {}
+    if not isinstance(raw, list):
+        return {}, []  # the shape check reports it
+    problems: list[Problem] = []
+    for place, item in enumerate(raw):
+        where = f"services.{place}"
+        service, found = _declared(item, where)
+        problems += found
+        if service is None:
+            continue
+        if service.id in services:
+            problems.append(Problem(where, f"{service.id!r} is listed twice"))
+        elif asked is not None and service.category not in ("necessary", *asked):
+            problems.append(_never_asked(service, where, asked))
+        services.setdefault(service.id, service)
+    return services, problems
+
+
+def _never_asked(service: Service, where: str, asked: Sequence[str]) -> Problem:
+    message = f"{service.id!r} belongs to {service.category}, which is not among categories"
+    return Problem(where, message, ("necessary", *asked))
+
+
+def _declared(item: object, where: str) -> tuple[Service | None, list[Problem]]:
+    known = known_services()
+    if isinstance(item, str):
+        if item in known:
+            return known[item], []
+        return None, [Problem(where, f"{shown(item)} is not a known service", tuple(sorted(known)))]
+    if not isinstance(item, Mapping) or not isinstance(item.get("id"), str):
+        return None, [Problem(where, "must be a known service's id, or a table with an `id`")]
+    base = known.get(item["id"])
+    stated, problems = service_from(_stated(base, item), where)
+    if stated is None:
+        return None, problems
+    return _added(base, stated), list(_reserved(stated, where))
+
+
+def _stated(base: Service | None, item: Mapping[str, Any]) -> dict[str, Any]:
+    """What an item says itself, the plain fields filled in from the known service it adds to."""
+    raw = {**(service_to(base) if base else {}), **item}
+    for field in LIST_FIELDS[:-1]:
+        own = item.get(field, [])
+        raw[field] = [_fact(field, fact) for fact in own] if isinstance(own, list) else own
+    if base and raw["purposes"] == []:
+        raw["purposes"] = base.purposes
+    return raw
+
+
+def _added(base: Service | None, stated: Service) -> Service:
+    if base is None:
+        return stated
+    lists: dict[str, Any] = {
+        field: tuple(dict.fromkeys((*getattr(base, field), *getattr(stated, field)))) for field in LIST_FIELDS
+    }
+    return replace(stated, **lists)
+
+
+def _fact(field: str, fact: object) -> object:
+    """A site may write a fact as a bare string; its source is then the site's own word."""
+    if isinstance(fact, str):
+        fact = {"name": fact, "lifetime": "P13M"} if field == "cookies" else {"match": fact}
+    if isinstance(fact, Mapping):
+        return {"source": DECLARED, **fact}
+    return fact
+
+
+def _reserved(service: Service, where: str) -> Iterator[Problem]:
+    if service.category == "necessary":
+        return
+    for place, cookie in enumerate(service.cookies):
+        claimed = reserved_name(cookie)
+        if claimed is not None:
+            message = f"{shown(cookie.name)} also names {claimed!r}: {RESERVED[claimed]}"
+            yield Problem(f"{where}.cookies.{place}.name", message, ("a name that only this service uses",))
+
+
+def reserved_name(cookie: Cookie) -> str | None:
+    """Return the reserved cookie that a fact on the site's own domain claims, if any."""
+    if cookie.domain != "site":
+        return None
+    claims = _glob(cookie.name)
+    return next((name for name in RESERVED if claims.fullmatch(name)), None)
+
+
+def _glob(name: str) -> re.Pattern[str]:
+    first, *rest = map(re.escape, name.split("*"))
+    # Atomic groups: the leftmost place of each part is as good as any, so none is tried twice.
+    middle = "".join(f"(?>.*?{part})" for part in rest[:-1])
+    return re.compile(first + middle + (f".*{rest[-1]}" if rest else ""))

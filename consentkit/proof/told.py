@@ -1,0 +1,62 @@
+"""An entry told to people: as a plain value, in a few words, and with the words it names."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from consentkit.proof.entry import Stored
+from consentkit.proof.log import ProofLog
+from consentkit.proof.store import Document
+
+CITED = {"notice": "notice_text", "version": "policy_text", "sha256": "document_text"}
+
+
+def record(entry: Stored) -> dict[str, Any]:
+    """Return an entry as a plain value."""
+    return {
+        "index": entry.index,
+        "kind": entry.kind.label,
+        "time": when(entry),
+        "statement": entry.stmt,
+        "subject": entry.subj,
+        "intact": entry.intact,
+    }
+
+
+def about(entry: Stored) -> str:
+    """Return what an entry concerns, in a few words; an altered one may say anything, or nothing."""
+    if not entry.intact:
+        return "altered: see consentkit audit verify"
+    stmt = entry.stmt or {}
+    answers = stmt.get("categories")
+    granted = [c for c, yes in answers.items() if yes] if isinstance(answers, dict) else []
+    return str(stmt.get("name") or ", ".join(granted) or str(stmt.get("version", ""))[:16])
+
+
+def texts(log: ProofLog, entry: Stored) -> dict[str, Any]:
+    """Return the documents that an entry names, under what each is to it: JSON as a value, else as text."""
+    stmt, found = entry.stmt or {}, {}
+    for field, name in CITED.items():
+        document = log.document(stmt[field]) if isinstance(stmt.get(field), str) else None
+        if document is not None:
+            found[name] = _words(document)
+    return found
+
+
+def _words(document: Document) -> Any:
+    if document.media_type.startswith("application/json"):
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(document.body)
+    return document.body.decode("utf-8", "replace")
+
+
+def when(entry: Stored) -> str:
+    """Return an entry's instant in UTC, to the second."""
+    if entry.t is None:
+        return "erased" if entry.intact else "unknown"
+    try:
+        return datetime.fromtimestamp(entry.t / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, OSError, ValueError):
+        return f"{entry.t} ms"

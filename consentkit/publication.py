@@ -1,0 +1,113 @@
+"""What has been published: every policy version, notice and browser file that the log holds."""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from consentkit.assets import served_name
+from consentkit.edition import Edition
+from consentkit.errors import ConfigurationError, ConsentKitError, SizeMoved
+from consentkit.policy.version import Policy, from_bytes
+from consentkit.proof.entry import Kind, Record
+from consentkit.proof.log import ProofLog
+from consentkit.proof.store import Document
+
+logger = logging.getLogger("consentkit")
+
+PUBLISHER = "file"
+PUBLISH_TRIES = 10
+RELOAD_PAUSE = timedelta(seconds=1)
+
+
+class Publications:
+    """The published past of one log, read as it grows; `policies` holds every version by its id (64 hex)."""
+
+    def __init__(self, log: ProofLog, clock: Callable[[], datetime]) -> None:
+        self.policies: dict[str, Policy] = {}
+        self._log = log
+        self._clock = clock
+        self._files: dict[str, str] = {}
+        self._notices: dict[str, Mapping[str, str]] = {}
+        self._read_to = 0
+        self._reload_after = clock()
+
+    def publish(self, edition: Edition) -> None:
+        """Make the log end with `edition`, documents first, unless it does already.
+
+        Raises StoreUnavailable, or ConfigurationError if other processes keep getting in between.
+        """
+        for _ in range(PUBLISH_TRIES):
+            size = self._log.size
+            latest = self._learn(size)
+            if latest == _announcement(edition):
+                return
+            try:
+                self._log.append(self._records(edition, latest), expected_size=size).result()
+            except SizeMoved:
+                continue
+            self._learn(self._log.size)
+            return
+        raise ConfigurationError("the policy can't be published: other processes keep writing to the log")
+
+    def _records(self, edition: Edition, latest: Mapping[str, Any] | None) -> list[Record]:
+        t = round(self._clock().timestamp() * 1000)
+        documents = [
+            Record(Kind.DOCUMENT, t, {"name": part.name, "media_type": part.media_type}, body=part.body)
+            for part in edition.documents()
+            if self._log.document(part.sha256) is None
+        ]
+        stmt = {**_announcement(edition), "previous": latest["version"] if latest else None}
+        return [*documents, Record(Kind.POLICY, t, stmt, {"actor": PUBLISHER})]
+
+    def _learn(self, size: int) -> dict[str, Any] | None:
+        """Read the publications up to `size`; return what the last of them announced."""
+        latest = None
+        for entry in self._log.entries(kind=Kind.POLICY, stop=size):
+            if entry.stmt is None or not entry.intact:
+                continue
+            latest = {key: entry.stmt[key] for key in ("action", "version", "manifest")}
+            if entry.index >= self._read_to:
+                self._remember(latest)
+        self._read_to = size
+        return latest
+
+    def _remember(self, announced: Mapping[str, Any]) -> None:
+        version, files = announced["version"], announced["manifest"]["files"]
+        document = self._log.document(version)
+        if document is None:
+            logger.error("the log can't show policy %s; answers under it are denied", version)
+            return
+        try:
+            self.policies[version] = from_bytes(document.body)
+        except ConsentKitError:
+            logger.exception("policy %s can't be read any more; answers under it are denied", version)
+            return
+        self._notices[version] = announced["manifest"]["notices"]
+        self._files.update({served_name(name, digest): digest for name, digest in files.items()})
+
+    def knows(self, version: str) -> bool:
+        """Return whether the log holds a policy version; looks again at most once a second.
+
+        Never raises: a version that a broken store can't show is one the log doesn't hold.
+        """
+        now = self._clock()
+        if version not in self.policies and now >= self._reload_after:
+            self._reload_after = now + RELOAD_PAUSE
+            try:
+                self._learn(self._log.size)
+            except ConsentKitError:
+                logger.exception("the log can't be read; answers under version %s are denied", version)
+        return version in self.policies
+
+    def notices(self, version: str) -> Mapping[str, str]:
+        """Return the SHA-256 of each notice that was published with a known version, by language."""
+        return self._notices[version]
+
+    def file(self, name: str) -> Document | None:
+        """Return a browser file by its URL name, of the newest edition or of any earlier one."""
+        return self._log.document(self._files[name]) if name in self._files else None
+
+
+def _announcement(edition: Edition) -> dict[str, Any]:
+    return {"action": "publish", "version": edition.policy.version, "manifest": edition.manifest}

@@ -1,0 +1,110 @@
+"""What an answer must say to be believed: one case for every word the checks can object to."""
+
+from typing import Any
+
+import pytest
+
+from consentkit.proof.claims import claims
+from consentkit.proof.entry import Kind, Stored
+
+CATEGORIES = {"necessary": True, "analytics": False, "marketing": True}
+ANSWER: dict[str, Any] = {
+    "t": 2000,
+    "policy": "v1",
+    "notice": "n-en",
+    "categories": CATEGORIES,
+    "decided": {"analytics": 2000, "marketing": 1000},
+    "until": {"analytics": 9000, "marketing": 9000},
+    "versions": {"analytics": "v1", "marketing": "v1"},
+}
+POLICY = {"t": 1, "version": "v1", "manifest": {"notices": {"en": "n-en", "fr": "n-fr"}}}
+
+
+def entry(kind: Kind, stmt: dict[str, Any] | None) -> Stored:
+    return Stored(0, kind, 0, b"", stmt, {})
+
+
+def said(*entries: Stored) -> list[str]:
+    checks = claims()
+    return [words for item in entries for check in checks for words in check(item)]
+
+
+def about(**changes: Any) -> list[str]:
+    """What is said of an answer, after its policy, with some of its members replaced."""
+    return said(entry(Kind.POLICY, POLICY), entry(Kind.CHOICE, {**ANSWER, **changes}))
+
+
+@pytest.mark.parametrize("kind", [Kind.CHOICE, Kind.WITHDRAWAL])
+def test_an_answer_to_what_was_published_before_it_is_believed(kind: Kind) -> None:
+    assert said(entry(Kind.POLICY, POLICY), entry(kind, ANSWER)) == []
+
+
+@pytest.mark.parametrize("kind", [Kind.CHOICE, Kind.WITHDRAWAL])
+def test_an_answer_before_its_policy_is_not(kind: Kind) -> None:
+    assert said(entry(kind, ANSWER), entry(Kind.POLICY, POLICY)) == [
+        "answers policy version v1, which was not published before it",
+        "answers notice n-en, which was not published before it",
+    ]
+
+
+def test_every_notice_and_every_version_of_the_past_counts() -> None:
+    later = {"t": 2, "version": "v2", "manifest": {"notices": {"en": "n2-en"}}}
+    published = [entry(Kind.POLICY, POLICY), entry(Kind.POLICY, later)]
+    for policy, notice in (("v1", "n-fr"), ("v2", "n2-en"), ("v1", "n-en")):
+        assert said(*published, entry(Kind.CHOICE, {**ANSWER, "policy": policy, "notice": notice})) == []
+
+
+def test_an_answer_to_an_unknown_policy_or_notice_is_named() -> None:
+    assert about(policy="v9") == ["answers policy version v9, which was not published before it"]
+    assert about(notice="n-de") == ["answers notice n-de, which was not published before it"]
+    assert len(about(policy=None, notice=None)) == 2
+
+
+@pytest.mark.parametrize("manifest", [{}, {"notices": None}, {"notices": ["n-en"]}])
+def test_a_policy_without_notices_publishes_none(manifest: dict[str, Any]) -> None:
+    published = entry(Kind.POLICY, {**POLICY, "manifest": manifest})
+    assert said(published, entry(Kind.CHOICE, ANSWER)) == [
+        "answers notice n-en, which was not published before it"
+    ]
+
+
+@pytest.mark.parametrize(
+    "categories",
+    [
+        {**CATEGORIES, "necessary": False},
+        {**CATEGORIES, "necessary": 1},
+        {name: yes for name, yes in CATEGORIES.items() if name != "necessary"},
+        {**CATEGORIES, "analytics": None},
+        {**CATEGORIES, "marketing": 1},
+    ],
+)
+def test_an_answer_says_yes_or_no_about_every_category(categories: dict[str, Any]) -> None:
+    assert about(categories=categories) == ["does not say yes or no about every category"]
+
+
+@pytest.mark.parametrize("field", ["decided", "until", "versions"])
+@pytest.mark.parametrize("others", [{}, {"analytics": 1}, {"analytics": 1, "marketing": 1, "preferences": 1}])
+def test_instants_ends_and_versions_are_of_the_categories_answered(
+    field: str, others: dict[str, int]
+) -> None:
+    assert about(**{field: others}) == [f"gives {field} for other categories than it answers"]
+
+
+def test_nothing_is_decided_after_it_was_logged() -> None:
+    decided = {"analytics": 2001, "marketing": 1000}
+    assert about(decided=decided) == ["was decided after it was logged"]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in (Kind.CHOICE, Kind.WITHDRAWAL)])
+def test_other_entries_answer_nothing(kind: Kind) -> None:
+    assert said(entry(kind, POLICY)) == []
+
+
+@pytest.mark.parametrize("kind", [Kind.POLICY, Kind.CHOICE, Kind.WITHDRAWAL])
+def test_what_is_erased_is_not_objected_to(kind: Kind) -> None:
+    assert said(entry(kind, None)) == []
+
+
+def test_each_verification_starts_from_nothing() -> None:
+    assert about() == []
+    assert said(entry(Kind.CHOICE, ANSWER)) != []

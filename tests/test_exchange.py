@@ -1,0 +1,198 @@
+"""One answer on its way out: when its headers are settled, and which pages don't go out at all."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from sample import app, browsing
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import WebSocketDenialResponse
+from starlette.websockets import WebSocket
+
+from consentkit import consent_of
+from consentkit.errors import ConfigurationError
+
+GTAG = "https://www.googletagmanager.com/gtag/js?id=G-1"
+PAGE = f"<!doctype html><html><head><title>x</title></head><body><script src='{GTAG}'></script></body></html>"
+
+
+def body_of(folder: Path, response: Response, **headers: str) -> Any:
+    async def answer(request: Request) -> Response:
+        return response
+
+    with browsing(app(Route("/", answer)), folder) as browser:
+        return browser.get("/", headers=headers)
+
+
+def warnings(caplog: Any) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "consentkit"]
+
+
+def asking(first: bytes, media_type: str) -> Any:
+    async def answer(request: Request) -> Response:
+        async def chunks() -> Any:
+            if first:
+                yield first
+            yield str(consent_of(request).allows("analytics")).encode()
+
+        return StreamingResponse(chunks(), media_type=media_type)
+
+    return answer
+
+
+def asked(folder: Path, first: bytes, media_type: str = "text/html") -> Any:
+    with browsing(app(Route("/", asking(first, media_type))), folder) as browser:
+        browser.get("/")
+        return browser.get("/", headers={"cookie": "_ga=1"})
+
+
+# When headers are settled -------------------------------------------------------------------------------
+
+
+def test_a_page_that_asks_while_it_makes_its_first_chunk_is_private(tmp_path: Path, caplog: Any) -> None:
+    answer = asked(tmp_path, b"")
+    assert answer.headers["cache-control"] == "private"
+    assert answer.headers["vary"] == "Cookie"
+    assert answer.headers["set-cookie"].startswith("_ga=; ")
+    assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("media_type", ["text/html", "text/plain"])
+def test_asking_when_the_headers_are_gone_is_warned_of_once(
+    tmp_path: Path, caplog: Any, media_type: str
+) -> None:
+    answer = asked(tmp_path, b"<p>first</p>", media_type)
+    assert "cache-control" not in answer.headers
+    assert ["before the first chunk" in each for each in warnings(caplog)] == [True]
+
+
+def test_a_websocket_that_is_refused_sets_no_denied_cookie(tmp_path: Path) -> None:
+    async def refuse(socket: WebSocket) -> None:
+        response = Response("no", 403)
+        response.headers.append("set-cookie", "_ga=1")
+        response.headers.append("set-cookie", "sid=2")
+        await socket.send_denial_response(response)
+
+    with browsing(app(WebSocketRoute("/", refuse)), tmp_path) as browser:
+        with pytest.raises(WebSocketDenialResponse) as caught, browser.websocket_connect("/"):
+            pass
+        assert caught.value.headers.get_list("set-cookie") == ["sid=2"]
+
+
+# Pages that can't be read -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("response", "advice"),
+    [
+        (Response(PAGE.encode("utf-16"), media_type="text/html"), "UTF-8"),
+        (Response(PAGE.encode(), headers={"content-type": "text/html; charset=utf-16"}), "UTF-8"),
+        (Response(PAGE.encode(), headers={"content-type": "text/html; charset=ISO-2022-JP"}), "UTF-8"),
+        (Response(PAGE.encode(), 206, media_type="text/html"), "whole"),
+        (Response(PAGE.encode(), headers={"content-encoding": "br"}), "gzip"),
+    ],
+)
+def test_a_page_that_can_t_be_checked_doesn_t_go_out(
+    tmp_path: Path, caplog: Any, response: Response, advice: str
+) -> None:
+    answer = body_of(tmp_path, response)
+    assert answer.status_code == 502
+    assert "googletagmanager" not in answer.text
+    assert "/ can't be checked for trackers" in caplog.text
+    assert advice in caplog.text
+
+
+def test_a_part_of_anything_else_passes(tmp_path: Path) -> None:
+    answer = body_of(tmp_path, Response(b"<part", 206, headers={"content-range": "bytes 0-4/9"}))
+    assert (answer.status_code, answer.content) == (206, b"<part")
+
+
+@pytest.mark.parametrize("kind", ["*/*", "unknown/unknown", "text/plain, text/html", ""])
+def test_a_page_under_an_odd_type_is_rewritten(tmp_path: Path, kind: str) -> None:
+    async def chunks() -> Any:
+        for at in range(0, len(PAGE) + 3, 3):
+            yield (" \n\t" + PAGE)[at : at + 3].encode()
+
+    answer = body_of(tmp_path, StreamingResponse(chunks(), headers={"content-type": kind}))
+    assert f"data-consentkit-src='{GTAG}'" in answer.text
+
+
+def test_a_page_without_a_type_is_found_under_its_encoding(tmp_path: Path) -> None:
+    packed = Response(gzip.compress(PAGE.encode()), headers={"content-encoding": "gzip"})
+    assert f"data-consentkit-src='{GTAG}'" in body_of(tmp_path, packed).text
+
+
+def test_an_answer_without_any_headers_is_looked_into(tmp_path: Path) -> None:
+    async def bare(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": PAGE.encode()})
+
+    with browsing(bare, tmp_path) as browser:
+        assert f"data-consentkit-src='{GTAG}'" in browser.get("/").text
+
+
+def test_an_image_without_a_type_passes_in_whatever_encoding(tmp_path: Path) -> None:
+    response = Response(b"<svg", headers={"content-encoding": "x-own"})
+    assert body_of(tmp_path, response, **{"sec-fetch-dest": "image"}).content == b"<svg"
+
+
+# The starter --------------------------------------------------------------------------------------------
+
+
+def test_an_xhtml_page_stays_well_formed(tmp_path: Path) -> None:
+
+    text = PAGE.removeprefix("<!doctype html>").replace("<title>", "<script src='/own.js'/><title>")
+    answer = body_of(tmp_path, Response(text, media_type="application/xhtml+xml"))
+    scripts = list(ElementTree.fromstring(answer.text).iter("script"))  # noqa: S314 - made here
+    assert scripts[0].attrib["data-consentkit-starter"] == ""
+    assert scripts[0].attrib["src"].startswith("/consent/static/starter.")
+    assert [script.get("data-consentkit-src") for script in scripts] == [None, None, GTAG]
+
+
+def test_a_policy_that_refuses_the_starter_is_warned_of_once(tmp_path: Path, caplog: Any) -> None:
+    async def answer(request: Request) -> Response:
+        policy = "script-src 'strict-dynamic' 'sha256-abc'"
+        return HTMLResponse(PAGE, headers={"content-security-policy": policy})
+
+    with browsing(app(Route("/tea", answer)), tmp_path) as browser:
+        texts = {browser.get("/tea").text for _ in range(2)}
+    assert '<script data-consentkit-starter="" src="/consent/static/starter.' in texts.pop()
+    assert [each.split(" refuses")[0] for each in warnings(caplog)] == ["/tea: the Content-Security-Policy"]
+
+
+# Excluded paths -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("exclude", "excluded"),
+    [
+        ("/api", {"/api", "/api/", "/api/x"}),
+        (["/api/"], {"/api", "/api/", "/api/x"}),
+        (["/apiary", "/a"], {"/apiary"}),
+        ("/", {"/", "/api", "/api/", "/api/x", "/apiary", "/x/api"}),
+        ((), set()),
+    ],
+)
+def test_an_excluded_path_covers_itself_and_what_is_below(
+    tmp_path: Path, exclude: Any, excluded: set[str]
+) -> None:
+    async def page(scope: Any, receive: Any, send: Any) -> None:
+        await HTMLResponse(PAGE)(scope, receive, send)
+
+    paths = ["/", "/api", "/api/", "/api/x", "/apiary", "/x/api"]
+    with browsing(page, tmp_path, exclude=exclude) as browser:
+        assert {path for path in paths if browser.get(path).text == PAGE} == excluded
+
+
+@pytest.mark.parametrize("exclude", ["", "api", ["/api", ""]])
+def test_an_exclusion_that_isn_t_a_path_is_refused(tmp_path: Path, exclude: Any) -> None:
+    """An empty one would silently exclude everything."""
+    with (
+        browsing(app(), tmp_path, exclude=exclude) as browser,
+        pytest.raises(ConfigurationError, match="exclude"),
+    ):
+        browser.get("/")

@@ -1,0 +1,60 @@
+"""A site's own words: every text checked down to the last string, so that nothing fails later."""
+
+from typing import Any
+
+import pytest
+
+from consentkit.errors import Problem
+from consentkit.policy.words import locales, text_problems, texts
+
+
+def problems(own: Any, *offered: str) -> list[Problem]:
+    return list(text_problems({"en": own}, offered or None))
+
+
+def test_words_that_are_words_have_no_problems() -> None:
+    for locale in locales():
+        assert list(text_problems({locale: texts(locale, {})}, [locale])) == []
+    assert problems({"body": ["One.\nTwo.", "\n Three\t"], "dir": "rtl"}) == []
+
+
+@pytest.mark.parametrize(
+    ("own", "path", "message"),
+    [
+        ({"body": [1, "Two."]}, "texts.en.body.0", "must be a string with words in it, not 1"),
+        ({"body": ["One.", ["Two."]]}, "texts.en.body.1", "must be a string with words in it, not ['Two.']"),
+        ({"body": []}, "texts.en.body", "must be a list of one string or more, not []"),
+        ({"body": "One."}, "texts.en.body", "must be a list of one string or more, not 'One.'"),
+        ({"body": ["One.", " "]}, "texts.en.body.1", "must be a string with words in it, not ' '"),
+        ({"title": ""}, "texts.en.title", "must be a string with words in it, not ''"),
+        ({"title": "\x1b[31m"}, "texts.en.title", "must be a string with words in it, not '\\x1b[31m'"),
+        (
+            {"buttons": {"accept": " \n"}},
+            "texts.en.buttons.accept",
+            "must be a string with words in it, not ' \\n'",
+        ),
+        ({"buttons": "OK"}, "texts.en.buttons", "must be a table, not 'OK'"),
+    ],
+)
+def test_what_is_no_word_is_one_problem_with_its_place(own: dict[str, Any], path: str, message: str) -> None:
+    assert problems(own) == [Problem(path, message)]
+
+
+@pytest.mark.parametrize("value", ["up", "LTR", "", 1, []])
+def test_a_direction_is_left_to_right_or_right_to_left(value: object) -> None:
+    assert problems({"dir": value}) == [Problem("texts.en.dir", f"is {value!r}", ("ltr", "rtl"))]
+
+
+def test_a_language_s_texts_can_not_call_themselves_another() -> None:
+    assert problems({"locale": "fr"}) == [Problem("texts.en.locale", "is 'fr'", ("en",))]
+    assert problems({"locale": "en"}) == []
+
+
+def test_texts_are_for_a_listed_language() -> None:
+    assert problems({}, "fr", "de") == [Problem("texts.en", "is not among site.languages", ("fr", "de"))]
+    assert problems({}, "en") == []
+
+
+def test_a_language_that_is_wrong_where_it_is_listed_is_not_told_again() -> None:
+    assert list(text_problems({"xx": {}}, ("en", "xx"))) == []
+    assert [p.path for p in text_problems({"xx": {}}, ("en",))] == ["texts.xx"]
