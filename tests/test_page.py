@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
 from consentkit import consent_of
+from consentkit.gate.body import warn_undeclared
 
 GTAG = "https://www.googletagmanager.com/gtag/js?id=G-1"
 PAGE = f"<!doctype html><html><head><title>x</title></head><body><script src='{GTAG}'></script></body></html>"
@@ -322,3 +323,16 @@ def test_an_undeclared_but_known_tracker_stays_cut_even_after_yes(tmp_path: Path
         choose(browser, "analytics", "marketing", "preferences")
         browser.cookies.set("_fbp", "1", domain="shop.example")
         assert "_fbp" not in browser.get("/seen").json()["cookie"][0]
+
+
+def test_an_undeclared_tracker_on_a_page_is_told_to_the_operator_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def page(request: Request) -> Response:
+        return HTMLResponse(PAGE)
+
+    warn_undeclared.cache_clear()
+    with browsing(app(Route("/", page)), tmp_path, policy=policy(services=["meta-pixel"])) as browser:
+        browser.get("/")
+        browser.get("/")
+    assert [r.args[0] for r in caplog.records if r.args and "stays blocked" in r.msg] == ["google-analytics"]

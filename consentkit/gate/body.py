@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import cache
 from html import escape
 
 from consentkit.edition import Edition
@@ -22,6 +23,7 @@ class PageBody:
     """Rewrites one page's body; a damaged one ends where it can no longer be read."""
 
     def __init__(self, edition: Edition, headers: Headers) -> None:
+        self._undeclared = edition.policy.known.keys()
         self._decoder = decoder(values(headers, b"content-encoding"))
         starter = starter_element(edition, headers)
         self._rewriter = Rewriter(edition.matcher, starter, xhtml=is_xhtml(headers))
@@ -36,6 +38,8 @@ class PageBody:
             parts.append(self._step(data[at : at + SLICE]))
         if last:
             parts.append(self._step(b"", last=True))
+            for service in self._rewriter.blocked & self._undeclared:
+                warn_undeclared(service)
         return b"".join(parts)
 
     def _step(self, data: bytes, *, last: bool = False) -> bytes:
@@ -49,6 +53,17 @@ class PageBody:
             logger.exception("a page can't be read any further; it ends here")
             self._damaged = True
             return b""
+
+
+@cache
+def warn_undeclared(service: str) -> None:
+    """Tell the operator, once a process, why something on a page never comes alive."""
+    logger.warning(
+        "a page embeds %s, which the policy doesn't declare: it stays blocked even for visitors who accept "
+        "everything, because nobody was told about it; add %r to the policy's services",
+        service,
+        service,
+    )
 
 
 def starter_element(edition: Edition, headers: Headers) -> bytes:

@@ -12,9 +12,10 @@ from consentkit.gate.body import PageBody, page_headers
 from consentkit.gate.coding import Unreadable
 from consentkit.gate.cookies import cookie_name, cookie_names, cut_cookies, expiries
 from consentkit.gate.csp import admission
-from consentkit.gate.headers import Headers, first
+from consentkit.gate.headers import Headers
 from consentkit.gate.kind import declared_page, is_page
 from consentkit.gate.visitor import VisitorConsent
+from consentkit.request import host_of
 
 logger = logging.getLogger("consentkit")
 
@@ -197,9 +198,3 @@ class Exchange:
         headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
         await self._send({"type": "http.response.start", "status": 502, "headers": headers})
         await self._send({"type": "http.response.body", "body": UNREADABLE, "more_body": False})
-
-
-def host_of(scope: Scope) -> str:
-    """Return the host a request was sent to, without its port."""
-    host = first(scope["headers"], b"host").decode("latin-1")
-    return host if host.endswith("]") else host.rsplit(":", 1)[0]

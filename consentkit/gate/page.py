@@ -9,13 +9,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consentkit.errors import ConfigurationError
 from consentkit.gate.crash import guard_error_page
-from consentkit.gate.exchange import Exchange, host_of
+from consentkit.gate.exchange import Exchange
 from consentkit.gate.headers import Headers
 from consentkit.gate.state import CONSENT_COOKIE, Seal
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.kit import ConsentKit
-
-__all__ = ["Gate", "host_of"]
 
 logger = logging.getLogger("consentkit")
 
