@@ -15,6 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import serving, visiting
+from playwright.sync_api import sync_playwright
+from sample import app, mounted
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -159,6 +165,20 @@ def test_the_demo_command_serves_what_it_prints() -> None:
         )
 
 
-def test_the_mark_for_a_site_s_own_scripts_is_one_we_read() -> None:
-    assert 'type="text/plain"' in MARKUP
-    assert 'data-category="analytics"' in MARKUP
+@pytest.mark.browser
+def test_the_readme_s_own_mark_runs_after_a_yes_and_not_before(tmp_path: Path) -> None:
+    async def home(request: Request) -> Response:
+        return HTMLResponse(f"<!doctype html><html lang=en><title>Shop</title><p>Shop</p>{MARKUP}</html>")
+
+    async def visits(request: Request) -> Response:
+        return Response("window.counted = true", media_type="text/javascript")
+
+    site = mounted(app(Route("/", home), Route("/js/visits.js", visits)), tmp_path)
+    with serving(site, "localhost") as origin, sync_playwright() as driver, visiting(driver) as visit:
+        page = visit.context.new_page()
+        page.goto(origin)
+        page.get_by_role("button", name="Accept all").wait_for()
+        assert page.evaluate("window.counted") is None
+        page.get_by_role("button", name="Accept all").click()
+        page.wait_for_function("window.counted")
+    site.kit.log.close()
