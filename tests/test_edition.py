@@ -1,0 +1,62 @@
+"""An edition: what visitors of one policy version are served; nothing a policy says breaks out of it."""
+
+from typing import Any
+
+import orjson
+import pytest
+from sample import policy
+
+from consentkit.edition import Edition, compile_edition, held_back
+from consentkit.policy.version import resolve
+
+OWN: dict[str, Any] = {
+    "id": "visits",
+    "name": "Visit counter",
+    "vendor": "Corner Shop SAS",
+    "country": "FR",
+    "category": "analytics",
+    "purposes": ["audience-measurement"],
+    "policy_url": "/privacy",
+    "cookies": ["_visit", "_visit_*"],
+    "storage": [{"area": "local", "key": "</script><img src=x>*"}],
+}
+
+
+@pytest.fixture(scope="module")
+def edition() -> Edition:
+    return compile_edition(resolve(policy(services=[OWN, "google-analytics", "cloudflare"])), "/consent")
+
+
+def test_no_word_of_a_policy_can_end_the_script_it_stands_in(edition: Edition) -> None:
+    assert b"</script" not in edition.starter.body
+    assert b"\\u003c/script>" in edition.starter.body
+
+
+def test_the_starter_knows_what_the_site_declares_and_only_that(edition: Edition) -> None:
+    body = edition.starter.body
+    assert b"__CONFIG__" not in body
+    assert orjson.dumps(edition.policy.version) in body
+    assert b'"visits":"analytics"' in body
+    assert b"_visit_*" in body
+    assert b"cloudflare" not in body  # necessary: nothing to hold back or to clear
+    assert b"meta-pixel" not in body  # known, but not declared
+
+
+def test_everything_that_needs_consent_is_held_back_declared_or_not(edition: Edition) -> None:
+    held = {service.id for service in held_back(edition.policy)}
+    assert {"visits", "google-analytics", "meta-pixel"} <= held
+    assert "cloudflare" not in held
+    assert edition.category_of("meta-pixel") == ""
+
+
+def test_the_manifest_names_every_document_by_its_hash(edition: Edition) -> None:
+    digests = {*edition.manifest["notices"].values(), *edition.manifest["files"].values()}
+    assert {part.sha256 for part in edition.documents()} == digests | {edition.policy.version}
+
+
+def test_another_prefix_is_another_edition_of_the_same_policy() -> None:
+    resolved = resolve(policy())
+    one, other = compile_edition(resolved, "/consent"), compile_edition(resolved, "/cookies")
+    assert one.policy.version == other.policy.version
+    assert one.starter.sha256 != other.starter.sha256
+    assert other.starter_address.startswith("/cookies/static/starter.")
