@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from consentkit.policy.registry import Service
@@ -104,6 +105,7 @@ class Matcher:
         globs = {name: service for name, service in own if "*" in name}
         longest_first = sorted(globs.items(), key=lambda glob: -len(glob[0]))
         self._globs = [(_glob(name), service) for name, service in longest_first]
+        self._glob_owner = lru_cache(maxsize=4096)(self._first_glob)  # a site's names are few and come back
         strict = sorted(services, key=lambda service: _STRICTNESS.get(service.category, 0))
         self._marks = _Marks(
             (mark.match.encode(), service.id) for service in strict for mark in service.inline
@@ -152,8 +154,9 @@ class Matcher:
     def cookie(self, name: str) -> str | None:
         """The service that declares a cookie name; exact beats glob, a longer glob a shorter one."""
         exact = self._cookies.get(name)
-        if exact is not None:
-            return exact
+        return exact if exact is not None else self._glob_owner(name)
+
+    def _first_glob(self, name: str) -> str | None:
         return next((service for glob, service in self._globs if glob.fullmatch(name)), None)
 
     def _add_url(self, pattern: str, service: str) -> None:

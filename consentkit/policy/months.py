@@ -2,8 +2,10 @@
 
 from calendar import monthrange
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)  # every request asks again about the instants in its visitor's cookie
 def add_months(instant: datetime, months: int) -> datetime:
     """Return `instant` moved by whole calendar months, clamped to the month's last day, in UTC.
 
