@@ -1,6 +1,6 @@
 """One policy version made ready to serve: its notices, starter, files, matcher and manifest."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -37,14 +37,14 @@ class Edition:
         yield _form_template()
 
     @property
-    def held_back(self) -> list[Service]:
-        """Every service that needs consent, declared or merely known."""
-        return held_back(self.policy)
-
-    @property
     def starter_address(self) -> str:
         """Where the starter is served as a file, for pages whose own policy forbids inline scripts."""
         return f"{self.prefix}/static/{self.starter.served_name}"
+
+    def denies_cookie(self, name: str, allowed: Container[str]) -> bool:
+        """Return whether a cookie belongs to a tracker whose category isn't among the `allowed` ones."""
+        service = self.matcher.cookie(name)
+        return service is not None and self.category_of(service) not in allowed
 
     def category_of(self, service_id: str) -> str:
         """Return the category that governs a service here; UNDECLARED for one the site doesn't list."""

@@ -17,6 +17,7 @@ from consentkit.desk.auth import COOKIE, SESSION_SECONDS, Auth
 from consentkit.errors import ConsentKitError
 from consentkit.kit import ConsentKit
 from consentkit.proof.entry import Stored
+from consentkit.proof.told import about
 from consentkit.request import is_secure
 
 logger = logging.getLogger("consentkit")
@@ -137,13 +138,10 @@ def _is_index(text: str) -> bool:
 
 
 def _row(entry: Stored) -> dict[str, Any]:
-    stmt = entry.stmt or {}
     when = datetime.fromtimestamp(entry.t / 1000, UTC) if entry.t is not None else None
-    granted = [category for category, yes in stmt.get("categories", {}).items() if yes]
-    about = stmt.get("name") or (", ".join(granted) if granted else str(stmt.get("version", ""))[:16])
     return {
         "index": entry.index,
         "kind": entry.kind.label,
         "when": when.strftime("%Y-%m-%d %H:%M:%S UTC") if when else "–",
-        "about": about,
+        "about": about(entry),
     }

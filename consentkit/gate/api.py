@@ -186,13 +186,12 @@ class Api:
     def _expire_denied(self, request: Request, response: Response, decision: Decision) -> None:
         edition = self.kit.edition
         sent = [n for v in request.headers.getlist("cookie") for n in cookie_names(v.encode("latin-1"))]
-        denied = {s.id for s in edition.held_back if edition.category_of(s.id) not in decision.allowed}
-        names = [name for name in sent if edition.matcher.cookie(name) in denied]
+        names = [name for name in sent if edition.denies_cookie(name, decision.allowed)]
         host = host_of(request.scope)
         for value in expiries(names, host, ["/"]):
             response.headers.append("set-cookie", value)
         for service in edition.policy.services.values():
-            for cookie in service.cookies if service.id in denied else ():
+            for cookie in service.cookies if service.category not in decision.allowed else ():
                 if cookie.path != "/" and "*" not in cookie.name:
                     for value in expiries([cookie.name], host, [cookie.path]):
                         response.headers.append("set-cookie", value)

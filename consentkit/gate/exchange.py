@@ -56,10 +56,7 @@ class Exchange:
 
     def denied(self, cookie: str) -> bool:
         """Return whether a cookie's tracker isn't allowed for this visitor."""
-        service = self._edition.matcher.cookie(cookie)
-        if service is None:
-            return False
-        return self._edition.category_of(service) not in self._visitor.decision.allowed
+        return self._edition.denies_cookie(cookie, self._visitor.decision.allowed)
 
     # The request ------------------------------------------------------------------------------------
 
