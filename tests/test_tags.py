@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentkit.gate.elements import candidates
-from consentkit.gate.tags import TAG, attributes, decode, either, grammar
+from consentkit.gate.markup.elements import candidates
+from consentkit.gate.markup.tags import TAG, attributes, decode, either, grammar
 
 DECODED = {
     b"a&amp;b": "a&b",

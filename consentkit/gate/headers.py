@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from consentkit.gate.elements import FETCHING, HINTS
+from consentkit.gate.markup.elements import FETCHING, HINTS
 
 Headers = list[tuple[bytes, bytes]]
 """ASGI headers: lower-case names, raw values, in order."""

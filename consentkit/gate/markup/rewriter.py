@@ -12,9 +12,9 @@ first MB, or isn't over by then and isn't a `data:` URL. (The longest inline scr
 from functools import lru_cache
 from typing import Final
 
-from consentkit.gate.elements import Rules, Verdicts
-from consentkit.gate.scanner import LIMIT, Scanner
-from consentkit.gate.tags import PREFIX
+from consentkit.gate.markup.scanner import LIMIT, Scanner
+from consentkit.gate.markup.tags import PREFIX
+from consentkit.gate.markup.verdicts import Rules, Verdicts
 
 __all__ = ["LIMIT", "PREFIX", "Rewriter", "Rules"]
 

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from consentkit.gate.tags import PREFIX, grammar
+from consentkit.gate.markup.tags import PREFIX, grammar
 
 _LONGEST_NAME: Final = 64  # no attribute that loads has a longer one
 _GAP: Final = grammar(rb"[W/]*+")

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from consentkit.gate.elements import LOADING
-from consentkit.gate.tags import ATTRIBUTES, NAME, either, grammar, many
+from consentkit.gate.markup.elements import LOADING
+from consentkit.gate.markup.tags import ATTRIBUTES, NAME, either, grammar, many
 
 _RAW: Final = ("style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "noscript")
 _OPENERS: Final = (*_RAW, "script", "plaintext", "template", "svg", "math")

@@ -1,11 +1,27 @@
-"""Which attributes of which elements load or announce something, and what the rules say about a start tag."""
+"""What the rules say about one start tag, or one inline script."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from consentkit.gate.tags import OPEN_ATTRIBUTE, TAG_NAME, Attribute, Edits, attributes, disarm, many
+from consentkit.gate.markup.elements import (
+    BLANK,
+    FETCHING,
+    HINTS,
+    LOADING,
+    REFS,
+    SCRIPT_TYPES,
+    candidates,
+    renamed,
+)
+from consentkit.gate.markup.tags import OPEN_ATTRIBUTE, TAG_NAME, Attribute, Edits, attributes, disarm, many
+
+# A start tag that can't name another host: no scheme, no two slashes (TAB, LF and CR between them don't
+# count), no character reference to write one with. Scripts are looked at in any case, for their body.
+_LOCAL: Final = re.compile(
+    rb"<(?!script)[^:&\\/]*+" + many(rb"/(?![\t\n\r]*[/\\])[^:&\\/]*+") + rb"\Z", re.IGNORECASE
+)
 
 
 class Rules(Protocol):
@@ -26,52 +42,6 @@ class Rules(Protocol):
         ...
 
 
-_REFS: Final = (b"href", b"xlink:href")
-# By name alone, whatever the namespace: preload scanners don't know namespaces either.
-LOADING: Final[dict[bytes, tuple[bytes, ...]]] = {
-    b"script": (b"src", *_REFS),
-    b"iframe": (b"src", b"srcdoc"),
-    b"frame": (b"src",),
-    b"portal": (b"src",),
-    b"embed": (b"src",),
-    b"object": (b"data",),
-    b"img": (b"src", b"srcset"),
-    b"image": (b"src", b"srcset", *_REFS),
-    b"feimage": _REFS,
-    b"use": _REFS,
-    b"source": (b"src", b"srcset"),
-    b"video": (b"src", b"poster"),
-    b"audio": (b"src",),
-    b"track": (b"src",),
-    b"input": (b"src",),
-    b"link": (b"href", b"imagesrcset"),
-}
-_ALSO_RENAMED: Final = {b"script": (b"type",), b"link": (b"rel",)}
-
-HINTS: Final = frozenset({"preconnect", "dns-prefetch"})
-# fmt: off
-FETCHING: Final = frozenset((
-    "stylesheet", "preload", "modulepreload", "prefetch", "prerender", "icon", "apple-touch-icon",
-    "apple-touch-icon-precomposed", "mask-icon", "manifest",
-))
-# WHATWG MIME Sniffing 4.6, JavaScript MIME types (compared whole: a parameter makes it a data block).
-_SCRIPT_TYPES: Final = frozenset((
-    "application/ecmascript", "application/javascript", "application/x-ecmascript",
-    "application/x-javascript", "text/ecmascript", "text/javascript", "text/javascript1.0",
-    "text/javascript1.1", "text/javascript1.2", "text/javascript1.3", "text/javascript1.4",
-    "text/javascript1.5", "text/jscript", "text/livescript", "text/x-ecmascript", "text/x-javascript",
-    "module",
-))
-# fmt: on
-_BLANK: Final = "\t\n\f\r "
-_DESCRIPTORS: Final = re.compile(r"(?:[^,(]|\([^)]*(?:\)|$))*")
-# A start tag that can't name another host: no scheme, no two slashes (TAB, LF and CR between them don't
-# count), no character reference to write one with. Scripts are looked at in any case, for their body.
-_LOCAL: Final = re.compile(
-    rb"<(?!script)[^:&\\/]*+" + many(rb"/(?![\t\n\r]*[/\\])[^:&\\/]*+") + rb"\Z", re.IGNORECASE
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What to do with one start tag: the insertions now, and where its inline body, if any, would run."""
@@ -84,24 +54,6 @@ class Verdict:
 
 
 UNTOUCHED: Final = Verdict()
-
-
-def candidates(srcset: str) -> Iterator[str]:
-    """The URLs of a `srcset` (HTML 4.8.4.2.1, "parsing a srcset attribute")."""
-    at, end = 0, len(srcset)
-    while True:
-        while at < end and srcset[at] in _BLANK + ",":
-            at += 1
-        if at == end:
-            return
-        start = at
-        while at < end and srcset[at] not in _BLANK:
-            at += 1
-        url = srcset[start:at]
-        yield url.rstrip(",")
-        if not url.endswith(","):
-            found = _DESCRIPTORS.match(srcset, at)
-            at = found.end() if found else end
 
 
 class Verdicts:
@@ -146,7 +98,7 @@ class Verdicts:
     def _judge(self, tag: bytes, cut: bytes | None) -> Verdict:
         name, end = _name(tag)
         found = list(attributes(tag, end))
-        if _first(found, b"data-category").strip(_BLANK).lower() == "necessary":
+        if _first(found, b"data-category").strip(BLANK).lower() == "necessary":
             return Verdict(necessary=True)
         service = self._service(name, found)
         if service is None and cut is not None and _undecidable(name, cut):
@@ -156,7 +108,7 @@ class Verdicts:
         if name != b"script" or not _executes(found):
             return UNTOUCHED
         names = {attribute.name for attribute in found}
-        return Verdict(runs_in_html=b"src" not in names, runs_in_svg=names.isdisjoint(_REFS))
+        return Verdict(runs_in_html=b"src" not in names, runs_in_svg=names.isdisjoint(REFS))
 
     def _service(self, name: bytes, found: list[Attribute]) -> str | None:
         if name == b"script" and not _executes(found):
@@ -187,11 +139,6 @@ class Verdicts:
         return self._rules.url(attribute.value)
 
 
-def renamed(name: bytes) -> tuple[bytes, ...]:
-    """The attributes of a blocked element that lose their names (none for elements that load nothing)."""
-    return LOADING.get(name, ()) + _ALSO_RENAMED.get(name, ())
-
-
 def condemned(tag: bytes, service: str) -> Verdict:
     """The verdict that makes this start tag inert as the service's."""
     name, end = _name(tag)
@@ -215,7 +162,7 @@ def _executes(found: list[Attribute]) -> bool:
         language = _first(found, b"language")
         types = ["text/" + language] if language else [""]
     # Any of duplicate types: the DOM reads the first, a preload scanner the last.
-    return any(not kind or kind.strip(_BLANK).lower() in _SCRIPT_TYPES for kind in types)
+    return any(not kind or kind.strip(BLANK).lower() in SCRIPT_TYPES for kind in types)
 
 
 def _undecidable(name: bytes, cut: bytes) -> bool:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from consentkit.gate.elements import UNTOUCHED, Verdicts
-from consentkit.gate.longtag import LongTag
-from consentkit.gate.nesting import Nesting
-from consentkit.gate.patterns import AWAITED, COMMENT_END, DULL, PLAIN_TEXT, RAW_END
+from consentkit.gate.markup.longtag import LongTag
+from consentkit.gate.markup.nesting import Nesting
+from consentkit.gate.markup.patterns import AWAITED, COMMENT_END, DULL, PLAIN_TEXT, RAW_END
+from consentkit.gate.markup.verdicts import UNTOUCHED, Verdicts
 
 
 class TextScanner:

@@ -9,7 +9,7 @@ Source: HTML Living Standard 13.2.6.5 (tokens in foreign content), 13.2.6 (tree 
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from consentkit.gate.tags import TAG_NAME, attributes
+from consentkit.gate.markup.tags import TAG_NAME, attributes
 
 # Chromium flattens trees at a depth of 512; past these bounds nothing more is followed.
 _FRAMES: Final = 128

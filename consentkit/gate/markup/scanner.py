@@ -7,11 +7,12 @@ Source: HTML Living Standard 13.2.5 (tokenization).
 
 from typing import Final
 
-from consentkit.gate.elements import LOADING, UNTOUCHED, Verdict, Verdicts, condemned, renamed
-from consentkit.gate.longtag import LongTag
-from consentkit.gate.patterns import AWAITED, ICON, RAW_END, SCRIPT_END, SCRIPT_TURN
-from consentkit.gate.tags import OPEN_ATTRIBUTE, REST, TAG, TAG_NAME, attributes
-from consentkit.gate.text import TextScanner
+from consentkit.gate.markup.elements import LOADING, renamed
+from consentkit.gate.markup.longtag import LongTag
+from consentkit.gate.markup.patterns import AWAITED, ICON, RAW_END, SCRIPT_END, SCRIPT_TURN
+from consentkit.gate.markup.tags import OPEN_ATTRIBUTE, REST, TAG, TAG_NAME, attributes
+from consentkit.gate.markup.text import TextScanner
+from consentkit.gate.markup.verdicts import UNTOUCHED, Verdict, Verdicts, condemned
 
 LIMIT: Final = 1 << 20
 """The most bytes held back for one unfinished tag or inline script; what is longer can't be decided."""
