@@ -3,10 +3,12 @@
 python3 dev.py demo            run the demonstration shop
 python3 dev.py test            run every check, with seeded samples
 python3 dev.py test --full     run every check, with every case
+python3 dev.py bench           measure it beside others; benchmarks/README.md says how to read that
 """
 
 import ctypes.util
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -19,6 +21,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge")
+BENCHMARKS = ("overhead.py", "markup.py")
 STAMP = VENV / ".consentkit-installed"
 
 
@@ -32,6 +35,10 @@ def main(argv: list[str]) -> int:
         provide_browser()
         provide_node_modules()
         return run(BIN / "python", "-m", "pytest", *coverage(argv[1:]), *argv[1:])
+    if argv[:1] == ["bench"]:
+        install("bench", ["-e", ".", "--group", "bench"])
+        provide_node_modules()
+        return max(run(BIN / "python", ROOT / "benchmarks" / each, *argv[1:]) for each in BENCHMARKS)
     print(__doc__)
     return 2
 
@@ -109,8 +116,12 @@ def provide_browser() -> None:
 
 
 def provide_node_modules() -> None:
-    """Fetch what type-checks and rebuilds the browser files, where Node.js is; its tests skip elsewhere."""
-    if shutil.which("npm") and not (ROOT / "node_modules").exists():
+    """Fetch what type-checks and rebuilds the browser files, and real pages, where Node.js is.
+
+    Their tests skip elsewhere.
+    """
+    wanted = json.loads((ROOT / "package.json").read_text("utf-8"))["devDependencies"]
+    if shutil.which("npm") and not all((ROOT / "node_modules" / name).exists() for name in wanted):
         must("npm", "install", "--silent", "--no-package-lock")
 
 

@@ -4,71 +4,48 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import wraps
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
-from consentkit.errors import (
-    ConfigurationError,
-    ConsentKitError,
-    PolicyError,
-    StoreUnavailable,
-    VerificationError,
-)
-from consentkit.kit import read_policy
-from consentkit.middleware import KEYS, STORE
+from consentkit.desk import trackers as seen_trackers
+from consentkit.errors import ConsentKitError, PolicyError, VerificationError
+from consentkit.kit import read_policy, utc_now
 from consentkit.policy.document import schema
+from consentkit.policy.version import Policy
 from consentkit.proof.bundle import verify_bundle, verify_receipt
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind
-from consentkit.proof.keys import recorded_origin
 from consentkit.proof.log import ProofLog
 from consentkit.proof.note import Verifier
 from consentkit.proof.told import about, record, texts, when
 from consentkit.proof.verify import Report
+from consentkit.publication import Publications
+from consentkit.shell import (
+    FINDING,
+    explained,
+    json_option,
+    log_options,
+    opened,
+    say,
+    store_option,
+    with_log,
+)
+from consentkit.tally_sqlite import open_store
 
-FINDING, USAGE = 1, 2
 PORT = click.IntRange(0, 65535)
 TEMPLATE = Path(__file__).parent / "policy" / "template.toml"
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turn what consentkit refuses into its message and exit code: 1 for a damaged log, else 2."""
-    try:
-        yield
-    except ConsentKitError as error:
-        why = f": {error.__cause__}" if isinstance(error, StoreUnavailable) and error.__cause__ else ""
-        refused = Damaged if isinstance(error, VerificationError) else click.ClickException
-        raise refused(f"{error}{why}") from error
-
-
-click.ClickException.exit_code = USAGE
-
-
-class Damaged(click.ClickException):
-    """The log itself is what keeps a command from answering."""
-
-    exit_code = FINDING
-
-
-def say(value: Any, text: str, *, as_json: bool) -> None:
-    """Print a result: `value` as one JSON line, or `text` for people."""
-    click.echo(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() if as_json else text)
+MOST_NAMED = 5
+"""A warning names so many and counts the rest."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="consentkit")
 def main() -> None:
     """Cookie consent that the server enforces and an auditor can verify."""
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
 @main.command()
@@ -103,9 +80,13 @@ def keygen() -> None:
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path), default="consent.toml")
 @click.option("--schema", "show_schema", is_flag=True, help="Print the JSON Schema of a policy file.")
+@store_option
 @json_option
-def check(path: Path, show_schema: bool, as_json: bool) -> None:
-    """Check a policy file; every mistake is listed at once."""
+def check(path: Path, show_schema: bool, store: str, as_json: bool) -> None:
+    """Check a policy file; every mistake is listed at once.
+
+    Where the site's store is, hosts and cookies that were seen but aren't in the policy are warned of.
+    """
     if show_schema:
         click.echo(json.dumps(schema(), indent=2))
         return
@@ -119,44 +100,35 @@ def check(path: Path, show_schema: bool, as_json: bool) -> None:
         rows = [{"path": p.path, "message": p.message, "allowed": p.allowed} for p in problems]
         say({"ok": False, "problems": rows}, "\n".join(map(str, problems)), as_json=as_json)
         sys.exit(FINDING)
+    undeclared, warnings = undeclared_in(store, policy)
     text = f"{path} is good: version {policy.version[:16]}, {len(policy.services)} services declared."
-    say({"ok": True, "version": policy.version}, text, as_json=as_json)
+    value = {"ok": True, "version": policy.version, "undeclared": undeclared, "warnings": warnings}
+    say(value, "\n".join([text, *(f"Warning: {warning}" for warning in warnings)]), as_json=as_json)
+
+
+def undeclared_in(store: str, policy: Policy) -> tuple[list[str], list[str]]:
+    """Return what the store's site has seen lately that `policy` doesn't name, and warnings about it."""
+    since = utc_now().date() - timedelta(days=seen_trackers.DAYS)
+    try:
+        counted = open_store(store)
+        rows = counted.read(since) if counted.path.exists() else []
+    except ConsentKitError as error:
+        return [], [f"what the site has seen can't be read: {error}"]
+    undeclared = seen_trackers.undeclared(rows, policy)
+    if not undeclared:
+        return [], []
+    more = f" and {len(undeclared) - MOST_NAMED} more" if len(undeclared) > MOST_NAMED else ""
+    names = ", ".join(undeclared[:MOST_NAMED])
+    warning = (
+        f"seen in the last {seen_trackers.DAYS} days, but not in this policy: {names}{more}."
+        " List them: consentkit audit trackers"
+    )
+    return undeclared, [warning]
 
 
 @main.group()
 def audit() -> None:
     """Read, verify and export the consent log."""
-
-
-def log_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say where the log is."""
-    keys = click.option("--keys", envvar="CONSENTKIT_KEYS", default=KEYS, show_default=True)
-    store = click.option("--store", envvar="CONSENTKIT_STORE", default=STORE, show_default=True)
-    return store(keys(command))
-
-
-@contextmanager
-def opened(store: str, keys: str) -> Iterator[ProofLog]:
-    """Yield the log for reading; it may be damaged, so that it can be audited all the same."""
-    folder = Path(keys)
-    origin = recorded_origin(folder)
-    if origin is None:
-        raise ConfigurationError(f"there are no log keys in {folder}; name their folder with --keys")
-    with ProofLog.open(store, folder, origin=origin, read_only=True) as log:
-        yield log
-
-
-def with_log(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the log, opened for reading, as its first argument."""
-
-    @log_options
-    @json_option
-    @wraps(command)
-    def run(*args: Any, store: str, keys: str, **options: Any) -> None:
-        with explained(), opened(store, keys) as log:
-            command(log, *args, **options)
-
-    return run
 
 
 @audit.command("log")
@@ -181,6 +153,20 @@ def show(log: ProofLog, index: int, as_json: bool) -> None:
         raise click.ClickException(f"the log has no entry {index}; it has {log.size}")
     value = record(entry) | texts(log, entry)
     say(value, json.dumps(value, indent=2, ensure_ascii=False), as_json=as_json)
+
+
+@audit.command()
+@log_options
+@click.option("--days", default=seen_trackers.DAYS, type=click.IntRange(1, 400), show_default=True)
+@json_option
+def trackers(store: str, keys: str, days: int, as_json: bool) -> None:
+    """List the services, hosts and cookies seen on the site's pages, counted by the day, about nobody."""
+    since = utc_now().date() - timedelta(days=days - 1)
+    with explained(), opened(store, keys) as log:
+        seen = seen_trackers.summed(open_store(store).read(since), Publications(log, utc_now))
+    text = "\n".join(seen_trackers.lines(seen)) or f"Nothing was counted in the last {days} days."
+    value = {"since": since.isoformat(), "rows": [seen_trackers.plain(one) for one in seen]}
+    say(value, text, as_json=as_json)
 
 
 @audit.command()

@@ -12,6 +12,7 @@ from consentkit.policy.match import Matcher
 from consentkit.policy.notice import stored_notice
 from consentkit.policy.registry import Service
 from consentkit.policy.version import Policy
+from consentkit.policy.whose import Whose, rules_of
 
 CONFIG_MARK = b"__CONFIG__"
 UNDECLARED = ""
@@ -25,6 +26,7 @@ class Edition:
     policy: Policy
     prefix: str
     matcher: Matcher = field(repr=False)
+    whose: Whose = field(repr=False)
     notices: Mapping[str, Asset] = field(repr=False)
     starter: Asset = field(repr=False)
     served: Mapping[str, Asset] = field(repr=False)
@@ -40,6 +42,10 @@ class Edition:
     def starter_address(self) -> str:
         """Where the starter is served as a file, for pages whose own policy forbids inline scripts."""
         return f"{self.prefix}/static/{self.starter.served_name}"
+
+    def rules(self, host: str) -> Whose:
+        """Return what is blocked on pages of `host`, a request's `Host` header: always the same object."""
+        return self.whose.at(host)
 
     def denies_cookie(self, name: str, allowed: Container[str]) -> bool:
         """Return whether a cookie belongs to a tracker whose category isn't among the `allowed` ones."""
@@ -61,7 +67,8 @@ def compile_edition(policy: Policy, prefix: str) -> Edition:
     starter = asset("starter.js", _starter(policy, prefix, notices, files_))
     served = {item.served_name: item for item in (*files_, *notices.values(), starter)}
     matcher = Matcher(held_back(policy))
-    return Edition(policy, prefix, matcher, notices, starter, served, _manifest(notices, served))
+    manifest = _manifest(notices, served)
+    return Edition(policy, prefix, matcher, rules_of(policy), notices, starter, served, manifest)
 
 
 def held_back(policy: Policy) -> list[Service]:

@@ -20,6 +20,8 @@ from consentkit.proof.entry import Kind, Record, Stored, subject_id
 from consentkit.proof.keys import recorded_origin
 from consentkit.proof.log import ProofLog
 from consentkit.publication import Publications
+from consentkit.tally import Tally
+from consentkit.tally_sqlite import open_store
 
 logger = logging.getLogger("consentkit")
 
@@ -100,12 +102,20 @@ class ConsentKit:
         self.log = ProofLog.open(store, Path(keys), origin=origin, accept_log=accept_log)
         self.published = Publications(self.log, clock)
         self.published.publish(self.edition)
+        self.tally = Tally(open_store(store), clock)
+
+    def close(self) -> None:
+        """Write what was counted and what waits for the log; let go of both."""
+        self.tally.close()
+        self.log.close()
 
     def decide(self, consent: Consent | None, now: datetime) -> Decision:
         """Return what is allowed for a visitor at `now`."""
+        policies = self.published.policies
         for choice in consent.choices.values() if consent else ():
-            self.published.knows(choice.version)
-        return decide(self.edition.policy, self.published.policies, consent, now)
+            if choice.version not in policies:
+                self.published.knows(choice.version)
+        return decide(self.edition.policy, policies, consent, now)
 
     async def record(
         self, consent: Consent | None, answer: Answer, subject: Mapping[str, str], now: datetime

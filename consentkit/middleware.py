@@ -146,7 +146,8 @@ def consent_of(request: HTTPConnection | MutableMapping[str, Any]) -> VisitorCon
     scope = request.scope if isinstance(request, HTTPConnection) else request
     visitor = scope.get("consentkit")
     if visitor is None and fixed:
-        return VisitorConsent(None, None, fixed[-1])
+        decision = fixed[-1]
+        return VisitorConsent(None, lambda: (None, decision))
     if not isinstance(visitor, VisitorConsent):
         raise ConfigurationError("consent_of needs ConsentMiddleware mounted around this application")
     return visitor

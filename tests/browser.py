@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+import trustme
 import uvicorn
 from loopback import Calls, loopback
 from netlog import ALIAS, UNNAMED, NetLog
@@ -168,16 +169,27 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
+def _certificate(host: str, folder: Path) -> str:
+    trustme.CA().issue_cert(host).private_key_and_cert_chain_pem.write_to_path(folder / "host.pem")
+    return str(folder / "host.pem")
+
+
 @contextmanager
-def serving(app: Any, host: str) -> Iterator[str]:
-    """An ASGI application on a free port of `localhost` or `127.0.0.1`, in a thread; yields its origin."""
-    with listening(host, 0) as sockets:
-        server = _Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
+def serving(app: Any, host: str, *, tls: bool = False) -> Iterator[str]:
+    """An ASGI application on a free port of `localhost` or `127.0.0.1`, in a thread; yields its origin.
+
+    With `tls` it is served over https, with a certificate that only the browser of `visiting` puts up with.
+    """
+    with listening(host, 0) as sockets, TemporaryDirectory() as folder:
+        config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="none")
+        if tls:
+            config.ssl_certfile = config.ssl_keyfile = _certificate(host, Path(folder))
+        server = _Server(config)
         thread = threading.Thread(target=server.run, args=(sockets,), name=f"serving {host}")
         thread.start()
         try:
             assert server.ready.wait(20), "the server did not start"
-            yield f"http://{host}:{sockets[0].getsockname()[1]}"
+            yield f"http{'s' * tls}://{host}:{sockets[0].getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()

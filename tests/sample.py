@@ -69,7 +69,7 @@ def browsing(app: ASGIApp, folder: Path, **options: Any) -> Iterator[TestClient]
     try:
         yield TestClient(middleware, base_url=ORIGIN, raise_server_exceptions=True)
     finally:
-        middleware.kit.log.close()
+        middleware.kit.close()
 
 
 def choose(client: TestClient, *granted: str, **changes: Any) -> Any:

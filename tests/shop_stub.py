@@ -69,6 +69,7 @@ PAGE = """<!doctype html><html lang="%(lang)s"><head><meta charset="utf-8">
 <script>order.push("template");</script></template>
 <script data-consentkit="shop-ads" type="text/plain">%(hostile)s</script>
 <iframe data-consentkit="youtube" data-consentkit-src="%(tracker)s/video" width="480" height="270"></iframe>
+%(more)s
 <footer><a id="manage" href="/consent/" data-consent="open">Manage cookies</a></footer>
 <script>const bot = new URLSearchParams(location.search).get("bot");
 if (bot) document.addEventListener("consentkit:ready", () => setTimeout(() => {
@@ -126,6 +127,7 @@ class Shop:
         self.answered.set()
         self.lang = "en"
         self.base = ""
+        self.more = ""
         self.tracker = Server(self.track)
         self.server = Server(self.serve)
         self.url = f"http://localhost:{self.server.server_port}/shop/tea"
@@ -155,6 +157,7 @@ class Shop:
             "hostile": hostile,
             "lang": self.lang,
             "base": self.base,
+            "more": self.more,
         }
         return (PAGE % values).encode()
 

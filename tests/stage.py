@@ -62,7 +62,7 @@ def gated(folder: Path, clock: Clock) -> Iterator[Stage]:
         )
         with serving(site, "localhost") as here:
             yield Stage(here, there, app, store)
-        site.kit.log.close()
+        site.kit.close()
 
 
 def strangers(visit: Visit) -> set[str]:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from browser import until
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from shop_stub import CATEGORIES, POLICY, TEXTS, Shop
 
@@ -244,3 +245,121 @@ def test_a_base_elsewhere_never_makes_consentkit_contact_it(context: BrowserCont
     assert shop.posted()["choices"] == dict.fromkeys(CATEGORIES, False)
     assert not [path for path in shop.tracker.paths() if "consent" in path]
     assert "GET /consent/static/banner.css" in shop.server.paths()
+
+
+REVIVABLE = {
+    "frame": "<iframe {m} data-consentkit-src={u}></iframe>",
+    "frame-document": "<iframe {m} data-consentkit-srcdoc='<img src={u}>'></iframe>",
+    "frame-both": "<iframe {m} data-consentkit-src={u}?not data-consentkit-srcdoc='<img src={u}>'></iframe>",
+    "img": "<img {m} data-consentkit-src={u}>",
+    "img-set": "<img {m} data-consentkit-srcset='{u} 1x'>",
+    "img-lazy": "<img {m} loading=lazy data-consentkit-src={u}>",
+    "picture": "<picture><source {m} data-consentkit-srcset={u}><img></picture>",
+    "input": "<input type=image {m} data-consentkit-src={u}>",
+    "video": "<video {m} data-consentkit-src={u} preload=auto></video>",
+    "video-poster": "<video {m} data-consentkit-poster={u} preload=none></video>",
+    "video-source": "<video preload=auto><source {m} data-consentkit-src={u}></video>",
+    "audio": "<audio {m} data-consentkit-src={u} preload=auto></audio>",
+    "embed": "<embed {m} data-consentkit-src={u}>",
+    "object": "<object {m} data-consentkit-data={u}></object>",
+    "object-typed": "<object {m} type=image/svg+xml data-consentkit-data={u}></object>",
+    "stylesheet": "<link {m} data-consentkit-rel=stylesheet data-consentkit-href={u}>",
+    "preload": "<link {m} data-consentkit-rel=preload as=image data-consentkit-imagesrcset='{u} 1x'>",
+    "prefetch": "<link {m} data-consentkit-href={u} data-consentkit-rel=prefetch>",
+    "style": "<style {m} type=text/plain>h1{background:url({u})}</style>",
+    "style-typed": "<style {m} type=text/plain data-consentkit-type='text/css'>@consentkit blocked;"
+    "@import '{u}';</style>",
+    "svg-style": "<svg><style {m} type=text/plain>@consentkit blocked;<![CDATA[@import '{u}'"
+    "]]></style></svg>",
+    "style-media": "<style {m} type=text/plain data-consentkit-media=all>h1+p{background:url({u})}</style>",
+    "style-attribute": "<p {m} data-consentkit-style='background:url({u})'>x</p>",
+    "table": "<table {m} data-consentkit-background={u}><tr><td>x</table>",
+    "svg-image": "<svg><image {m} data-consentkit-href={u} width=9 height=9 /></svg>",
+    "svg-xlink": "<svg><image {m} data-consentkit-xlink:href={u} width=9 height=9 /></svg>",
+    "svg-feimage": "<svg><filter id=f><feImage {m} data-consentkit-href={u} /></filter>"
+    "<rect filter='url(#f)' width=9 height=9 /></svg>",
+    "svg-mask": "<svg><rect {m} data-consentkit-mask='url({u}#a)' width=9 height=9 /></svg>",
+    "svg-set": "<svg><image width=9 height=9><set {m} attributeName=href data-consentkit-to={u} />"
+    "</image></svg>",
+    "svg-script": "<svg><script {m} type=text/plain data-consentkit-href={u}></script></svg>",
+    "module": "<script {m} type=text/plain data-consentkit-type=module data-consentkit-src={u}></script>",
+    "category": "<img data-consentkit=@analytics data-category=statistics data-consentkit-src={u}>",
+    "handler": "<iframe {m} data-consentkit-onload='new Image().src=`{u}`' src=about:blank></iframe>",
+}
+
+
+def marked(foreign: str, ways: dict[str, str], mark: str = "data-consentkit=shop-stats") -> str:
+    return "\n".join(
+        markup.replace("{m}", mark).replace("{u}", f"{foreign}/revived/{name}")
+        for name, markup in ways.items()
+    )
+
+
+def revived(shop: Shop) -> list[str]:
+    return sorted(path.split("/")[-1] for path in shop.tracker.paths() if "/revived/" in path)
+
+
+def test_everything_that_is_blocked_comes_back_once(page: Page, shop: Shop) -> None:
+    shop.more = marked(shop.foreign, REVIVABLE)
+    page.reload()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert revived(shop) == []
+    choose_analytics(page)
+    until(page, lambda: len(revived(shop)) >= len(REVIVABLE), "not everything came back")
+    settled(page, shop)
+    assert revived(shop) == sorted(REVIVABLE)
+
+
+def test_what_could_not_be_decided_or_was_not_declared_never_comes_back(page: Page, shop: Shop) -> None:
+    ways = REVIVABLE | {"category": "<img {m} data-consentkit-src={u}>"}
+    for mark in ("", "?cdn.example", "@necessary", "@toString", "@", "nobody", "constructor"):
+        shop.more += marked(shop.foreign, ways, f'data-consentkit="{mark}"')
+    shop.more += marked(shop.foreign, {"last": REVIVABLE["img"]})
+    page.reload()
+    press(page, "Accept all")
+    page.wait_for_function("document.querySelector('img[src$=last]')?.complete")
+    assert revived(shop) == ["last"]
+
+
+def test_a_blocked_base_and_what_depends_on_it_come_back_together(page: Page, shop: Shop) -> None:
+    mark = "data-consentkit=shop-stats"
+    shop.base = f'<base {mark} data-consentkit-href="{shop.foreign}/revived/">'
+    shop.more = (
+        f'<img {mark} data-consentkit-src="img"><p {mark} data-consentkit-style="background:url(css)">x</p>'
+    )
+    page.reload()
+    choose_analytics(page)
+    settled(page, shop)
+    assert revived(shop) == ["css", "img"]
+
+
+def test_a_blocked_refresh_goes_where_its_author_sent_it(page: Page, shop: Shop) -> None:
+    away = f"0;url={shop.foreign}/revived/away"
+    mark = "data-consentkit=shop-stats data-consentkit-http-equiv=refresh"
+    shop.base = f'<meta {mark} data-consentkit-content="{away}">'
+    page.reload()
+    press(page, "Choose")
+    page.locator("input[name=analytics]").check()
+    press(page, "Save choices")
+    page.wait_for_url(f"{shop.foreign}/revived/away")
+    assert revived(shop) == ["away"]
+
+
+def test_what_a_sanitizer_lets_pass_gains_nothing_that_runs_or_leads_away(page: Page, shop: Shop) -> None:
+    mark = "data-consentkit=shop-stats"
+    shop.more = f"""<a id=a {mark} data-consentkit-href="javascript:order.push('href')"
+      data-consentkit-onclick="order.push('click')" data-consentkit-ping="{shop.foreign}/revived/ping">x</a>
+      <img id=b {mark} data-consentkit-src="data:," data-consentkit-onerror="order.push('error')">
+      <form id=c {mark} data-consentkit-action="{shop.foreign}/"></form>
+      <input id=d {mark} type=submit data-consentkit-formaction="{shop.foreign}/">
+      <svg><a id=e {mark} data-consentkit-xlink:href="java\tscript:order.push('svg')"><text>x</text></a></svg>
+      <style id=f {mark} data-consentkit-onload="order.push('load')">a{{}}</style>"""
+    page.reload()
+    choose_analytics(page)
+    page.wait_for_function("document.querySelector('#a').ping")
+    page.wait_for_function("document.querySelector('#f') && !document.querySelector('#f').dataset.consentkit")
+    names = page.evaluate(
+        "[...'abcdef'].map(id => document.getElementById(id).getAttributeNames().sort().join())"
+    )
+    assert names == ["id,ping", "id,src", "id", "id,type", "id", "id"]
+    assert page.evaluate("order") == ["inline after external", "author", "template"]

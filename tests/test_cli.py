@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from click.testing import CliRunner, Result
 from sample import ORIGIN, SECRET, app, august, browsing, choose
 
 from consentkit.cli import _report_lines, main
+from consentkit.kit import utc_now
 from consentkit.proof.bundle import verify_receipt
 from consentkit.proof.verify import Report
+from consentkit.tally import OTHER, Row
+from consentkit.tally_sqlite import open_store
 
 
 def run(*arguments: str, **options: Any) -> Result:
@@ -199,6 +203,97 @@ def test_a_log_that_is_not_there(tmp_path: Path) -> None:
     result = run("audit", "log", *where(tmp_path))
     assert result.exit_code == 2
     assert "--keys" in result.stderr
+
+
+# What was seen ------------------------------------------------------------------------------------------
+
+GOOD = """
+services = ["youtube"]
+[site]
+name = "Shop"
+controller = "Shop SAS"
+contact = "privacy@shop.example"
+policy_url = "/privacy"
+"""
+
+
+def seen(folder: Path, *pairs: tuple[Any, str], days_ago: int = 0) -> None:
+    version = json.loads(run("audit", "log", "--kind", "policy", "--json", *where(folder)).stdout)[
+        "statement"
+    ]["version"]
+    day = utc_now().date() - timedelta(days=days_ago)
+    rows = [Row(day, version, kind, name, 2) for kind, name in pairs]
+    open_store(where(folder)[1]).add(rows, day - timedelta(days=400))
+
+
+def test_trackers_are_listed_by_kind_with_category_count_and_days(folder: Path) -> None:
+    seen(folder, ("blocked", "youtube"), ("overridden", "matomo"), days_ago=3)
+    seen(folder, ("blocked", "youtube"), ("undeclared", "cdn.example.net"), ("blocked", ""))
+    text = run("audit", "trackers", *where(folder)).stdout
+    assert "own mark" in text
+    assert "(can't be told which)" in text
+    value = json.loads(run("audit", "trackers", "--json", *where(folder)).stdout)
+    today, before = (str(utc_now().date() - timedelta(days=days)) for days in (0, 3))
+    stranger, youtube, *others = value["rows"]
+    assert stranger == {
+        "kind": "undeclared",
+        "name": "cdn.example.net",
+        "category": None,
+        "count": 2,
+        "first": today,
+        "last": today,
+    }
+    assert (youtube["category"], youtube["count"]) == ("marketing", 4)
+    assert (youtube["first"], youtube["last"]) == (before, today)
+    assert [row["category"] for row in others] == [None, "analytics"]
+    recent = json.loads(run("audit", "trackers", "--days", "3", "--json", *where(folder)).stdout)["rows"]
+    assert [row["count"] for row in recent] == [2, 2, 2]
+
+
+def test_no_trackers_are_told_as_none(folder: Path) -> None:
+    assert "Nothing was counted in the last 30 days." in run("audit", "trackers", *where(folder)).stdout
+
+
+def test_check_warns_of_strangers_that_were_seen_and_still_passes(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "consent.toml"
+    path.write_text(GOOD)
+    store = where(folder)[:2]
+    assert "Warning" not in run("check", str(path), *store).stdout
+    hosts = [("undeclared", f"h{number}.example") for number in range(5)]
+    seen(folder, ("undeclared", "cdn.example.net"), ("undeclared", "cdn.example.net"), days_ago=1)
+    seen(
+        folder,
+        *hosts,
+        ("blocked", "?strict.example"),
+        ("undeclared", "www.youtube.com"),
+        ("undeclared", OTHER),
+    )
+    seen(folder, ("undeclared", "long.example"), days_ago=31)
+    result = run("check", str(path), *store)
+    assert result.exit_code == 0
+    assert "Warning: seen in the last 30 days, but not in this policy: cdn.example.net" in result.stdout
+    assert "and 2 more" in result.stdout
+    value = json.loads(run("check", str(path), "--json", *store).stdout)
+    assert value["ok"] is True
+    assert set(value["undeclared"]) == {"cdn.example.net", "strict.example", *(name for _, name in hosts)}
+
+
+def test_check_is_quiet_about_what_the_policy_now_names(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "consent.toml"
+    path.write_text(GOOD + '[pages]\nallow = ["*.example.net"]\n')
+    seen(folder, ("undeclared", "cdn.example.net"))
+    assert json.loads(run("check", str(path), "--json", *where(folder)[:2]).stdout)["undeclared"] == []
+
+
+def test_a_store_that_can_t_be_read_is_a_warning_for_check(tmp_path: Path) -> None:
+    path = tmp_path / "consent.toml"
+    path.write_text(GOOD)
+    (tmp_path / "broken.db").write_bytes(b"no database" * 1000)
+    for store in ("sqlite:///broken.db", "postgresql://db/x"):
+        result = run("check", str(path), "--store", store)
+        assert result.exit_code == 0
+        assert "Warning: what the site has seen can't be read" in result.stdout
+    assert "Warning" not in run("check", str(path)).stdout
 
 
 # Verifying ----------------------------------------------------------------------------------------------

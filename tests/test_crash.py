@@ -70,7 +70,7 @@ def visiting(make: Callable[..., Starlette], handlers: Any, folder: Path) -> Ite
     layer: Any = site.middleware_stack
     while not isinstance(layer, ConsentMiddleware):
         layer = layer.app
-    layer.kit.log.close()
+    layer.kit.close()
 
 
 @pytest.mark.parametrize("make", [starlette, fastapi])

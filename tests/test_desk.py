@@ -2,18 +2,25 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sample import ORIGIN, SECRET, app, browsing, choose
+from sample import ORIGIN, SECRET, Clock, app, august, browsing, choose
 from starlette.testclient import TestClient
 
 from consentkit.desk.auth import Auth, link
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[TestClient]:
-    with browsing(app(), tmp_path) as browser:
+def clock() -> Clock:
+    return august()
+
+
+@pytest.fixture
+def client(tmp_path: Path, clock: Clock) -> Iterator[TestClient]:
+    with browsing(app(), tmp_path, clock=clock) as browser:
         yield browser
+        browser.app.kit.tally.close()  # type: ignore[attr-defined]
 
 
 def enter(client: TestClient) -> None:
@@ -50,6 +57,47 @@ def test_an_entry_shows_what_was_said_and_its_proof(client: TestClient) -> None:
 def test_the_log_is_verified_before_the_auditor_s_eyes(client: TestClient) -> None:
     enter(client)
     assert "The log holds" in client.get("/consent/audit/verify").text
+
+
+def tally_of(client: TestClient) -> Any:
+    return client.app.kit.tally  # type: ignore[attr-defined]
+
+
+def version_of(client: TestClient) -> str:
+    return str(client.app.kit.edition.policy.version)  # type: ignore[attr-defined]
+
+
+def test_the_trackers_seen_are_listed_with_what_each_kind_means(client: TestClient) -> None:
+    seen = [("blocked", "youtube"), ("undeclared", "cdn.example.net"), ("overridden", "matomo")]
+    for _ in range(3):
+        tally_of(client).count(version_of(client), seen)
+    assert client.get("/consent/audit/trackers").status_code == 401
+    enter(client)
+    page = client.get("/consent/audit/trackers").text
+    marketing, analytics = (f' <span class="state">{name}</span></th>' for name in ("marketing", "analytics"))
+    assert f'<th scope="row">youtube{marketing}<td>3</td><td>2026-08-31</td>' in page
+    assert f'<th scope="row">matomo{analytics}' in page  # known, though undeclared
+    assert '<th scope="row">cdn.example.net</th><td>3</td>' in page
+    assert "own mark in the page (data-category)" in page
+    assert page.index("Undeclared") < page.index("Blocked") < page.index("Overridden")
+    assert "Refused" not in page
+
+
+def test_the_range_of_days_is_one_of_five(client: TestClient, clock: Clock) -> None:
+    tally_of(client).count(version_of(client), [("blocked", "youtube")])
+    clock.move(days=8)
+    enter(client)
+    for days, there in [("1", False), ("7", False), ("30", True), ("", True), ("-1", True), ("9" * 99, True)]:
+        page = client.get("/consent/audit/trackers", params={"days": days}).text
+        assert ("youtube" in page) == there
+        assert page.count('aria-current="page"') == 1
+    assert "Nothing was counted in these 7 days." in client.get("/consent/audit/trackers?days=7").text
+
+
+def test_names_of_hosts_are_text_on_the_page(client: TestClient) -> None:
+    tally_of(client).count(version_of(client), [("undeclared", "<b>.example")])
+    enter(client)
+    assert "&lt;b&gt;.example" in client.get("/consent/audit/trackers").text
 
 
 @pytest.mark.parametrize("token", ["", "forged", "link", Auth("another secret of good length").token("link")])

@@ -303,6 +303,58 @@ def test_a_mistake_in_the_languages_is_told_once(changes: dict[str, Any], path: 
     assert (problem.path, problem.message) == (path, message)
 
 
+def test_pages_report_strangers_and_refuse_the_unreadable_unless_told_otherwise() -> None:
+    pages = parse(policy())[0].pages
+    assert (pages.third_parties, pages.unreadable) == ("report", "refuse")
+    assert (pages.allow, pages.aliases) == ([], [])
+
+
+def test_a_host_can_be_let_through_by_any_pattern_a_service_may_use() -> None:
+    hosts = ["cdn.example.com", "*.example.com", "localhost:8000", "cdn.example.com/lib/"]
+    assert parse(policy(pages={"allow": hosts}))[0].pages.allow == hosts
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", "*", "*.com", "https://cdn.example.com", "CDN.example.com", "cdn.example.com:99999", "a b", "é.fr"],
+)
+def test_a_host_that_is_no_pattern_is_refused_with_the_form_it_has(host: str) -> None:
+    problem = only_problem(policy(pages={"allow": ["cdn.example.com", host]}))
+    assert problem.path == "pages.allow.1"
+    assert "host[:port][/path-prefix]" in problem.allowed
+
+
+def test_everything_wrong_with_pages_is_told_at_once() -> None:
+    table = {
+        "third_parties": "off",
+        "allow": [7, "x.example", "x.example"],
+        "aliases": ["onetrst"],
+        "more": 1,
+    }
+    found = problems_of(policy(pages=table | {"unreadable": None}))
+    assert found["pages.third_parties"].allowed == ("report", "strict")
+    assert found["pages.unreadable"].allowed == ("refuse", "pass")
+    assert found["pages.allow.0"].message == "must be a host, such as cdn.example.com or *.example.com, not 7"
+    assert found["pages.allow.2"].message == "'x.example' is listed twice"
+    assert "onetrust" in found["pages.aliases.0"].allowed
+    assert found["pages.more"].allowed == ("third_parties", "allow", "aliases", "unreadable")
+    assert len(found) == 6
+
+
+@pytest.mark.parametrize(
+    ("pages", "path"),
+    [(7, "pages"), ({"allow": "x.example"}, "pages.allow"), ({"aliases": {"a": 1}}, "pages.aliases")],
+)
+def test_pages_of_another_shape_are_one_mistake(pages: object, path: str) -> None:
+    assert only_problem(policy(pages=pages)).path == path
+
+
+def test_the_schema_lists_the_modes_and_the_tools() -> None:
+    fields = schema()["$defs"]["Pages"]["properties"]
+    assert fields["third_parties"]["enum"] == ["report", "strict"]
+    assert "onetrust" in fields["aliases"]["items"]["enum"]
+
+
 def test_texts_are_only_for_languages_the_site_lists() -> None:
     raw = policy(texts={"fr": {"title": "Biscuits"}})
     raw["site"]["languages"] = ["en"]

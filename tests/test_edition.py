@@ -60,3 +60,13 @@ def test_another_prefix_is_another_edition_of_the_same_policy() -> None:
     assert one.policy.version == other.policy.version
     assert one.starter.sha256 != other.starter.sha256
     assert other.starter_address.startswith("/cookies/static/starter.")
+
+
+def test_the_rules_of_an_edition_are_one_object_for_a_host(edition: Edition) -> None:
+    assert edition.rules("shop.example") is edition.rules("other.example")
+    assert edition.rules("").url("https://connect.facebook.net/en_US/fbevents.js") == "meta-pixel"
+    strict = compile_edition(resolve(policy(pages={"third_parties": "strict"})), "/consent")
+    assert strict.rules("shop.example") is strict.rules("www.shop.example:443")
+    assert strict.rules("shop.example") is not strict.rules("other.example")
+    assert strict.rules("shop.example").url("https://cdn.test/") == "?cdn.test"
+    assert strict.rules("cdn.test").url("https://cdn.test/") is None

@@ -1,12 +1,17 @@
 """One answer on its way out: when its headers are settled, and which pages don't go out at all."""
 
+import asyncio
 import gzip
+from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import brotli
 import pytest
-from sample import app, browsing
+import zstandard
+from sample import app, browsing, mounted, policy
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
@@ -93,7 +98,7 @@ def test_a_websocket_that_is_refused_sets_no_denied_cookie(tmp_path: Path) -> No
         (Response(PAGE.encode(), headers={"content-type": "text/html; charset=utf-16"}), "UTF-8"),
         (Response(PAGE.encode(), headers={"content-type": "text/html; charset=ISO-2022-JP"}), "UTF-8"),
         (Response(PAGE.encode(), 206, media_type="text/html"), "whole"),
-        (Response(PAGE.encode(), headers={"content-encoding": "br"}), "gzip"),
+        (Response(PAGE.encode(), headers={"content-encoding": "compress"}), "gzip"),
     ],
 )
 def test_a_page_that_can_t_be_checked_doesn_t_go_out(
@@ -138,6 +143,158 @@ def test_an_answer_without_any_headers_is_looked_into(tmp_path: Path) -> None:
 def test_an_image_without_a_type_passes_in_whatever_encoding(tmp_path: Path) -> None:
     response = Response(b"<svg", headers={"content-encoding": "x-own"})
     assert body_of(tmp_path, response, **{"sec-fetch-dest": "image"}).content == b"<svg"
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, br"])
+def test_a_page_in_any_usual_encoding_is_rewritten(tmp_path: Path, encoding: str) -> None:
+    data = PAGE.encode()
+    packed = {
+        "br": brotli.compress(data),
+        "zstd": zstandard.compress(data),
+        "gzip, br": brotli.compress(gzip.compress(data)),
+    }[encoding]
+    headers = {"content-type": "text/html", "content-encoding": encoding, "repr-digest": "sha-256=:eA==:"}
+    answer = body_of(tmp_path, Response(packed, headers=headers))
+    assert f"data-consentkit-src='{GTAG}'" in answer.text
+    assert not {"content-encoding", "repr-digest"} & set(answer.headers)
+    assert int(answer.headers["content-length"]) == len(answer.content)
+
+
+def test_a_bomb_streams_through_without_being_held(tmp_path: Path) -> None:
+    """A few hundred bytes that stand for 40 MB of page."""
+    bomb = brotli.compress(PAGE.encode() + b" " * (40 << 20))
+    assert len(bomb) < 1000
+    sizes: list[int] = []
+    headers: list[Any] = []
+
+    async def send(message: Any) -> None:
+        headers.extend(message.get("headers", []))
+        sizes.append(len(message.get("body", b"")))
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    response = Response(bomb, headers={"content-type": "text/html", "content-encoding": "br"})
+    middleware = mounted(app(Route("/", lambda request: response)), tmp_path)
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "headers": [],
+        "scheme": "https",
+        "query_string": b"",
+    }
+    asyncio.run(middleware(scope, receive, send))
+    middleware.kit.close()
+    assert sum(sizes) > 40 << 20
+    assert max(sizes) < 2 << 20
+    assert b"content-length" not in dict(headers)
+
+
+def counted(browser: Any) -> set[tuple[str, str]]:
+    tally = browser.app.kit.tally
+    tally.flush()
+    return {(row.kind, row.name) for row in tally.rows()}
+
+
+@pytest.mark.parametrize("passes", [False, True])
+def test_the_policy_says_what_becomes_of_a_page_that_can_t_be_read(tmp_path: Path, passes: bool) -> None:
+    wanted = policy(pages={"unreadable": "pass" if passes else "refuse"})
+    body = PAGE.encode("utf-16")
+
+    async def answer(request: Request) -> Response:
+        return Response(body, headers={"content-type": "text/html", "etag": '"1"'})
+
+    with browsing(app(Route("/", answer)), tmp_path, policy=wanted) as browser:
+        got = browser.get("/")
+        assert (got.status_code, got.content == body) == ((200, True) if passes else (502, False))
+        assert got.headers.get("etag") == ('"1"' if passes else None)
+        assert ("refused", "utf-16") in counted(browser)
+
+
+def test_what_happens_to_cookies_is_counted(tmp_path: Path) -> None:
+    async def answer(request: Request) -> Response:
+        response = Response("{}", headers={"cache-control": "no-store"})
+        for value in ("_ga=1", "sid=2"):
+            response.headers.append("set-cookie", value)
+        return response
+
+    with browsing(app(Route("/", answer)), tmp_path) as browser:
+        browser.get("/", headers={"cookie": "_fbp=1; theme=dark"})
+        assert counted(browser) == {
+            ("blocked", "google-analytics"),
+            ("undeclared", "sid"),
+            ("expired", "meta-pixel"),
+        }
+
+
+def test_a_charset_named_after_the_first_chunk_ends_the_page(tmp_path: Path, caplog: Any) -> None:
+    async def chunks() -> Any:
+        yield b"<!doctype html><html>"
+        yield b"<meta charset=iso-2022-jp><body>hidden"
+
+    response = StreamingResponse(chunks(), headers={"content-type": "text/html"})
+    answer = body_of(tmp_path, response)
+    assert "hidden" not in answer.text
+    assert "iso-2022-jp" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("destination", "untouched"), [("document", True), ("iframe", True), ("empty", False)]
+)
+def test_a_download_passes_untouched_unless_a_script_fetches_it(
+    tmp_path: Path, destination: str, untouched: bool
+) -> None:
+    response = HTMLResponse(PAGE, headers={"content-disposition": 'attachment; filename="page.html"'})
+    answer = body_of(tmp_path, response, **{"sec-fetch-dest": destination})
+    assert (answer.text == PAGE) is untouched
+
+
+def test_events_and_trailers_pass(tmp_path: Path) -> None:
+    """A digest in the trailers would be of the page as it was."""
+
+    async def stream(scope: Any, receive: Any, send: Any) -> None:
+        kind = b"text/event-stream" if scope["path"] == "/events" else b"text/html"
+        headers = [(b"content-type", kind)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": True})
+        await send({"type": "http.response.body", "body": PAGE.encode(), "more_body": False})
+        trailers = [(b"Repr-Digest", b"x"), (b"server-timing", b"y")]
+        await send({"type": "http.response.trailers", "headers": trailers})
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    middleware = mounted(stream, tmp_path)
+    for path, body, trailers in (("/events", True, 2), ("/", False, 1)):
+        sent: list[Any] = []
+
+        async def send(message: Any, sent: list[Any] = sent) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": path, "headers": [], "scheme": "https"}
+        asyncio.run(middleware(scope, receive, send))
+        assert (sent[1]["body"] == PAGE.encode()) is body
+        assert len(sent[-1]["headers"]) == trailers
+    middleware.kit.close()
+
+
+def test_several_cookie_headers_stand_for_one(tmp_path: Path) -> None:
+    """RFC 9113, 8.2.3."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        cookies = [value for name, value in scope["headers"] if name == b"cookie"]
+        await Response(b"|".join(cookies))(scope, receive, send)
+
+    with browsing(answer, tmp_path) as browser:
+        got = browser.get("/", headers=[("cookie", "a=1; _ga=2"), ("cookie", "_fbp=3"), ("cookie", "b=4")])
+        assert got.text == "a=1; b=4"
+
+
+def test_a_policy_that_lists_the_starter_s_hash_lets_it_in(tmp_path: Path) -> None:
+    with browsing(app(), tmp_path) as browser:
+        digest = b64encode(sha256(browser.app.kit.edition.starter.body).digest()).decode()
+    response = HTMLResponse(PAGE, headers={"content-security-policy": f"script-src 'sha256-{digest}'"})
+    assert "<script data-consentkit-starter>" in body_of(tmp_path, response).text
 
 
 # The starter --------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from consentkit.gate import headers as rules
     ],
 )
 def test_which_requests_may_bring_a_page(headers: rules.Headers, page: bool) -> None:
-    assert rules.may_be_page(headers) is page
+    assert rules.may_be_page(dict(headers)) is page
 
 
 def test_a_page_request_can_only_be_answered_whole_plain_and_current() -> None:
@@ -32,8 +32,8 @@ def test_a_page_request_can_only_be_answered_whole_plain_and_current() -> None:
         (b"accept-language", b"fr"),
     ]
     assert rules.page_request(headers, b"-ck12345678") == [
-        (b"if-none-match", b'"abc", W/"def"'),
         (b"accept-language", b"fr"),
+        (b"if-none-match", b'"abc", W/"def"'),
     ]
     assert rules.page_request([(b"if-none-match", b"*")], b"-ck12345678") == []
 
@@ -71,13 +71,6 @@ def test_an_answer_that_depends_on_the_visitor_is_private(
     assert rules.first(headers, b"vary") == vary
 
 
-def test_a_link_header_loses_only_what_is_blocked() -> None:
-    value = b"<https://t.example/a.js>; rel=preload; as=script, </own.css>; rel=preload"
-    assert rules.without_announcements(value, lambda url: "t.example" in url) == b"</own.css>; rel=preload"
-    assert rules.without_announcements(value, lambda url: False) is value
-    assert rules.without_announcements(value, lambda url: True) == b""
-
-
 @pytest.mark.parametrize(
     ("control", "uncacheable"),
     [
@@ -95,13 +88,32 @@ def test_only_a_bare_private_or_no_store_keeps_every_cache_away(control: bytes, 
 
 
 @pytest.mark.parametrize(
-    "kept",
-    [
-        b"<https://t.example/fr>; rel=alternate; hreflang=fr",
-        b'<https://t.example/>; rel="canonical"',
-        b'</a.css>; rel=preload; title="a, <https://t.example/a.js>; b"',
-    ],
+    "name", [b"cdn-cache-control", b"vercel-cdn-cache-control", b"surrogate-control", b"x-accel-expires"]
 )
-def test_links_that_contact_nobody_stay(kept: bytes) -> None:
-    value = b'<https://t.example>;\t rel = "x Preconnect", ' + kept
-    assert rules.without_announcements(value, lambda url: "t.example" in url) == kept
+def test_what_speaks_to_one_cache_alone_counts_as_well(name: bytes) -> None:
+    """RFC 9213, 2.2: such a cache heeds nothing else."""
+    headers = [(b"cache-control", b"private"), (name, b"max-age=600")]
+    assert not rules.is_uncacheable(headers)
+    assert rules.is_uncacheable([(b"cache-control", b"private"), (name, b"no-store")])
+    assert rules.personal(headers) == [(b"cache-control", b"private"), (b"vary", b"Cookie")]
+
+
+def test_a_rewritten_page_says_nothing_of_its_old_bytes() -> None:
+    stale = (
+        b"content-length",
+        b"digest",
+        b"content-digest",
+        b"repr-digest",
+        b"content-md5",
+        b"last-modified",
+    )
+    headers = [(name, b"x") for name in stale] + [(b"etag", b'"a"'), (b"x-own", b"1")]
+    assert rules.page_headers(headers, b"-ck1") == [(b"etag", b'"a-ck1"'), (b"x-own", b"1")]
+
+
+@pytest.mark.parametrize(
+    ("disposition", "download"),
+    [(b"attachment", True), (b'Attachment; filename="a.html"', True), (b"inline", False), (b"", False)],
+)
+def test_what_browsers_save(disposition: bytes, download: bool) -> None:
+    assert rules.is_download([(b"content-disposition", disposition)]) is download

@@ -113,3 +113,49 @@ def test_only_pages_are_refused() -> None:
 )
 def test_xhtml_is_what_is_declared_so_alone(content_types: list[bytes], xhtml: bool) -> None:
     assert is_xhtml(typed(*content_types)) is xhtml
+
+
+HTML = [(b"content-type", b"text/html")]
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        b"<!doctype html><meta charset=iso-2022-jp><p>",
+        b"<html><META http-equiv='Content-Type' content='text/html; charset=\"ISO-2022-JP\"'>",
+        b"<!-- a > b --><?php ?></ ><div title='<meta charset=utf-8>'><meta charset = csISO2022JP />",
+        b"<meta name=x charset=hz-gb-2312>",
+        b"<?xml version='1.0' encoding='iso-2022-jp'?><html>",
+        b"<meta charset=''><meta charset=utf-7>",
+        "<p>".encode("utf-16-le"),
+        "<p>".encode("utf-16-be"),
+    ],
+)
+def test_a_page_that_names_such_a_charset_itself_is_refused(opening: bytes) -> None:
+    """HTML 13.2.3.2: browsers look for it in the first 1,024 bytes."""
+    with pytest.raises(Unreadable, match="UTF-8"):
+        is_page(HTML, opening, last=False)
+    with pytest.raises(Unreadable, match="UTF-8"):
+        is_page(typed(b"text/html; charset=no-such-label"), opening, last=False)
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        b"<meta charset=utf-8><meta charset=iso-2022-jp>",
+        b"<!--<meta charset=iso-2022-jp>--><p>",
+        b"<p title='<meta charset=iso-2022-jp>'>",
+        b"<meta name=charset content='charset=iso-2022-jp'>",
+        b"<meta charset=utf-16>",
+        b"\xef\xbb\xbf<meta charset=iso-2022-jp>",
+        b"<p>" + b" " * 1024 + b"<meta charset=iso-2022-jp>",
+    ],
+)
+def test_what_no_browser_takes_for_the_page_s_charset_is_not(opening: bytes) -> None:
+    assert is_page(HTML, opening, last=False)
+
+
+def test_a_header_settles_the_charset() -> None:
+    for charset in (b"utf-8", b"windows-1252", b"Shift_JIS"):
+        declared = typed(b"text/html; charset=" + charset)
+        assert is_page(declared, b"<meta charset=iso-2022-jp>", last=False)

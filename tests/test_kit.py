@@ -29,7 +29,7 @@ def opened(folder: Path, clock: Clock, **changes: Any) -> ConsentKit:
 def kit(tmp_path: Path, clock: Clock) -> Iterator[ConsentKit]:
     kit = opened(tmp_path, clock)
     yield kit
-    kit.log.close()
+    kit.close()
 
 
 def answer(kit: ConsentKit, *granted: str, **changes: Any) -> Answer:
@@ -121,6 +121,14 @@ def test_a_page_view_never_writes_to_the_log(kit: ConsentKit, clock: Clock) -> N
     for _ in range(50):
         kit.decide(None, clock())
     assert kit.log.size == size
+
+
+def test_closing_writes_what_was_counted(tmp_path: Path, clock: Clock, kit: ConsentKit) -> None:
+    other = opened(tmp_path, clock)
+    other.tally.count(other.edition.policy.version, [("blocked", "youtube")])
+    assert kit.tally.rows() == []
+    other.close()
+    assert [(row.name, row.count) for row in kit.tally.rows()] == [("youtube", 1)]
 
 
 def test_after_a_material_change_only_that_category_is_asked(

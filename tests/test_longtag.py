@@ -3,8 +3,8 @@ import re
 import pytest
 
 from consentkit.gate.markup import LIMIT, Rewriter
-from consentkit.policy.match import Matcher
 from consentkit.policy.registry import Pattern, Service
+from consentkit.policy.whose import Whose
 
 INSERTED = (
     rb'(?i:(<script) data-consentkit="[^"]*" type="text/plain")| data-consentkit="[^"]*"|data-consentkit-'
@@ -27,7 +27,7 @@ def service(id_: str, *urls: str, inline: tuple[str, ...] = ()) -> Service:
     )
 
 
-RULES = Matcher([service("t", "t.test", inline=("track(",))])
+RULES = Whose([service("t", "t.test", inline=("track(",))])
 
 
 def rewrite(page: bytes, size: int = 0) -> bytes:

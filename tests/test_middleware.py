@@ -93,7 +93,7 @@ def test_options_come_from_the_environment_too(tmp_path: Path, monkeypatch: pyte
     middleware = ConsentMiddleware(app(), policy=POLICY)
     assert TestClient(middleware, base_url=ORIGIN).get("/cookies/state").status_code == 200
     assert (tmp_path / "env.db").exists()
-    middleware.kit.log.close()
+    middleware.kit.close()
 
 
 @pytest.mark.parametrize(
@@ -147,4 +147,4 @@ def test_the_lifespan_passes_through(tmp_path: Path) -> None:
     middleware = mounted(raw, tmp_path)
     with TestClient(middleware):
         assert events == ["lifespan"]
-    middleware.kit.log.close()
+    middleware.kit.close()

@@ -16,7 +16,6 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
 from consentkit import consent_of
-from consentkit.gate.body import warn_undeclared
 
 GTAG = "https://www.googletagmanager.com/gtag/js?id=G-1"
 PAGE = f"<!doctype html><html><head><title>x</title></head><body><script src='{GTAG}'></script></body></html>"
@@ -175,7 +174,7 @@ def test_a_compressed_page_is_read_all_the_same(tmp_path: Path, encoding: str) -
 
 def test_a_page_in_an_encoding_we_can_t_read_does_not_go_out(tmp_path: Path) -> None:
     packed = brotli.compress(PAGE.encode())
-    answer = body_of(tmp_path, Response(packed, media_type="text/html", headers={"content-encoding": "br"}))
+    answer = body_of(tmp_path, Response(packed, media_type="text/html", headers={"content-encoding": "dcb"}))
     assert answer.status_code == 502
     assert packed not in answer.content
 
@@ -331,8 +330,9 @@ def test_an_undeclared_tracker_on_a_page_is_told_to_the_operator_once(
     async def page(request: Request) -> Response:
         return HTMLResponse(PAGE)
 
-    warn_undeclared.cache_clear()
     with browsing(app(Route("/", page)), tmp_path, policy=policy(services=["meta-pixel"])) as browser:
         browser.get("/")
         browser.get("/")
-    assert [r.args[0] for r in caplog.records if r.args and "stays blocked" in r.msg] == ["google-analytics"]
+    assert [r.args[0] for r in caplog.records if isinstance(r.args, tuple) and "stays blocked" in r.msg] == [
+        "google-analytics"
+    ]

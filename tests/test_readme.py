@@ -181,4 +181,4 @@ def test_the_readme_s_own_mark_runs_after_a_yes_and_not_before(tmp_path: Path) -
         assert page.evaluate("window.counted") is None
         page.get_by_role("button", name="Accept all").click()
         page.wait_for_function("window.counted")
-    site.kit.log.close()
+    site.kit.close()

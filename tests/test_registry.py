@@ -10,6 +10,7 @@ from itertools import combinations
 import pytest
 
 from consentkit.errors import PolicyError
+from consentkit.policy.match import Scripts
 from consentkit.policy.registry import (
     DECLARED,
     PURPOSES,
@@ -52,7 +53,15 @@ SNIPPETS = {
         "_gaq.push(['_setAccount', 'UA-1-1']);",
         "('https:' == p ? 'https://ssl' : 'http://www') + '.google-analytics.com/ga.js';",
     ],
-    "google-ads": ["gtag('config', 'AW-123');", 'gtag("config", "GT-ABC");'],
+    "google-ads": [
+        "gtag('config', 'AW-123');",
+        'gtag("config", "GT-ABC");',
+        's.src="https://www.googleadservices.com/pagead/conversion_async.js"',
+    ],
+    "google-fonts": [
+        "href: 'https://fonts.googleapis.com/css2?family=X'",
+        "//fonts.googleapis.com/css?family=X",
+    ],
     "google-ad-manager": ["gtag('config', 'DC-123');", "googletag.defineSlot('/1/x', [1, 1], 'y');"],
     "google-adsense": ["(adsbygoogle = window.adsbygoogle || []).push({});"],
     "google-maps": ["a.src=`https://maps.${c}apis.com/maps/api/js?`+e"],
@@ -165,9 +174,14 @@ def stated() -> dict[str, dict[str, object]]:
     return {row["id"]: row for row in rows}
 
 
+@cache
+def scripts(id_: str) -> Scripts:
+    return Scripts([known_services()[id_]])
+
+
 def marks(body: str) -> set[str]:
-    """The services of which some inline mark occurs in `body`."""
-    return {s.id for s in known_services().values() for mark in s.inline if mark.match in body}
+    """The services of which some inline mark is found in `body`."""
+    return {id_ for id_ in known_services() if scripts(id_)(body.encode()).service}
 
 
 def pairs(facts: str, domain: str | None = None) -> Iterator[tuple[str, object, str, object]]:

@@ -5,14 +5,14 @@ import re
 import pytest
 
 from consentkit.gate.markup import Rewriter
-from consentkit.policy.match import Matcher
 from consentkit.policy.registry import known_services
+from consentkit.policy.whose import Whose
 
 INSERTED = (
     rb'(?i:(<script) data-consentkit="[^"]*" type="text/plain")| data-consentkit="[^"]*"|data-consentkit-'
 )
 
-KNOWN = Matcher(service for service in known_services().values() if service.category != "necessary")
+KNOWN = Whose([], known_services().values())
 
 SNIPPETS = {
     "google-tag-manager": (

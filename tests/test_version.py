@@ -2,10 +2,12 @@
 
 from hashlib import sha256
 
+import orjson
 import pytest
 from sample import policy
 
 from consentkit.errors import PolicyError
+from consentkit.policy.document import Pages
 from consentkit.policy.notice import stored_notice
 from consentkit.policy.version import from_bytes, resolve
 
@@ -29,8 +31,36 @@ def test_any_change_is_another_version() -> None:
         resolve(policy(services=["google-analytics"])).version,
         resolve(policy(texts={"en": {"title": "Biscuits"}})).version,
         resolve(policy(lifetimes={"consent_months": 3})).version,
+        resolve(policy(pages={"third_parties": "strict"})).version,
+        resolve(policy(pages={"allow": ["cdn.example.com"]})).version,
     }
-    assert len(versions) == 4
+    assert len(versions) == 6
+
+
+def test_the_order_of_hosts_and_tools_changes_nothing() -> None:
+    one = resolve(policy(pages={"allow": ["a.example", "b.example"], "aliases": ["onetrust", "cookiebot"]}))
+    other = resolve(policy(pages={"allow": ["b.example", "a.example"], "aliases": ["cookiebot", "onetrust"]}))
+    assert one.version == other.version
+    assert one.pages.allow == ["a.example", "b.example"]
+
+
+def test_a_policy_published_before_pages_had_a_table_still_opens() -> None:
+    stored = orjson.loads(resolve(policy()).body)
+    del stored["pages"]
+    stored["rewriter"] = 1
+    body = orjson.dumps(stored, option=orjson.OPT_SORT_KEYS)
+    old = from_bytes(body)
+    assert old.pages == Pages()
+    assert old.version == sha256(body).hexdigest()
+
+
+def test_a_stored_mode_or_tool_of_another_time_is_read_or_refused_never_guessed() -> None:
+    stored = orjson.loads(resolve(policy()).body)
+    stored["pages"]["aliases"] = ["a tool since forgotten"]
+    assert from_bytes(orjson.dumps(stored)).pages.aliases == ["a tool since forgotten"]
+    stored["pages"]["third_parties"] = "off"
+    with pytest.raises(PolicyError):
+        from_bytes(orjson.dumps(stored))
 
 
 def test_the_order_of_members_changes_nothing() -> None:

@@ -79,7 +79,7 @@ def run(host_port: int = 8000, tracker_port: int = 8001, *, folder: Path | None 
             print(Demo(origin, other, store, keys, audit, renewal, command).told(), flush=True)
             asyncio.run(_serve([(site, front), (tracker(), back)]))
         finally:
-            site.kit.log.close()
+            site.kit.close()
     print("\n  Stopped. The log is still there, and the two commands still work.")
 
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from consentkit.assets import static_asset
+from consentkit.desk import trackers
 from consentkit.desk.auth import COOKIE, SESSION_SECONDS, Auth
 from consentkit.errors import ConsentKitError
 from consentkit.kit import ConsentKit
@@ -24,6 +25,8 @@ logger = logging.getLogger("consentkit")
 
 PAGE_ROWS = 50
 LONGEST_INDEX = 15
+RANGES = (1, 7, trackers.DAYS, 90, 400)
+"""Days that the trackers page can look back over; the last is longer than counts are kept."""
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": (
@@ -65,6 +68,8 @@ class Desk:
             return await run_in_threadpool(self._entry, int(page))
         if page == "verify":
             return await run_in_threadpool(self._verify)
+        if page == "trackers":
+            return await run_in_threadpool(self._trackers, request)
         return await run_in_threadpool(self._log, request)
 
     def _enter(self, request: Request, token: str) -> Response:
@@ -116,6 +121,13 @@ class Desk:
         if document.media_type == "application/json":
             text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
         return title, text
+
+    def _trackers(self, request: Request) -> Response:
+        wanted = request.query_params.get("days", "")
+        days = next((each for each in RANGES if str(each) == wanted), trackers.DAYS)
+        rows = self.kit.tally.rows(self.kit.clock().date() - timedelta(days=days - 1))
+        kinds = trackers.by_kind(trackers.summed(rows, self.kit.published))
+        return self._render("trackers.html", kinds=kinds, days=days, ranges=RANGES)
 
     def _verify(self) -> Response:
         return self._render("verify.html", report=self.kit.log.verify(), vkey=self.kit.log.vkey)

@@ -1,90 +1,75 @@
 """A page's body on its way out: decoded, rewritten, a slice at a time."""
 
-import asyncio
 import logging
-from functools import cache
-from html import escape
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, cast
 
-from consentkit.edition import Edition
-from consentkit.gate import headers as rules
 from consentkit.gate.coding import decoder
-from consentkit.gate.csp import admission
 from consentkit.gate.headers import Headers, values
-from consentkit.gate.kind import is_xhtml
-from consentkit.gate.markup import Rewriter
+from consentkit.gate.kind import asks_within, check_within, is_xhtml
+from consentkit.gate.markup import Rewriter, Rules
+from consentkit.gate.prescan import PRESCAN
+from consentkit.tally import Kind
 
 logger = logging.getLogger("consentkit")
 
-SLICE = 64 * 1024
+SLICE: Final = 64 * 1024
 """Bytes rewritten before other requests get a turn."""
 
 
 class PageBody:
     """Rewrites one page's body; a damaged one ends where it can no longer be read."""
 
-    def __init__(self, edition: Edition, headers: Headers) -> None:
-        self._undeclared = edition.policy.known.keys()
-        self._decoder = decoder(values(headers, b"content-encoding"))
-        starter = starter_element(edition, headers)
-        self._rewriter = Rewriter(edition.matcher, starter, xhtml=is_xhtml(headers))
+    def __init__(self, rules: Rules, starter: bytes, headers: Headers) -> None:
+        encoding = values(headers, b"content-encoding")
+        self._decoder = decoder(encoding) if encoding else None
+        self._rewriter = Rewriter(rules, starter, xhtml=is_xhtml(headers))
+        self._opening: bytes | None = b"" if asks_within(headers) else None
         self._damaged = False
 
-    async def feed(self, data: bytes, *, last: bool) -> bytes:
-        """Return the bytes that may go out now; `last` closes the page."""
-        parts = []
-        for at in range(0, len(data), SLICE):
-            if at:
-                await asyncio.sleep(0)
-            parts.append(self._step(data[at : at + SLICE]))
-        if last:
-            parts.append(self._step(b"", last=True))
-            for service in self._rewriter.blocked & self._undeclared:
-                warn_undeclared(service)
-        return b"".join(parts)
+    @property
+    def blocked(self) -> frozenset[str]:
+        """The services found on the page so far and made inert."""
+        return self._rewriter.blocked
 
-    def _step(self, data: bytes, *, last: bool = False) -> bytes:
+    @property
+    def seen(self) -> frozenset[tuple[Kind, str]]:
+        """What of the page is to be counted, as (kind, name)."""
+        return cast(frozenset[tuple[Kind, str]], self._rewriter.seen)
+
+    def feed(self, data: bytes) -> Iterable[bytes]:
+        """Return what may go out of the page's next bytes, slice by slice, some of them empty.
+
+        Between two slices others should get a turn: each takes some milliseconds, and there can be any number
+        of them, as compressed data can stand for a million times its size.
+        """
+        if self._decoder is None and len(data) <= SLICE:
+            return (self._tried(self._rewritten, data),)
+        return self._slices(self._decoder.pieces(data) if self._decoder else iter((data,)))
+
+    def close(self) -> bytes:
+        """Return the rest of the page, which has ended."""
+        return self._tried(self._rewriter.close)
+
+    def _slices(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        while piece := self._tried(next, pieces, b""):
+            for at in range(0, len(piece), SLICE):
+                yield self._tried(self._rewritten, piece[at : at + SLICE])
+
+    def _rewritten(self, data: bytes) -> bytes:
+        if self._opening is not None:
+            # A page can name its encoding after its first chunk has gone out.
+            opening = self._opening + data[:PRESCAN]
+            check_within(opening)
+            self._opening = opening if len(opening) < PRESCAN else None
+        return self._rewriter.feed(data)
+
+    def _tried(self, step: Callable[..., bytes], *arguments: object) -> bytes:
         if self._damaged:
             return b""
         try:
-            if last:
-                return self._rewriter.close()
-            return self._rewriter.feed(self._decoder.decompress(data))
+            return step(*arguments)
         except Exception:  # what can't be rewritten must not go out, whatever the reason
             logger.exception("a page can't be read any further; it ends here")
             self._damaged = True
             return b""
-
-
-@cache
-def warn_undeclared(service: str) -> None:
-    """Tell the operator, once a process, why something on a page never comes alive."""
-    logger.warning(
-        "a page embeds %s, which the policy doesn't declare: it stays blocked even for visitors who accept "
-        "everything, because nobody was told about it; add %r to the policy's services",
-        service,
-        service,
-    )
-
-
-def starter_element(edition: Edition, headers: Headers) -> bytes:
-    """Return the script element that starts consentkit on a page with these answer headers.
-
-    Inline, unless the page has a Content-Security-Policy without a nonce for it, or is XHTML, where
-    a script's text would be read as markup: then as a file of our own.
-    """
-    way = admission(headers)
-    mark = f' nonce="{escape(way.nonce)}"' if way.nonce else ""
-    if way.inline and not is_xhtml(headers):
-        return f"<script data-consentkit-starter{mark}>".encode() + edition.starter.body + b"</script>"
-    address = escape(edition.starter_address)
-    return f'<script data-consentkit-starter=""{mark} src="{address}"></script>'.encode()
-
-
-def page_headers(headers: Headers, tag: bytes) -> Headers:
-    """Return a page's headers: its own length and digests no longer hold, its entity tag gets ours."""
-    stale = (b"content-length", b"accept-ranges", b"content-md5", b"digest", b"last-modified")
-    return [
-        (name, rules.tagged(value, tag) if name == b"etag" else value)
-        for name, value in headers
-        if name not in stale
-    ]

@@ -1,45 +1,78 @@
-"""Content codings, undone a piece at a time (RFC 9110, 8.4.1)."""
+"""Content codings, undone a piece at a time (RFC 9110, 8.4.1): gzip, deflate, br, zstd, one upon another.
+
+A piece is bounded whatever the data claims to be: a kilobyte that stands for gigabytes comes out as many
+pieces, one after the other, and never as a whole.
+"""
 
 import zlib
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
+
+import brotli  # type: ignore[import-untyped]
+import zstandard
+
+PIECE: Final = 64 * 1024
+"""Bytes; about the most that one piece has (brotli's are up to twice that, zstd's up to ZSTD_PIECE)."""
+ZSTD_STEP: Final = 128
+"""Bytes of zstd data undone at once: its shortest block is 4 bytes and can stand for 128 KB."""
+ZSTD_PIECE: Final = ZSTD_STEP // 4 * 128 * 1024
+ZSTD_WINDOW: Final = 8 << 20
+"""Bytes; the largest window that the content coding may use (RFC 9659, 3)."""
+MOST_CODINGS: Final = 4
+DAMAGE: Final = (zlib.error, brotli.error, zstandard.ZstdError)
+"""What a decoder raises for data that isn't in its coding."""
 
 
 class Unreadable(ValueError):
-    """A page that can't be checked; the message says why, and what the site should do."""
+    """A page that can't be checked.
+
+    `what` is the encoding or charset that stands in the way; the message says why, and what the site
+    should do.
+    """
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(why)
+        self.what = what
 
 
 class Decoder(Protocol):
-    """Undoes one content coding."""
+    """Undoes content codings; `pieces` raises one of DAMAGE for data that isn't in them."""
 
-    def decompress(self, data: bytes, /) -> bytes: ...
+    def pieces(self, data: bytes, /) -> Iterator[bytes]:
+        """Yield what the next bytes stand for, none of the pieces empty."""
+        ...
 
 
 class _Identity:
-    def decompress(self, data: bytes, /) -> bytes:
-        return data
+    def pieces(self, data: bytes, /) -> Iterator[bytes]:
+        if data:
+            yield data
 
 
-class _Gzip:
-    """One gzip member or several in a row (RFC 1952, 2.2); what follows and isn't one is ignored."""
+class _Zlib:
+    """Members or streams in a row (RFC 1952, 2.2); what follows one and isn't another is ignored."""
 
-    def __init__(self) -> None:
-        self._member = zlib.decompressobj(wbits=31)
+    def __init__(self, wbits: int) -> None:
+        self._wbits = wbits
+        self._member = zlib.decompressobj(wbits)
         self._further = False
         self._over = False
 
-    def decompress(self, data: bytes, /) -> bytes:
-        parts = []
+    def pieces(self, data: bytes, /) -> Iterator[bytes]:
         while data and not self._over:
             try:
-                parts.append(self._member.decompress(data))
+                piece = self._member.decompress(data, PIECE)
             except zlib.error:
                 if not self._further:
                     raise
                 self._over = True
-            data = self._member.unused_data
+                return
+            if piece:
+                yield piece
+            data = self._member.unconsumed_tail
             if self._member.eof:
-                self._member, self._further = zlib.decompressobj(wbits=31), True
-        return b"".join(parts)
+                data = self._member.unused_data
+                self._member, self._further = zlib.decompressobj(self._wbits), True
 
 
 class _Deflate:
@@ -47,26 +80,86 @@ class _Deflate:
 
     def __init__(self) -> None:
         self._head = b""
-        self._stream: Decoder | None = None
+        self._stream: _Zlib | None = None
 
-    def decompress(self, data: bytes, /) -> bytes:
+    def pieces(self, data: bytes, /) -> Iterator[bytes]:
         if self._stream is None:
             self._head += data
             if len(self._head) < 2:
-                return b""
+                return
             data = self._head
             wrapped = data[0] & 15 == zlib.DEFLATED and int.from_bytes(data[:2]) % 31 == 0
-            self._stream = zlib.decompressobj(wbits=15 if wrapped else -15)
-        return self._stream.decompress(data)
+            self._stream = _Zlib(15 if wrapped else -15)
+        yield from self._stream.pieces(data)
+
+
+class _Brotli:
+    """One stream (RFC 7932); anything behind it is damage."""
+
+    def __init__(self) -> None:
+        self._stream = brotli.Decompressor()
+
+    def pieces(self, data: bytes, /) -> Iterator[bytes]:
+        while not self._stream.is_finished():
+            piece = self._stream.process(data, output_buffer_limit=PIECE)
+            data = b""
+            if piece:
+                yield piece
+            elif self._stream.can_accept_more_data():
+                return
+
+
+class _Zstd:
+    """Frames in a row (RFC 8878, 3), with a window of 8 MB at most."""
+
+    def __init__(self) -> None:
+        self._context = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
+        self._frame = self._context.decompressobj()
+
+    def pieces(self, data: bytes, /) -> Iterator[bytes]:
+        for at in range(0, len(data), ZSTD_STEP):
+            step = data[at : at + ZSTD_STEP]
+            while step:
+                if self._frame.eof:
+                    self._frame = self._context.decompressobj()
+                piece = self._frame.decompress(step)
+                step = self._frame.unused_data if self._frame.eof else b""
+                if piece:
+                    yield piece
+
+
+class _Stacked:
+    """Two codings, one upon the other: `outer` was applied last and is undone first."""
+
+    def __init__(self, outer: Decoder, inner: Decoder) -> None:
+        self._outer = outer
+        self._inner = inner
+
+    def pieces(self, data: bytes, /) -> Iterator[bytes]:
+        for piece in self._outer.pieces(data):
+            yield from self._inner.pieces(piece)
+
+
+_DECODERS: Final[dict[bytes, Callable[[], Decoder]]] = {
+    b"gzip": lambda: _Zlib(31),
+    b"x-gzip": lambda: _Zlib(31),
+    b"deflate": _Deflate,
+    b"br": _Brotli,
+    b"zstd": _Zstd,
+}
 
 
 def decoder(encoding: bytes) -> Decoder:
-    """Return what undoes a Content-Encoding. Raises Unreadable for one that can't be read here."""
-    name = encoding.strip().lower()
-    if name in (b"", b"identity"):
-        return _Identity()
-    if name in (b"gzip", b"x-gzip"):
-        return _Gzip()
-    if name == b"deflate":
-        return _Deflate()
-    raise Unreadable(f"its content-encoding is {encoding.decode('latin-1')!r}; serve it as it is, or as gzip")
+    """Return what undoes a Content-Encoding, a list in the order in which the codings were applied.
+
+    Raises Unreadable for one that isn't known here, or more than MOST_CODINGS of them.
+    """
+    listed = (each.strip().lower() for each in encoding.split(b","))
+    names = [name for name in listed if name not in (b"", b"identity")]
+    if len(names) > MOST_CODINGS or not _DECODERS.keys() >= set(names):
+        what = encoding.decode("latin-1")
+        raise Unreadable(what, f"its content-encoding is {what!r}; serve it as it is, or as gzip")
+    undo: Decoder = _Identity()
+    for place, name in enumerate(names):
+        undo = _Stacked(_DECODERS[name](), undo) if place else _DECODERS[name]()
+    return undo

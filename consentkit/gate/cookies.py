@@ -1,6 +1,6 @@
 """Cookies in both directions: cut what is denied, expire what was withdrawn (A10, A17, L14)."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from ipaddress import ip_address
 from itertools import islice
 
@@ -9,15 +9,51 @@ LONGEST_HOST = 253
 MOST_LABELS = 8
 MOST_NAMES = 60
 
-Denied = Callable[[str], bool]
-"""Whether a cookie, by name, belongs to a tracker this visitor doesn't allow."""
+Allowed = Callable[[], Container[str]]
 
 
-def cut_cookies(header: bytes, denied: Denied) -> bytes:
-    """Return a Cookie header's value without denied cookies, the others byte for byte."""
+class CookieCategories(dict[bytes, str | None]):
+    """The category that governs a cookie; None for one that needs no consent.
+
+    Looked up by the name's bytes as they stand in a header, spaces included: a site's names are few and come
+    back with every request. `category` answers for a name not seen before.
+    """
+
+    MOST = 4096
+
+    def __init__(self, category: Callable[[str], str | None]) -> None:
+        super().__init__()
+        self._category = category
+
+    def __missing__(self, raw: bytes) -> str | None:
+        if len(self) >= self.MOST:
+            self.clear()
+        self[raw] = found = self._category(raw.decode("latin-1").strip())
+        return found
+
+
+def cut_cookies(header: bytes, categories: CookieCategories, allowed: Allowed) -> bytes:
+    """Return a Cookie header's value without denied cookies, the others byte for byte.
+
+    `allowed` returns the categories that this visitor allows; it is called if any cookie needs one.
+    """
     pairs = header.split(b";")
-    kept = [pair for pair in pairs if not denied(cookie_name(pair))]
+    needed = [categories[pair.partition(b"=")[0]] for pair in pairs]
+    if needed.count(None) == len(needed):
+        return header
+    granted = allowed()
+    kept = [pair for pair, need in zip(pairs, needed, strict=True) if need is None or need in granted]
     return header if len(kept) == len(pairs) else b";".join(kept).lstrip()
+
+
+def cookie_values(header: bytes, name: bytes) -> Iterator[bytes]:
+    """Yield the values of the cookies of one name in a Cookie header's value, in order."""
+    before, *parts = header.split(name + b"=")
+    start = True
+    for part in parts:
+        if (start and not before.strip()) or before.rstrip().endswith(b";"):
+            yield part.partition(b";")[0].strip()
+        before, start = part, False
 
 
 def cookie_names(header: bytes) -> Iterator[str]:

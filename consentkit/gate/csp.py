@@ -1,7 +1,7 @@
 """How a page's Content-Security-Policy lets consentkit's script in (CSP Level 3, 6.8.3 and 6.7.2)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from consentkit.gate.headers import Headers
@@ -25,15 +25,26 @@ class Admission:
         return not (self.inline or self.file)
 
 
-def admission(headers: Headers) -> Admission:
-    """Return how a page with these answer headers lets a script in."""
+UNRESTRICTED = Admission(inline=True, nonce=None, file=True)
+
+
+def admission(headers: Headers, hashes: Container[str] = frozenset()) -> Admission:
+    """Return how a page with these answer headers lets a script in.
+
+    `hashes` are the sources that name the script itself, such as `'sha256-…'`, if it stands inline. Each of
+    the policies has to agree; one that says nothing of scripts does.
+    """
     fields = [value.decode("latin-1") for name, value in headers if name == b"content-security-policy"]
+    if not fields:
+        return UNRESTRICTED
     governing = [found for field in fields for policy in field.split(",") if (found := _sources(policy))]
     nonces = [_nonces(sources) for sources in governing]
-    shared = [nonce for nonce in nonces[0] if all(nonce in each for each in nonces)] if nonces else []
-    nonce = next(iter(shared), None) or next((each[0] for each in nonces if each), None)
+    offered = [nonce for each in nonces for nonce in each]
+    # The one that most of the policies know; any will do where none is in all of them.
+    nonce = max(offered, key=lambda one: sum(one in each for each in nonces), default=None)
+    inline = all(nonce in _nonces(sources) or _inline(sources, hashes) for sources in governing)
     file = all(nonce in _nonces(sources) or _own_file(sources) for sources in governing)
-    return Admission(inline=bool(shared) or not fields, nonce=nonce, file=file)
+    return Admission(inline=inline, nonce=nonce, file=file)
 
 
 def _sources(policy: str) -> list[str]:
@@ -46,6 +57,21 @@ def _sources(policy: str) -> list[str]:
 
 def _nonces(sources: Iterable[str]) -> list[str]:
     return [found[1] for source in sources if (found := NONCE.fullmatch(source))]
+
+
+def _inline(sources: Iterable[str], hashes: Container[str]) -> bool:
+    if any(_hash(source) in hashes for source in sources):
+        return True
+    # A nonce, a hash or 'strict-dynamic' takes the effect from 'unsafe-inline' (CSP Level 3, 6.7.3.2).
+    keywords = [source.lower() for source in sources]
+    strict = any(word.startswith(("'nonce-", "'sha", "'strict-dynamic'")) for word in keywords)
+    return "'unsafe-inline'" in keywords and not strict
+
+
+def _hash(source: str) -> str:
+    """A hash source with its algorithm in lower case, and in the plain alphabet of base64."""
+    name, dash, digest = source.partition("-")
+    return name.lower() + dash + digest.replace("-", "+").replace("_", "/")
 
 
 def _own_file(sources: list[str]) -> bool:

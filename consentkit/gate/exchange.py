@@ -1,197 +1,190 @@
 """One request and its answer, filtered by the visitor's decision."""
 
-import logging
-from collections.abc import Callable, Iterator
-from typing import Literal
+from collections.abc import Container, Iterable, Iterator
 
 from starlette.types import Message, Scope, Send
 
-from consentkit.edition import Edition
 from consentkit.gate import headers as rules
-from consentkit.gate.body import PageBody, page_headers
+from consentkit.gate.announce import ANNOUNCING, without_announcements
 from consentkit.gate.coding import Unreadable
 from consentkit.gate.cookies import cookie_name, cookie_names, cut_cookies, expiries
-from consentkit.gate.csp import admission
 from consentkit.gate.headers import Headers
-from consentkit.gate.kind import declared_page, is_page
+from consentkit.gate.kind import declared_page
+from consentkit.gate.orders import Orders
+from consentkit.gate.screening import Count, Screening
+from consentkit.gate.told import Tell
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.request import host_of
-
-logger = logging.getLogger("consentkit")
+from consentkit.tally import Kind
 
 BODILESS = frozenset({204, 205, 304})
-BYPASSES = ("http.response.pathsend", "http.response.zerocopysend", "http.response.push")
-UNREADABLE = (
-    b"<!doctype html><html lang=en><title>502</title><h1>This page can't be shown</h1>"
-    b"<p>It arrived in an encoding that can't be checked for trackers.</p>"
-)
+BYPASSES = frozenset({"http.response.pathsend", "http.response.zerocopysend", "http.response.push"})
+FILTERED = frozenset({"websocket.accept", "websocket.http.response.start", "http.response.early_hint"})
+PARTIAL = Unreadable("206", "it is a part of a page, though Range wasn't asked for; serve it whole")
 LATE = (
-    "consent_of was asked after the answer's headers had gone out, so a shared cache may keep this answer for"
-    " other visitors: ask before the first chunk, or send Cache-Control: private"
-)
-REFUSED = (
-    "the Content-Security-Policy refuses consentkit's script, so nobody is asked and nothing optional runs:"
-    " it needs a nonce, or 'self' without 'strict-dynamic'"
+    "%s: consent_of was asked after the answer's headers had gone out, so a shared cache may keep this answer"
+    " for other visitors: ask before the first chunk, or send Cache-Control: private"
 )
 
 
 class Exchange:
-    """One request and its answer. An answer is passed on, held till its body shows what it is, or dropped."""
+    """One request and its answer: cookies and announcements filtered, pages screened."""
+
+    __slots__ = (
+        *("_orders", "_visitor", "_scope", "_send", "_tell", "_count", "_rewrite"),
+        *("_screening", "_cookies", "_sent"),
+    )
 
     def __init__(
-        self, edition: Edition, scope: Scope, send: Send, warn: Callable[[str, str], None], *, rewrite: bool
+        self, orders: Orders, scope: Scope, send: Send, tell: Tell, count: Count, *, rewrite: bool
     ) -> None:
-        self._edition = edition
+        self._orders = orders
         self._visitor: VisitorConsent = scope["consentkit"]
         self._scope = scope
         self._send = send
-        self._warn = warn
+        self._tell = tell
+        self._count = count
         self._rewrite = rewrite
-        self._tag = b"-ck" + edition.policy.version[:8].encode()
-        self._mode: Literal["pass", "held", "page", "drop"] = "pass"
-        self._start: Message = {}
-        self._head = b""
-        self._body: PageBody | None = None
-        self._shareable = False  # the headers are out, and caches may keep the answer for others
+        self._screening: Screening | None = None  # for an answer that is, or may be, a page
+        self._cookies = b""  # what the request brought
+        self._sent: Headers = []  # the headers of the answer, once they are out
 
-    def denied(self, cookie: str) -> bool:
-        """Return whether a cookie's tracker isn't allowed for this visitor."""
-        return self._edition.denies_cookie(cookie, self._visitor.decision.allowed)
+    def _allowed(self) -> Container[str]:
+        return self._visitor.allowed
 
     # The request ------------------------------------------------------------------------------------
 
     def inner_scope(self) -> Scope:
         """Return the scope the application sees: no denied cookie, and nothing that skips rewriting."""
-        headers = list(self._request_headers())
-        if self._rewrite and rules.may_be_page(headers):
-            headers = rules.page_request(headers, self._tag)
+        headers: Headers = self._scope["headers"]
+        fields = dict(headers)
+        if b"cookie" in fields:
+            # HTTP/2 may bring several, which stand for one (RFC 9113, 8.2.3).
+            self._cookies = b"; ".join([value for name, value in headers if name == b"cookie"])
+            headers = [each for each in headers if each[0] != b"cookie"]
+            if kept := cut_cookies(self._cookies, self._orders.cookies, self._allowed):
+                headers.append((b"cookie", kept))
+        if self._rewrite and rules.may_be_page(fields):
+            headers = rules.page_request(headers, self._orders.tag)
         scope = {**self._scope, "headers": headers}
-        if self._rewrite and "extensions" in scope:
-            extensions = scope["extensions"] or {}
+        extensions = scope.get("extensions")
+        if extensions and self._rewrite:
             scope["extensions"] = {name: v for name, v in extensions.items() if name not in BYPASSES}
         return scope
-
-    def _request_headers(self) -> Iterator[tuple[bytes, bytes]]:
-        for name, value in self._scope["headers"]:
-            kept = cut_cookies(value, self.denied) if name == b"cookie" else value
-            if kept or name != b"cookie":
-                yield name, kept
 
     # The answer -------------------------------------------------------------------------------------
 
     async def send(self, message: Message) -> None:
         """Pass one ASGI message on, filtered."""
         kind = message["type"]
-        if kind == "http.response.start":
-            await self._on_start(self._filtered(message))
-        elif kind == "http.response.body":
+        if kind == "http.response.body":
             await self._on_body(message)
-        elif kind in ("websocket.accept", "websocket.http.response.start", "http.response.early_hint"):
+        elif kind == "http.response.start":
+            await self._on_start(message)
+        elif kind in FILTERED:
             await self._send(self._filtered(message))
+        elif kind == "http.response.trailers" and self._screening is not None:
+            await self._screening.trailers(message)
         else:
             await self._send(message)
 
     def _filtered(self, message: Message) -> Message:
         filtered: Message = dict(message)
         if "headers" in message:
-            filtered["headers"] = list(self._answer_headers(message["headers"]))
+            filtered["headers"] = self._answer_headers(message["headers"])
         if "links" in message:
-            links = (rules.without_announcements(link, self._announces) for link in message["links"])
+            blocked = self._orders.announces
+            links = (without_announcements(b"link", link, blocked) for link in message["links"])
             filtered["links"] = [link for link in links if link]
         return filtered
 
-    def _answer_headers(self, headers: Headers) -> Iterator[tuple[bytes, bytes]]:
-        for name, value in headers:
-            lower = name.lower()
-            if lower == b"set-cookie" and self.denied(cookie_name(value)):
-                continue
-            kept = rules.without_announcements(value, self._announces) if lower == b"link" else value
-            if kept or lower != b"link":
-                yield lower, kept
+    def _answer_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+        kept: Headers = []
+        seen: list[tuple[Kind, str]] = []
+        for raw, value in headers:
+            name = raw.lower()
+            if name == b"set-cookie":
+                if not self._may_set(value, seen):
+                    continue
+            elif name in ANNOUNCING:
+                value = without_announcements(name, value, self._orders.announces)
+                if not value:
+                    continue
+            kept.append((name, value))
+        if seen:
+            self._count(self._orders.version, seen)
+        return kept
 
-    def _announces(self, address: str) -> bool:
-        matcher = self._edition.matcher
-        return (matcher.url(address) or matcher.host(address)) is not None
+    def _may_set(self, cookie: bytes, seen: list[tuple[Kind, str]]) -> bool:
+        """Return whether a Set-Cookie may go out, and note what is to be counted."""
+        raw = cookie.partition(b";")[0].partition(b"=")[0]
+        category = self._orders.cookies[raw]
+        if category is None:
+            if self._orders.undeclared(raw):
+                seen.append(("undeclared", cookie_name(raw)))
+            return True
+        if category in self._allowed():
+            return True
+        seen.append(("blocked", self._orders.service_of(cookie_name(raw)) or ""))
+        return False
 
     async def _on_start(self, message: Message) -> None:
-        headers, status = message.setdefault("headers", []), message["status"]
-        self._start = message
+        headers, status = self._answer_headers(message.get("headers", ())), message["status"]
         page = self._declared_page(headers)
         if page is False or (page is None and status == 206):
-            await self._begin(headers)
+            await self._begin(message, headers)
         elif status in BODILESS or self._scope["method"] == "HEAD":
-            await self._begin(page_headers(headers, self._tag))
-        elif status == 206:
-            await self._refuse("it is a part of a page, though Range wasn't asked for; serve it whole")
+            await self._begin(message, rules.page_headers(headers, self._orders.tag))
         else:
-            self._mode = "held"
+            start = {**message, "headers": headers}
+            self._screening = Screening(
+                self._orders, self._scope, start, self._begin, self._send, self._tell, self._count
+            )
+            if status == 206:
+                await self._screening.refuse(PARTIAL)
 
     def _declared_page(self, headers: Headers) -> bool | None:
         page = declared_page(headers) if self._rewrite else False
-        if page is None and not rules.may_be_page(self._scope["headers"]):
+        if page is False:
+            return False
+        asked = self._scope["headers"]
+        if page is None and not rules.may_be_page(dict(asked)):
             return False  # an image or script without a type; nobody reads that as a page
+        # What browsers save isn't shown; but a page's own script may fetch it, and show it all the same.
+        if rules.is_download(headers) and rules.first(asked, b"sec-fetch-dest") != b"empty":
+            return False
         return page
 
-    async def _begin(self, headers: Headers) -> None:
-        """Send the held start. Only now is it known whether the answer depends on this visitor."""
+    async def _begin(self, start: Message, headers: Headers) -> None:
+        """Send the start. Only now is it known whether the answer depends on this visitor."""
         if self._visitor.asked:
             headers = rules.personal(headers)
-        self._shareable = not rules.is_uncacheable(headers)
-        if not self._shareable:
+        if self._cookies and rules.is_uncacheable(headers):
             headers = [*headers, *self._expired()]
-        await self._send({**self._start, "headers": headers})
+        self._sent = headers
+        await self._send({**start, "headers": headers})
 
     def _expired(self) -> Iterator[tuple[bytes, bytes]]:
         """Remove denied cookies that came with this request, where no cache can keep the answer (L14)."""
-        names = [n for k, v in self._scope["headers"] if k == b"cookie" for n in cookie_names(v)]
-        for value in expiries(filter(self.denied, names), host_of(self._scope), ["/"]):
+        denied = [name for name in cookie_names(self._cookies) if self._denies(name)]
+        seen: set[tuple[Kind, str]] = {("expired", self._orders.service_of(name) or "") for name in denied}
+        self._count(self._orders.version, seen)
+        for value in expiries(denied, host_of(self._scope), ["/"]):
             yield b"set-cookie", value.encode("latin-1")
 
+    def _denies(self, cookie: str) -> bool:
+        category = self._orders.cookies[cookie.encode("latin-1")]
+        return category is not None and category not in self._allowed()
+
     async def _on_body(self, message: Message) -> None:
-        last = not message.get("more_body", False)
-        if self._mode == "held":
-            await self._open(message, last=last)
-        elif self._mode == "page" and self._body is not None:
-            out = await self._body.feed(message.get("body", b""), last=last)
-            await self._send({**message, "body": out})
-        elif self._mode == "pass":
+        if self._screening is None:
             await self._send(message)
-        if last and self._shareable and self._visitor.asked and self._scope["method"] == "GET":
-            self._warn(LATE, self._scope["path"])
-
-    async def _open(self, message: Message, *, last: bool) -> None:
-        self._head += message.get("body", b"")
-        headers: Headers = self._start["headers"]
-        try:
-            page = is_page(headers, self._head, last=last)
-        except Unreadable as problem:
-            await self._refuse(str(problem))
-            return
-        if page is None:
-            return
-        if page:
-            await self._open_page(message, headers, last=last)
         else:
-            self._mode = "pass"
-            await self._begin(headers)
-            await self._send({**message, "body": self._head})
-        self._head = b""
+            await self._screening.body(message)
+        if self._visitor.asked and not message.get("more_body", False):
+            self._late()
 
-    async def _open_page(self, message: Message, headers: Headers, *, last: bool) -> None:
-        self._mode, self._body = "page", PageBody(self._edition, headers)
-        if admission(headers).refused:
-            self._warn(REFUSED, self._scope["path"])
-        out = await self._body.feed(self._head, last=last)
-        kept = [h for h in page_headers(headers, self._tag) if h[0] != b"content-encoding"]
-        if last:
-            kept.append((b"content-length", str(len(out)).encode()))
-        await self._begin(kept)
-        await self._send({**message, "body": out})
-
-    async def _refuse(self, problem: str) -> None:
-        """A page we can't read could hide any tracker, so it doesn't go out (§2.6 item 4)."""
-        self._mode = "drop"
-        logger.error("%s can't be checked for trackers: %s; answered 502", self._scope["path"], problem)
-        headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
-        await self._send({"type": "http.response.start", "status": 502, "headers": headers})
-        await self._send({"type": "http.response.body", "body": UNREADABLE, "more_body": False})
+    def _late(self) -> None:
+        """Say so if the answer came to depend on the visitor after caches were allowed to keep it."""
+        if self._scope["method"] == "GET" and not rules.is_uncacheable(self._sent):
+            self._tell(LATE, self._scope["path"])

@@ -1,41 +1,44 @@
 """Header rules around a rewritten page: conditional requests, announcements, caching."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-
-from consentkit.gate.markup.elements import FETCHING, HINTS
+from collections.abc import Iterable, Mapping
 
 Headers = list[tuple[bytes, bytes]]
 """ASGI headers: lower-case names, raw values, in order."""
 
 PAGE_DESTINATIONS = frozenset({b"document", b"iframe", b"frame", b"embed", b"object", b"empty"})
-UNCONDITIONAL = frozenset({b"accept-encoding", b"if-modified-since", b"if-range", b"range"})
+UNCONDITIONAL = frozenset({b"accept-encoding", b"if-modified-since", b"if-none-match", b"if-range", b"range"})
 """Request headers that could bring back bytes we can't rewrite, or a page from before we were here."""
+STALE = frozenset(
+    {b"content-length", b"accept-ranges", b"last-modified"}
+    | {b"content-md5", b"digest", b"content-digest", b"repr-digest"}
+)
+"""Answer headers and trailers that a rewritten body makes untrue (RFC 9110, 8.6 and 8.8.2; RFC 9530)."""
+CONTROLS = (b"cache-control", b"surrogate-control", b"edge-control", b"x-accel-expires")
+"""How the names end of headers that say who may keep an answer, targeted ones included (RFC 9213, 3.1)."""
 
 # RFC 8288, 3: an address and its parameters, whose quoted values may hold anything; and the same for lists.
 QUOTED = rb'"(?:[^"\\]|\\.)*(?:"|\Z)'
-LINK = re.compile(rb"<([^>]*)>((?:[^,\"]|" + QUOTED + rb")*)", re.DOTALL)
-REL = re.compile(rb";\s*rel\s*=\s*(" + QUOTED + rb"|[^\s;]*)", re.IGNORECASE | re.DOTALL)
 DIRECTIVE = re.compile(rb"[^\s,=]+(?:\s*=\s*(?:" + QUOTED + rb"|[^,]*))?", re.DOTALL)
 ENTITY_TAG = re.compile(rb'(?:W/)?"[^"]*"')
 
 
 def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
     """Return the first value of a header, or b"" without one."""
-    return next((value for key, value in headers if key.lower() == name), b"")
+    return next((value for key, value in headers if key == name), b"")
 
 
 def values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
     """Return all values of a list-valued header as one list (RFC 9110, 5.3), or b"" without one."""
-    return b", ".join(value for key, value in headers if key.lower() == name)
+    return b", ".join([value for key, value in headers if key == name])
 
 
-def may_be_page(headers: Headers) -> bool:
+def may_be_page(fields: Mapping[bytes, bytes]) -> bool:
     """Return whether a request may be answered with a page rather than an image, script or style."""
-    destination = first(headers, b"sec-fetch-dest")
+    destination = fields.get(b"sec-fetch-dest")
     if destination:
         return destination in PAGE_DESTINATIONS
-    accept = first(headers, b"accept")
+    accept = fields.get(b"accept")
     return not accept or b"text/html" in accept or accept == b"*/*"
 
 
@@ -45,17 +48,12 @@ def page_request(headers: Headers, tag: bytes) -> Headers:
     `tag` marks entity tags of this edition: those lose it again, all others are dropped, so that markup
     from before installation or from another policy never comes back as a 304.
     """
-    return list(_conditioned(headers, tag))
-
-
-def _conditioned(headers: Headers, tag: bytes) -> Iterator[tuple[bytes, bytes]]:
-    for name, value in headers:
-        if name == b"if-none-match":
-            ours = [t for t in ENTITY_TAG.findall(value) if t.endswith(tag + b'"')]
-            if ours:
-                yield name, b", ".join(t[: -len(tag) - 1] + b'"' for t in ours)
-        elif name not in UNCONDITIONAL:
-            yield name, value
+    kept = [each for each in headers if each[0] not in UNCONDITIONAL]
+    if conditions := values(headers, b"if-none-match"):
+        ours = [each for each in ENTITY_TAG.findall(conditions) if each.endswith(tag + b'"')]
+        if ours:
+            kept.append((b"if-none-match", b", ".join(each[: -len(tag) - 1] + b'"' for each in ours)))
+    return kept
 
 
 def tagged(entity_tag: bytes, tag: bytes) -> bytes:
@@ -63,24 +61,44 @@ def tagged(entity_tag: bytes, tag: bytes) -> bytes:
     return entity_tag[:-1] + tag + b'"' if entity_tag.endswith(b'"') else entity_tag
 
 
+def page_headers(headers: Headers, tag: bytes) -> Headers:
+    """Return a page's headers: its own length and digests no longer hold, its entity tag gets ours."""
+    return [
+        (name, tagged(value, tag) if name == b"etag" else value)
+        for name, value in headers
+        if name not in STALE
+    ]
+
+
 def is_uncacheable(headers: Headers) -> bool:
     """Return whether no shared cache may keep the answer, so that it may carry a visitor's cookie.
 
-    `private="set-cookie"` only keeps that field from caches (RFC 9111, 5.2.2.7), not the answer.
+    `private="set-cookie"` only keeps that field from caches (RFC 9111, 5.2.2.7), not the answer. A cache
+    that a header of its own speaks to heeds nothing else (RFC 9213, 2.2), so each of them has to say it.
     """
-    return any(each.lower() in (b"private", b"no-store") for each in directives(headers))
+    controls = [each for each in headers if each[0].endswith(CONTROLS)]
+    if not any(name == b"cache-control" for name, _ in controls):
+        return False
+    return all(_keeps_away(values(controls, name)) for name in {name for name, _ in controls})
 
 
-def directives(headers: Headers) -> list[bytes]:
-    """Return the directives of all Cache-Control headers, with their values."""
-    return [each.strip() for each in DIRECTIVE.findall(values(headers, b"cache-control"))]
+def _keeps_away(control: bytes) -> bool:
+    return any(each.lower() in (b"private", b"no-store") for each in _directives(control))
+
+
+def _directives(control: bytes) -> list[bytes]:
+    return [each.strip() for each in DIRECTIVE.findall(control)]
 
 
 def personal(headers: Headers) -> Headers:
-    """Return the headers of an answer that depends on this visitor's consent: private, varying."""
-    kept = [(name, value) for name, value in headers if name not in (b"cache-control", b"vary")]
-    control, vary = directives(headers), values(headers, b"vary")
-    if not is_uncacheable(headers):
+    """Return the headers of an answer that depends on this visitor's consent: private, varying.
+
+    What spoke to single caches goes, so that `Cache-Control: private` counts for those too.
+    """
+    kept = [(name, value) for name, value in headers if name != b"vary" and not name.endswith(CONTROLS)]
+    stated, vary = values(headers, b"cache-control"), values(headers, b"vary")
+    control = _directives(stated)
+    if not _keeps_away(stated):
         shared = (b"public", b"private", b"s-maxage")
         control = [b"private", *(each for each in control if _directive_name(each) not in shared)]
     fields = {field.strip().lower() for field in vary.split(b",")}
@@ -93,13 +111,6 @@ def _directive_name(directive: bytes) -> bytes:
     return directive.split(b"=", 1)[0].strip().lower()
 
 
-def without_announcements(value: bytes, blocked: Callable[[str], bool]) -> bytes:
-    """Return a Link header's value without the entries that make browsers contact a blocked address."""
-    entries = list(LINK.finditer(value))
-    kept = [entry for entry in entries if not (_contacts(entry[2]) and blocked(entry[1].decode("latin-1")))]
-    return value if len(kept) == len(entries) else b", ".join(entry.group().strip() for entry in kept)
-
-
-def _contacts(parameters: bytes) -> bool:
-    rels = b" ".join(found.strip(b'"') for found in REL.findall(parameters)).decode("latin-1")
-    return not (FETCHING | HINTS).isdisjoint(rels.lower().split())
+def is_download(headers: Headers) -> bool:
+    """Return whether browsers save an answer instead of showing it (RFC 6266, 4.2)."""
+    return values(headers, b"content-disposition").partition(b";")[0].strip().lower() == b"attachment"

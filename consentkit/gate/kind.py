@@ -1,26 +1,38 @@
 """What an answer is to a browser: a page, or not; and whether a page's bytes can be read here.
 
-Sources: WHATWG Fetch ("extract a MIME type"), MIME Sniffing 7, Encoding 4.2 (labels) and 6.1 (BOM).
+Sources: WHATWG Fetch ("extract a MIME type"), MIME Sniffing 7, Encoding 4.2 (labels) and 6.1 (BOM), HTML
+13.2.3.2 (which declaration of an encoding counts).
 """
 
 import re
-import zlib
+from functools import lru_cache
 
-from consentkit.gate.coding import Unreadable, decoder
+from consentkit.gate.coding import DAMAGE, Unreadable, decoder
 from consentkit.gate.headers import Headers, values
+from consentkit.gate.prescan import PRESCAN, declared_charset
 
 XHTML = b"application/xhtml+xml"
 PAGE_TYPES = (b"text/html", XHTML)
 UNKNOWN_TYPES = (b"*/*", b"unknown/unknown", b"application/unknown")
 TYPE = re.compile(rb"[^\s/,;]+/[^\s/,;]+")
+CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([^\s\"';,]+)", re.IGNORECASE)
 # Labels under which the byte of `<` can be a part of something else.
+SWITCHING = rb"utf-?7|unicode-1-1-utf-7|csunicode11utf7|(?:cs)?iso-?2022|hz-gb-2312"
 UNREADABLE_CHARSET = re.compile(
-    rb"charset\s*=\s*[\"']?\s*(utf-?(?:16|32|7)|ucs-2|iso-10646-ucs-2|csunicode|unicode(?![-\d])"
-    rb"|(?:cs)?iso-?2022|hz-gb-2312)",
+    SWITCHING + rb"|utf-?(?:16|32)|ucs-2|iso-10646-ucs-2|csunicode|unicode(?![-\d])", re.IGNORECASE
+)
+# Within the page, UTF-16 and UTF-32 can't be meant: this very label was read as ASCII.
+UNREADABLE_INSIDE = re.compile(SWITCHING, re.IGNORECASE)
+# Labels that settle the matter, so that browsers look at none within the page.
+SETTLED_CHARSET = re.compile(
+    rb"utf-?8|unicode-1-1-utf-8|us-ascii|ascii|latin\d|iso-?8859-?\d+|windows-\d+|cp125\d|koi8-[ru]"
+    rb"|shift[-_]jis|euc-(?:jp|kr)|gbk|gb2312|gb18030|big5|macintosh",
     re.IGNORECASE,
 )
 UNREADABLE_MARKS = (b"\xfe\xff", b"\xff\xfe", b"\0\0\xfe\xff")
 UTF8_MARK = b"\xef\xbb\xbf"
+WIDE = (b"<\0", b"\0<")
+"""How UTF-16 begins without a byte order mark (HTML 13.2.3.2; XML, appendix F.1)."""
 XML = b"<?xml"
 PEEK = 4096
 """Bytes held at most while they don't show what an answer is; browsers look at fewer."""
@@ -39,7 +51,12 @@ def declared_page(headers: Headers) -> bool | None:
 
     Of several types any that is a page's counts: which one a browser takes depends on the browser.
     """
-    found = types(headers)
+    return _is_page_type(values(headers, b"content-type"))
+
+
+@lru_cache(maxsize=256)  # asked of every answer, and a site has few
+def _is_page_type(content_type: bytes) -> bool | None:
+    found = types([(b"content-type", content_type)])
     if not set(found).isdisjoint(PAGE_TYPES):
         return True
     return None if set(found) <= set(UNKNOWN_TYPES) else False
@@ -70,11 +87,15 @@ def is_page(headers: Headers, head: bytes, *, last: bool) -> bool | None:
 
 
 def _opening(encoding: bytes, head: bytes) -> bytes:
-    undo = decoder(encoding)
+    opening = b""
     try:
-        return undo.decompress(head[:PEEK])
-    except zlib.error:
-        return b"<"  # what a damaged page has left is still a page
+        for piece in decoder(encoding).pieces(head[:PEEK]):
+            opening += piece
+            if len(opening) >= PEEK:
+                break
+    except DAMAGE:
+        return opening or b"<"  # what a damaged page has left is still a page
+    return opening
 
 
 def _cut_mark(opening: bytes) -> bool:
@@ -89,8 +110,33 @@ def _sniffed(opening: bytes) -> bool | None:
 
 
 def _check_charset(headers: Headers, opening: bytes) -> None:
-    charset = UNREADABLE_CHARSET.search(values(headers, b"content-type"))
-    if charset:
-        raise Unreadable(f"its charset is {charset[1].decode('latin-1')}; serve it as UTF-8")
     if opening.startswith(UNREADABLE_MARKS):
-        raise Unreadable("it begins with the byte order mark of UTF-16 or UTF-32; serve it as UTF-8")
+        raise Unreadable(
+            "utf-16", "it begins with the byte order mark of UTF-16 or UTF-32; serve it as UTF-8"
+        )
+    if opening.startswith(UTF8_MARK):
+        return  # overrules every other declaration
+    charset = CHARSET.search(values(headers, b"content-type"))
+    if charset and UNREADABLE_CHARSET.match(charset[1]):
+        what = charset[1].decode("latin-1").lower()
+        raise Unreadable(what, f"its charset is {what}; serve it as UTF-8")
+    if asks_within(headers):
+        check_within(opening)
+
+
+def asks_within(headers: Headers) -> bool:
+    """Return whether browsers look into a page for its encoding: its headers don't settle it."""
+    charset = CHARSET.search(values(headers, b"content-type"))
+    return charset is None or SETTLED_CHARSET.fullmatch(charset[1]) is None
+
+
+def check_within(opening: bytes) -> None:
+    """Raise Unreadable if a page's first PRESCAN bytes, or those there are, name an encoding that is."""
+    if opening.startswith(UTF8_MARK):
+        return
+    if opening.startswith(WIDE):
+        raise Unreadable("utf-16", "it begins as UTF-16 does; serve it as UTF-8")
+    label = declared_charset(opening[:PRESCAN])
+    if UNREADABLE_INSIDE.match(label):
+        what = label.decode("latin-1").lower()
+        raise Unreadable(what, f"it says that its charset is {what}; serve it as UTF-8")

@@ -1,21 +1,24 @@
 """One request: scope in, send out. What passes is what the visitor's decision allows."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consentkit.errors import ConfigurationError
+from consentkit.gate.cookies import cookie_values
 from consentkit.gate.crash import guard_error_page
 from consentkit.gate.exchange import Exchange
 from consentkit.gate.headers import Headers
-from consentkit.gate.state import CONSENT_COOKIE, Seal
+from consentkit.gate.orders import Orders
+from consentkit.gate.state import CONSENT_COOKIE, Opened, Seal, allowed_in, consent_in
+from consentkit.gate.told import Told
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.kit import ConsentKit
+from consentkit.policy.decision import Consent, Decision
 
-logger = logging.getLogger("consentkit")
+OURS = CONSENT_COOKIE.encode()
 
 
 class Gate:
@@ -29,9 +32,10 @@ class Gate:
         self.app = app
         self.kit = kit
         self.exclude = tuple(map(_subtree, (exclude,) if isinstance(exclude, str) else exclude))
-        self.unseal = lru_cache(maxsize=4096)(seal.unseal)
+        self._open = lru_cache(maxsize=4096)(seal.open)  # a page's visitor comes back for its parts
+        self.tell = Told()
+        self._orders = Orders(kit.edition)
         self._site: object = None
-        self._told: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         site = scope.get("app")
@@ -47,34 +51,45 @@ class Gate:
 
     async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Let `app` answer, filtered, a request that has been greeted."""
-        exchange = Exchange(self.kit.edition, scope, send, self.tell, rewrite=self._rewrites(scope))
+        count, rewrite = self.kit.tally.count, self._rewrites(scope)
+        exchange = Exchange(self._current(), scope, send, self.tell, count, rewrite=rewrite)
         await app(exchange.inner_scope(), receive, exchange.send)
 
     def _rewrites(self, scope: Scope) -> bool:
         return scope["type"] == "http" and not (scope["path"] + "/").startswith(self.exclude)
 
-    def tell(self, message: str, path: str) -> None:
-        """Log a warning about a page, the first time only: what is wrong is wrong at every request."""
-        if message not in self._told:
-            self._told.add(message)
-            logger.warning("%s: %s", path, message)
-
     def visitor(self, headers: Headers, now: datetime) -> VisitorConsent:
-        """Return who asks: the first cookie of ours that opens counts, a forged one means nobody."""
-        sealed = (self.unseal(value) for value in _sealed_cookies(headers))
-        consent = next((opened for opened in sealed if opened is not None), None)
-        return VisitorConsent(self.kit.edition.policy, consent, self.kit.decide(consent, now))
+        """Return who asks at `now`: the first cookie of ours that opens counts, a forged one means nobody.
+
+        Nothing is opened or decided before somebody wants to know.
+        """
+        settle, glance = partial(self._settle, headers, now), partial(self._glance, headers, now)
+        return VisitorConsent(self.kit.edition.policy, settle, glance)
+
+    def _settle(self, headers: Headers, now: datetime) -> tuple[Consent | None, Decision]:
+        consents = (consent_in(opened) for opened in self._opened(headers))
+        consent = next((each for each in consents if each is not None), None)
+        return consent, self.kit.decide(consent, now)
+
+    def _glance(self, headers: Headers, now: datetime) -> frozenset[str] | None:
+        opened = next(self._opened(headers), None)
+        orders = self._current()
+        return orders.allowed_to_nobody if opened is None else allowed_in(opened, orders.edition.policy, now)
+
+    def _current(self) -> Orders:
+        if self._orders.edition is not self.kit.edition:
+            self._orders = Orders(self.kit.edition)
+        return self._orders
+
+    def _opened(self, headers: Headers) -> Iterator[Opened]:
+        for name, value in headers:
+            if name == b"cookie":
+                for sealed in cookie_values(value, OURS):
+                    if opened := self._open(sealed):
+                        yield opened
 
 
 def _subtree(path: str) -> str:
     if not path.startswith("/"):
         raise ConfigurationError(f"exclude takes paths that start with /, not {path!r}; / is the whole site")
     return path.rstrip("/") + "/"
-
-
-def _sealed_cookies(headers: Headers) -> Iterator[bytes]:
-    mark = CONSENT_COOKIE.encode() + b"="
-    for name, value in headers:
-        if name == b"cookie" and mark in value:
-            pairs = (pair.strip() for pair in value.split(b";"))
-            yield from (pair[len(mark) :] for pair in pairs if pair.startswith(mark))

@@ -1,23 +1,53 @@
 """The consent cookie, sealed and compact, and the readable hint beside it (design §3.2)."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+import hmac
+from base64 import urlsafe_b64encode
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from itsdangerous import BadData, URLSafeSerializer
+import orjson
+from itsdangerous import BadData, BadSignature, Signer, want_bytes
 
 from consentkit.errors import ConfigurationError
-from consentkit.policy.decision import Choice, Consent, Decision
+from consentkit.policy.decision import Choice, Consent, Decision, allowed_at_once
 from consentkit.policy.months import seconds_left
+from consentkit.policy.version import Policy
 
 CONSENT_COOKIE = "consentkit"
 HINT_COOKIE = "consentkit_allows"
-FORMAT = 1
+FORMAT = 2
 SECRET_MIN = 16
+URLSAFE = bytes.maketrans(b"+/", b"-_")
+PLAIN = bytes.maketrans(b"-_", b"+/")
 LONGEST = 4096
 """Bytes; browsers keep no longer cookie, so a longer one isn't ours."""
+
+
+class _Signer(Signer):
+    """HMAC-SHA-256 in one call, with keys derived once: each request with a consent pays for it.
+
+    The same signatures as itsdangerous's own with `digest_method=sha256, key_derivation="hmac"`.
+    """
+
+    def __init__(self, secret_keys: Sequence[str], salt: str) -> None:
+        super().__init__(secret_keys, salt, key_derivation="hmac", digest_method=sha256)
+        self._derived = [self.derive_key(key) for key in reversed(self.secret_keys)]
+
+    def unsign(self, signed_value: str | bytes) -> bytes:
+        value, _, told = want_bytes(signed_value).rpartition(b".")
+        for key in self._derived:
+            made = b2a_base64(hmac.digest(key, value, "sha256"), newline=False)
+            if hmac.compare_digest(made.translate(URLSAFE).rstrip(b"="), told):
+                return value
+        raise BadSignature("no key of this site made it")
+
+
+Opened = list[Any]
+"""What an opened cookie says, before anything is made of it: format, id, index, answers (see `Seal`)."""
 
 
 class Seal:
@@ -25,42 +55,56 @@ class Seal:
 
     `site` is the log's verifier key: what another log recorded is no consent here. `secret_key` is one
     key or a list, newest last; all of them open a seal, the newest makes it.
+
+    What is sealed is JSON: the format, the id (hex), the last entry's index, and what was answered at the
+    same instant (seconds) under the same version, together: `[version, instant, granted, refused]`.
     """
 
     def __init__(self, secret_key: str | Sequence[str], site: str) -> None:
-        keys = check_secret(secret_key)
-        self._site = site
-        self._serializer = URLSafeSerializer(
-            keys,
-            salt="consentkit/state",
-            signer_kwargs={"key_derivation": "hmac", "digest_method": sha256},
-        )
+        self._signer = _Signer(check_secret(secret_key), f"consentkit/state/{FORMAT}/{site}")
 
     def seal(self, consent: Consent) -> str:
         """Return the cookie value that holds `consent`."""
-        versions = sorted({choice.version for choice in consent.choices.values()})
-        choices = {
-            category: [int(c.granted), int(c.decided.timestamp()), versions.index(c.version)]
-            for category, c in consent.choices.items()
-        }
-        packed = [_pack(bytes.fromhex(version)) for version in versions]
-        value: str | bytes = self._serializer.dumps(
-            [FORMAT, self._site, _pack(consent.id), consent.index, packed, choices]
-        )
-        return value if isinstance(value, str) else value.decode("ascii")
+        groups: dict[tuple[str, int], tuple[list[str], list[str]]] = {}
+        for category, choice in consent.choices.items():
+            group = groups.setdefault((choice.version, int(choice.decided.timestamp())), ([], []))
+            group[not choice.granted].append(category)
+        answers = [[_pack(bytes.fromhex(version)), at, *group] for (version, at), group in groups.items()]
+        payload = orjson.dumps([FORMAT, consent.id.hex(), consent.index, answers])
+        return self._signer.sign(_pack(payload)).decode("ascii")
 
-    def unseal(self, value: str | bytes) -> Consent | None:
-        """Return the consent in a cookie value, or None for anything forged, cut, foreign or odd."""
+    def open(self, value: str | bytes) -> Opened | None:
+        """Return what a cookie value says, or None for anything forged, cut, foreign or odd."""
         if len(value) > LONGEST:
             return None
         try:
-            format_, site, cid, index, packed, choices = self._serializer.loads(value)
-            if format_ != FORMAT or site != self._site:
-                return None
-            versions = [_unpack(version).hex() for version in packed]
-            return Consent(_unpack(cid), index, {k: _choice(raw, versions) for k, raw in choices.items()})
-        except (BadData, ValueError, TypeError, AttributeError, IndexError, OverflowError, OSError):
+            opened: Opened = orjson.loads(_unpack(self._signer.unsign(value)))
+            return opened if opened[0] == FORMAT else None
+        except (BadData, ValueError, TypeError, LookupError):
             return None
+
+    def unseal(self, value: str | bytes) -> Consent | None:
+        """Return the consent in a cookie value, or None for anything forged, cut, foreign or odd."""
+        opened = self.open(value)
+        return consent_in(opened) if opened else None
+
+
+def consent_in(opened: Opened) -> Consent | None:
+    """Return the consent that an opened cookie holds, or None if it is an odd one."""
+    try:
+        _, cid, index, answers = opened
+        return Consent(bytes.fromhex(cid), index, dict(_choices(answers)))
+    except (ValueError, TypeError, AttributeError, OverflowError, OSError):
+        return None
+
+
+def allowed_in(opened: Opened, policy: Policy, now: datetime) -> frozenset[str] | None:
+    """Return what an opened cookie allows at `now`, or None where that takes a whole decision."""
+    try:
+        _, _, _, ((packed, decided, granted, _),) = opened
+        return allowed_at_once(policy, _version(packed), decided, granted, now)
+    except (ValueError, TypeError, AttributeError, OverflowError, OSError):
+        return None
 
 
 def check_secret(secret_key: str | Sequence[str]) -> list[str]:
@@ -73,17 +117,26 @@ def check_secret(secret_key: str | Sequence[str]) -> list[str]:
     return keys
 
 
-def _choice(raw: Sequence[Any], versions: Sequence[str]) -> Choice:
-    granted, decided, version = raw
-    return Choice(bool(granted), datetime.fromtimestamp(decided, UTC), versions[version])
+def _choices(answers: Sequence[Any]) -> Iterator[tuple[str, Choice]]:
+    for packed, seconds, granted, refused in answers:
+        version, decided = _version(packed), datetime.fromtimestamp(seconds, UTC)
+        for value, categories in ((True, granted), (False, refused)):
+            choice = Choice(value, decided, version)
+            for category in categories:
+                yield category, choice
+
+
+@lru_cache(maxsize=256)  # as many as a site publishes in the life of a cookie
+def _version(packed: str) -> str:
+    return _unpack(packed.encode()).hex()
 
 
 def _pack(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
-def _unpack(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+def _unpack(text: bytes) -> bytes:
+    return a2b_base64(text.translate(PLAIN) + b"==")  # more padding than needed is ignored
 
 
 def hint(version: str, decision: Decision) -> str:

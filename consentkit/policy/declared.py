@@ -65,6 +65,19 @@ def declared_services(
     return services, problems
 
 
+def pattern_problems(patterns: object, where: str) -> Iterator[Problem]:
+    """Yield what is wrong with a list of URL patterns, `host[:port][/path-prefix]`, as in a service's `urls`.
+
+    What isn't a list of strings is left to whoever checks the document's shape.
+    """
+    listed = patterns if isinstance(patterns, list) else []
+    urls = [{"match": pattern, "source": DECLARED} for pattern in listed]
+    for problem in service_from({"urls": urls}, where)[1]:
+        place = problem.path.removeprefix(f"{where}.urls.").removesuffix(".match")
+        if place.isdecimal() and isinstance(listed[int(place)], str):
+            yield replace(problem, path=f"{where}.{place}")
+
+
 def _never_asked(service: Service, where: str, asked: Sequence[str]) -> Problem:
     message = f"{service.id!r} belongs to {service.category}, which is not among categories"
     return Problem(where, message, ("necessary", *asked))

@@ -19,7 +19,8 @@ from pydantic import (
 
 from consentkit.errors import PolicyError, Problem
 from consentkit.policy import words
-from consentkit.policy.declared import declared_services
+from consentkit.policy.aliases import ALIASES
+from consentkit.policy.declared import declared_services, pattern_problems
 from consentkit.policy.registry import LINE, LINE_MAX, PATH, WEB, Service, known_services, shown
 
 OptionalCategory = Literal["preferences", "analytics", "marketing"]
@@ -48,6 +49,13 @@ _WANTED = {
     "site.languages": _LANGUAGES,
     "site.languages.*": "a language",
     "site.default_language": "a language",
+    "pages": "a table",
+    "pages.third_parties": "a mode",
+    "pages.allow": "a list of hosts",
+    "pages.allow.*": "a host, such as cdn.example.com or *.example.com",
+    "pages.aliases": "a list of tools",
+    "pages.aliases.*": "a tool whose marks are read",
+    "pages.unreadable": "a mode",
     "lifetimes": "a table",
     "lifetimes.consent_months": f"a whole number from 1 to {CONSENT_MONTHS}",
     "categories": "a list of one category or more",
@@ -92,6 +100,25 @@ class Lifetimes(_Table):
     consent_months: Annotated[int, Field(ge=1, le=CONSENT_MONTHS)] = CONSENT_MONTHS
 
 
+def _alias_items(field: dict[str, Any]) -> None:
+    field["items"]["enum"] = sorted(ALIASES)
+
+
+class Pages(_Table):
+    """What happens to markup that the declared services don't settle (design §2).
+
+    `third_parties`: a host that no service names passes and is counted (`report`), or is blocked until it is
+    declared (`strict`). `allow`: hosts that pass in either mode, as registry URL patterns. `aliases`: other
+    tools whose marks count as `data-category`. `unreadable`: a page in an encoding that can't be checked is
+    refused with a 502 (`refuse`), or goes out as it is (`pass`).
+    """
+
+    third_parties: Literal["report", "strict"] = "report"
+    allow: list[str] = []
+    aliases: Annotated[list[str], Field(json_schema_extra=_alias_items)] = []
+    unreadable: Literal["refuse", "pass"] = "refuse"
+
+
 def _service_items() -> dict[str, Any]:
     table = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
     return {"type": "array", "items": {"anyOf": [{"enum": sorted(known_services())}, table]}}
@@ -102,6 +129,7 @@ class PolicyDocument(_Table):
 
     site: Site
     lifetimes: Lifetimes = Lifetimes()
+    pages: Pages = Pages()
     categories: list[OptionalCategory] = Field(default=list(OPTIONAL_CATEGORIES), min_length=1)
     services: list[Any] = []
     texts: dict[str, dict[str, Any]] = {}
@@ -144,6 +172,7 @@ def parse(raw: Mapping[str, Any]) -> tuple[PolicyDocument, dict[str, Service]]:
     problems += _repeated("categories", raw.get("categories"))
     services, service_problems = declared_services(raw.get("services", []), _asked(raw))
     problems += service_problems
+    problems += _pages(raw.get("pages"))
     problems += _languages(raw)
     problems += words.text_problems(raw.get("texts", {}), _offered(raw))
     if problems or document is None:
@@ -207,6 +236,7 @@ def _fields(place: tuple[Any, ...]) -> tuple[str, ...]:
         (): PolicyDocument,
         ("site",): Site,
         ("lifetimes",): Lifetimes,
+        ("pages",): Pages,
     }
     model = tables.get(place)
     return tuple(model.model_fields) if model else ()
@@ -217,6 +247,19 @@ def _repeated(path: str, values: object) -> Iterator[Problem]:
     for place, value in enumerate(listed):
         if isinstance(value, str) and value in listed[:place]:
             yield Problem(f"{path}.{place}", f"{shown(value)} is listed twice")
+
+
+def _pages(table: object) -> Iterator[Problem]:
+    if not isinstance(table, Mapping):
+        return
+    for field in ("allow", "aliases"):
+        yield from _repeated(f"pages.{field}", table.get(field))
+    yield from pattern_problems(table.get("allow"), "pages.allow")
+    aliases = table.get("aliases")
+    for place, alias in enumerate(aliases if isinstance(aliases, list) else []):
+        if isinstance(alias, str) and alias not in ALIASES:
+            message = f"{shown(alias)} is not a tool whose marks are known"
+            yield Problem(f"pages.aliases.{place}", message, tuple(sorted(ALIASES)))
 
 
 def _asked(raw: Mapping[str, Any]) -> tuple[str, ...] | None:

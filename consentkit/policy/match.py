@@ -1,104 +1,161 @@
 """Compiled indexes: URL -> service, inline script -> service, cookie name -> service."""
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from consentkit.policy.registry import Service
-from consentkit.policy.urls import Address, split_port, split_url
+from consentkit.policy.urls import UNSURE, Address, split_port, split_url
 
 # A category of the site's own counts as the strictest.
 _STRICTNESS: Final[dict[str, int]] = {"marketing": 0, "analytics": 1, "preferences": 2, "necessary": 3}
+# What may stand between `import` and a module's name: bundlers and linters are told things in comments.
+_GAP: Final = rb"\s*+(?:/\*[^*]{0,200}\*/\s*+){0,3}"
 # import "…", import("…"), import … from "…", export … from "…"
 _IMPORT: Final = re.compile(
-    rb"\b(?:import\s*+(?:\(\s*+)?|from\s*+)[\"'`]\s*+((?:https?:)?//[^\"'`\s]{1,2048})", re.IGNORECASE
+    rb"\b(?:import" + _GAP + rb"(?:\(" + _GAP + rb")?|from" + _GAP + rb")[\"'`]\s*+"
+    rb"((?:[hH][tT][tT][pP][sS]?:)?//[^\"'`\s]{1,2048})"
+)
+_IMPORTING: Final = frozenset((b"import", b"export"))
+# Words of many scripts: a mark is looked for by one that it alone has, if it can.
+_COMMON: Final = frozenset(
+    b"Date G Map Player Widget accessToken analytics api boot cdn client com config create document embed"
+    b" event ga google http https include init initialize js libs load loader metrika new npm onLoad open"
+    b" pinterest platform player process push script scripts start static tag twitter use var widget window"
+    b" www".split()
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """What follows the host in a pattern, and whose it is; `port` None stands for any."""
+class Target(NamedTuple):
+    """One URL pattern on a host: the path it starts with, its port (None: any), whose it is."""
 
     path: str
     port: int | None
-    service: str
+    owner: str
 
     def covers(self, address: Address) -> bool:
-        return address.path.startswith(self.path) and (self.port is None or self.port in address.ports)
+        """Return whether the pattern covers an address on its host."""
+        return address.path.startswith(self.path) and self.reaches(address)
+
+    def reaches(self, address: Address) -> bool:
+        """Return whether the pattern covers anything on the port of an address on its host."""
+        return self.port is None or self.port in address.ports
 
 
-class _Memo:
-    """Remembers answers about bytes, up to a total size; then starts afresh."""
+class Places:
+    """URL patterns, compiled once. Of several that match, the most specific one answers.
+
+    An exact host before `*.`, a longer host before a shorter one, then the longer path, then the one with a
+    port, then the one given first.
+    """
+
+    _HOSTS: Final = 4096
+
+    def __init__(self, patterns: Iterable[tuple[str, str]]) -> None:
+        self._exact: dict[str, list[Target]] = {}
+        self._under: dict[str, list[Target]] = {}
+        for pattern, owner in patterns:
+            self._add(pattern, owner)
+        for targets in (*self._exact.values(), *self._under.values()):
+            targets.sort(key=lambda target: (-len(target.path), target.port is None))
+        self._remembered = lru_cache(maxsize=self._HOSTS)(self._levels)
+
+    def at(self, address: Address) -> tuple[list[Target], ...]:
+        """The patterns on an address's host: those of the most specific host first."""
+        return () if address.is_ip and address.host not in self._exact else self._remembered(address.host)
+
+    def covering(self, address: Address) -> Target | None:
+        """The pattern that covers an address."""
+        for level in self.at(address):
+            for target in level:
+                if target.covers(address):
+                    return target
+        return None
+
+    def _add(self, pattern: str, owner: str) -> None:
+        authority, slash, path = pattern.partition("/")
+        host, port = split_port(authority)
+        table = self._exact
+        if host.startswith("*."):
+            table, host = self._under, host[2:]
+        target = Target(slash + path or "/", int(port) if port else None, owner)
+        table.setdefault(host.lower(), []).append(target)
+
+    def _levels(self, host: str) -> tuple[list[Target], ...]:
+        levels = [self._exact[host]] if host in self._exact else []
+        while host:
+            if host in self._under:
+                levels.append(self._under[host])
+            host = host.partition(".")[2]
+        return tuple(levels)
+
+
+class Script(NamedTuple):
+    """What an inline script says: the service of its marks, and the whole URLs of modules it imports."""
+
+    service: str | None
+    imports: tuple[str, ...]
+
+
+class Scripts:
+    """Marks of inline scripts, compiled once; what a script says is remembered, up to a total size.
+
+    A mark is found where it stands, case-sensitively, if it doesn't begin or end in the middle of a word:
+    so all its words are words of the script, and a script without one of them needs no further look.
+    """
 
     _BYTES: Final = 4 << 20
 
-    def __init__(self, ask: Callable[[bytes], str | None]) -> None:
-        self._ask = ask
-        self._known: dict[bytes, str | None] = {}
+    def __init__(self, services: Iterable[Service]) -> None:
+        strict = sorted(services, key=lambda service: _STRICTNESS.get(service.category, 0))
+        self._marks = [(mark.match.encode(), service.id) for service in strict for mark in service.inline]
+        self._by_word: dict[bytes, list[int]] = {}
+        for place, (mark, _) in enumerate(self._marks):
+            self._by_word.setdefault(_telling(_words(mark)), []).append(place)
+        self._wordless = self._by_word.pop(b"", [])
+        self._telling = _IMPORTING.union(self._by_word)
+        self._known: dict[bytes, Script] = {}
         self._size = 0
 
-    def __call__(self, body: bytes) -> str | None:
-        try:
-            return self._known[body]
-        except KeyError:
-            answer = self._ask(body)
+    def __call__(self, body: bytes) -> Script:
+        """What an inline script says; of several services, one of the category that asks most.
+
+        marketing, analytics, preferences, necessary in this order: a snippet that serves two must not run on
+        the milder one's consent.
+        """
+        known = self._known.get(body)
+        if known is not None:
+            return known
+        script = self._read(body)
         self._size += len(body) + 128
         if self._size > self._BYTES:
             self._known, self._size = {}, len(body) + 128
-        self._known[body] = answer
-        return answer
+        self._known[body] = script
+        return script
+
+    def _read(self, body: bytes) -> Script:
+        words = _words(body)
+        if self._telling.isdisjoint(words) and not self._wordless:
+            return _SILENT
+        present = self._telling.intersection(words)
+        places = [place for word in present for place in self._by_word.get(word, ())]
+        marks = (self._marks[place] for place in sorted(places + self._wordless))
+        service = next((service for mark, service in marks if _occurs(mark, body)), None)
+        imports = () if _IMPORTING.isdisjoint(present) else _IMPORT.findall(body)
+        return Script(service, tuple(url.decode("utf-8", "replace") for url in imports))
 
 
-class _Marks:
-    """Finds marks in scripts by their words.
-
-    Wherever a mark occurs, its longest word lies within one word of the script. Scripts are made of words
-    seen before; those that hold no mark's word are remembered, so that a new script costs splitting it and a
-    look at its few new words.
-    """
-
-    _WORDS: Final = 1 << 15
-    _LONGEST: Final = 64
-
-    def __init__(self, marks: Iterable[tuple[bytes, str]]) -> None:
-        self._marks = [(mark, max(_words(mark), key=len, default=b""), service) for mark, service in marks]
-        words = {word for _, word, _ in self._marks}
-        self._any = re.compile(b"|".join(map(re.escape, sorted(words)))) if words else None
-        self._innocent: set[bytes] = set()
-
-    def whose(self, body: bytes) -> str | None:
-        """The service of the first of the marks, in the order given, that occurs in the script."""
-        if self._any is None:
-            return None
-        fresh = set(_words(body)).difference(self._innocent)
-        guilty = (
-            {word for word in fresh if self._any.search(word)}
-            if self._any.search(b" ".join(fresh))
-            else set()
-        )
-        if len(self._innocent) > self._WORDS:
-            self._innocent = set()
-        self._innocent.update(word for word in fresh - guilty if len(word) <= self._LONGEST)
-        for mark, word, service in self._marks if guilty else ():
-            if any(word in other for other in guilty) and mark in body:
-                return service
-        return None
+_SILENT: Final = Script(None, ())
 
 
 class Matcher:
-    """The patterns of services, compiled once. Of several that match, the most specific one answers."""
+    """The services' facts, compiled once."""
 
     def __init__(self, services: Iterable[Service]) -> None:
         services = list(services)
-        self._exact: dict[str, list[_Target]] = {}
-        self._under: dict[str, list[_Target]] = {}
-        for service in services:
-            for pattern in service.urls:
-                self._add_url(pattern.match, service.id)
-        for targets in (*self._exact.values(), *self._under.values()):
-            targets.sort(key=lambda target: (-len(target.path), target.port is None))
+        self._places = Places((pattern.match, each.id) for each in services for pattern in each.urls)
+        self._scripts = Scripts(services)
         # A site's own cookie may well have the name of one on a vendor's domain (`uid`, `session`).
         own = [(c.name, s.id) for s in services for c in s.cookies if c.domain == "site"]
         self._cookies = {name: service for name, service in own if "*" not in name}
@@ -106,11 +163,6 @@ class Matcher:
         longest_first = sorted(globs.items(), key=lambda glob: -len(glob[0]))
         self._globs = [(_glob(name), service) for name, service in longest_first]
         self._glob_owner = lru_cache(maxsize=4096)(self._first_glob)  # a site's names are few and come back
-        strict = sorted(services, key=lambda service: _STRICTNESS.get(service.category, 0))
-        self._marks = _Marks(
-            (mark.match.encode(), service.id) for service in strict for mark in service.inline
-        )
-        self._inline = _Memo(lambda body: self._marks.whose(body) or self._imported(body))
 
     def url(self, url: str) -> str | None:
         """The service whose pattern covers what a URL names; None if it is relative or nobody's.
@@ -118,38 +170,26 @@ class Matcher:
         A protocol-relative URL counts as absolute, and so does `https:host/` (on an http page it is one).
         """
         address = split_url(url)
-        if address is None:
-            return None
-        for targets in self._targets(address):
-            for target in targets:
-                if target.covers(address):
-                    return target.service
-        return None
+        if address is None or address.host == UNSURE:
+            return None if address is None else UNSURE
+        target = self._places.covering(address)
+        return None if target is None else target.owner
 
     def host(self, url: str) -> str | None:
         """The service that has any pattern on a URL's host: for hints, which announce no path."""
         address = split_url(url)
         if address is None:
             return None
-        for targets in self._targets(address):
-            for target in reversed(targets):
-                if target.port is None or target.port in address.ports:
-                    return target.service
+        for level in self._places.at(address):
+            for target in reversed(level):
+                if target.reaches(address):
+                    return target.owner
         return None
 
     def inline(self, body: bytes) -> str | None:
-        """The service whose mark is in an inline script; of several, one of the category that asks most.
-
-        marketing, analytics, preferences, necessary in this order: a snippet that serves two must not run on
-        the milder one's consent. Without any, the service of a module that it imports by a whole URL.
-        """
-        return self._inline(body)
-
-    def _imported(self, body: bytes) -> str | None:
-        """The service of the first module that a script imports by a whole URL, in either form of import."""
-        found = _IMPORT.finditer(body) if b"import" in body or b"export" in body else ()
-        hits = (self.url(each[1].decode("utf-8", "replace")) for each in found)
-        return next((hit for hit in hits if hit is not None), None)
+        """The service whose mark is in an inline script, or that of a module which it imports."""
+        script = self._scripts(body)
+        return script.service or next(filter(None, map(self.url, script.imports)), None)
 
     def cookie(self, name: str) -> str | None:
         """The service that declares a cookie name; exact beats glob, a longer glob a shorter one."""
@@ -159,32 +199,32 @@ class Matcher:
     def _first_glob(self, name: str) -> str | None:
         return next((service for glob, service in self._globs if glob.fullmatch(name)), None)
 
-    def _add_url(self, pattern: str, service: str) -> None:
-        authority, slash, path = pattern.partition("/")
-        host, port = split_port(authority)
-        table = self._exact
-        if host.startswith("*."):
-            table, host = self._under, host[2:]
-        target = _Target(slash + path or "/", int(port) if port else None, service)
-        table.setdefault(host.lower(), []).append(target)
 
-    def _targets(self, address: Address) -> Iterable[list[_Target]]:
-        host = address.host
-        if host in self._exact:
-            yield self._exact[host]
-        while host:
-            if host in self._under:
-                yield self._under[host]
-            host = "" if address.is_ip else host.partition(".")[2]
+def _is_word(byte: int) -> bool:
+    return (byte < 128 and chr(byte).isalnum()) or byte == 0x5F
 
 
-_NO_WORD: Final = bytes(
-    byte if (chr(byte).isalnum() and byte < 128) or byte == 0x5F else 0x20 for byte in range(256)
-)
+_NO_WORD: Final = bytes(byte if _is_word(byte) else 0x20 for byte in range(256))
 
 
 def _words(text: bytes) -> list[bytes]:
     return text.translate(_NO_WORD).split()
+
+
+def _telling(words: Iterable[bytes]) -> bytes:
+    """The word by which a mark is looked for: the longest that isn't common, always the same one."""
+    return max(words, key=lambda word: (word not in _COMMON, len(word), word), default=b"")
+
+
+def _occurs(mark: bytes, body: bytes) -> bool:
+    at = body.find(mark)
+    while at >= 0:
+        end = at + len(mark)
+        begins_within = _is_word(mark[0]) and at > 0 and _is_word(body[at - 1])
+        if not begins_within and not (_is_word(mark[-1]) and end < len(body) and _is_word(body[end])):
+            return True
+        at = body.find(mark, at + 1)
+    return False
 
 
 def _glob(name: str) -> re.Pattern[str]:

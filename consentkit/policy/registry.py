@@ -35,7 +35,11 @@ SHOWN: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A URL pattern `host[:port][/path-prefix]`, or an inline script's exact, case-sensitive substring."""
+    """A URL pattern `host[:port][/path-prefix]`, or a mark of inline scripts.
+
+    A mark is found as it is written, in upper and lower case, but never from or up to the middle of a word of
+    ASCII letters, digits and `_`: `tracker_id` isn't in `tracker_ids`, `fbq(` is in `window.fbq()`.
+    """
 
     match: str
     source: str

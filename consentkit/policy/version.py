@@ -10,14 +10,14 @@ import orjson
 
 from consentkit.errors import PolicyError, Problem
 from consentkit.policy import words
-from consentkit.policy.document import Lifetimes, PolicyDocument, Site, parse
+from consentkit.policy.document import Lifetimes, Pages, PolicyDocument, Site, parse
 from consentkit.policy.registry import Service, known_services, service_from, service_to
 
 FORMAT = "consentkit/policy/v1"
 CATEGORIES = ("necessary", "preferences", "analytics", "marketing")
 """All categories, in the order they are shown."""
 
-REWRITER = 1
+REWRITER = 2
 """Raised whenever the same page would be rewritten differently, so that caches notice."""
 
 
@@ -32,6 +32,7 @@ class Policy:
     body: bytes
     site: Site
     lifetimes: Lifetimes
+    pages: Pages
     categories: tuple[str, ...]
     services: Mapping[str, Service] = field(repr=False)
     known: Mapping[str, Service] = field(repr=False)
@@ -64,6 +65,7 @@ def from_bytes(body: bytes) -> Policy:
             body=body,
             site=Site(**data["site"]),
             lifetimes=Lifetimes(**data["lifetimes"]),
+            pages=Pages(**data.get("pages", {})),  # a policy published before the table existed has none
             categories=tuple(data["categories"]),
             services=_services(data["services"]),
             known=_services(data["known"]),
@@ -80,6 +82,10 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
         "rewriter": REWRITER,
         "site": document.site.model_dump(),
         "lifetimes": document.lifetimes.model_dump(),
+        "pages": {
+            field: sorted(value) if isinstance(value, list) else value
+            for field, value in document.pages.model_dump().items()
+        },
         "categories": sorted(document.categories, key=CATEGORIES.index),
         "services": [service_to(service) for service in services.values()],
         "known": [service_to(service) for service in known.values()],

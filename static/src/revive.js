@@ -1,25 +1,29 @@
 const PREFIX = "data-consentkit";
-// Only elements that the server blocks. Sanitizers let data-* pass, so an <a> or a <form> must never get
-// its attributes from there.
-const TAGS = `script[type="text/plain"],template,iframe,frame,img,image,link,embed,object,video,audio,source,track,input,use,feImage`;
-const MARKED = `:is(${TAGS}):is([${PREFIX}],[data-category])`;
-// Handlers are never restored: the server does not block any.
-const OURS = /^data-consentkit(-(on.*)?|$)/;
+const SCRIPT = "script[type='text/plain']";
+const ARMED = `:is(${SCRIPT},template,iframe,frame,embed,object,param,img,image,feImage,use,animate,set,source,video,audio,track,input,link,meta,base,style,body,frameset)`;
+const MARKED = `[${PREFIX}]:not(script),${SCRIPT}:is([${PREFIX}],[data-category]),${ARMED}[data-category]`;
+// Sanitizers let data-* pass. So what could run gets back its name only where none of them lets the element
+// pass, and any other element only what draws or counts: never the href of an <a>, the action of a <form>.
+const SHELLS = "iframe,frame,frameset,body,object,embed,link";
+const DRAWN = /^(data-.*|style|background|ping|attributionsrc|fill|stroke|filter|mask(-image)?|clip-path|cursor|marker(-\w+)?)$/;
+// Read as a whole when they are put in: each attribute alone would load again, or nothing.
+const WHOLE = "link,meta,base,style,object,embed,param,iframe,animate,set";
+const OURS = /^data-consentkit(-|$)/;
 const AUTHORS = /^data-(consentkit-)?(?=(src|type)$)/;
 const LATE = `script[defer],script[${PREFIX}-type=module],script[data-type=module]`;
 
 /**
- * The categories an element needs, all of them; an undeclared service gives "", which is never allowed.
+ * The categories an element needs, all of them. The server marks with a service's id, or with `@` and the
+ * category its author chose, whatever that is called there; an undeclared service gives "", which is never allowed.
  *
  * @param {Config} config
  * @param {Element} element
  * @returns {string[]}
  */
-export function claimsOf(config, element) {
+export function claimsOf({ categories, services }, element) {
   const { consentkit, service, category } = /** @type {HTMLElement} */ (element).dataset;
-  return [consentkit, service]
-    .flatMap((id) => (id == null ? [] : (config.services[id] ?? "")))
-    .concat(category ?? []);
+  if (consentkit?.[0] === "@") return [categories.find((each) => "@" + each === consentkit) ?? ""];
+  return [consentkit, service].flatMap((id) => (id == null ? [] : (services[id] ?? ""))).concat(category ?? []);
 }
 
 /**
@@ -97,17 +101,52 @@ function unfold(template) {
   template.replaceWith(template.content);
 }
 
+/**
+ * Whether an attribute may have its name back.
+ *
+ * @param {Element} element
+ * @param {string} own
+ * @param {string} value
+ */
+function mayReturn(element, own, value) {
+  if (element.matches(SHELLS)) return true;
+  // As the URL parser reads it: blanks and control characters before and within the scheme don't count.
+  const runs = /^(on|form)/.test(own) || /^javascript:/i.test(value.replace(/[\0-\x20]/g, ""));
+  return !runs && (element.matches(ARMED) || DRAWN.test(own));
+}
+
+/** @param {string} own @param {string} value */
+const typed = (own, value) =>
+  /^on/.test(own) ? trusted("Script", value)
+  : own === "srcdoc" ? trusted("HTML", value)
+  : /^(src|data)$/.test(own) ? trusted("ScriptURL", value)
+  : value;
+
+/** @param {Element} element */
+function rename(element) {
+  if (element.localName === "style" && element.hasAttribute(PREFIX)) element.removeAttribute("type");
+  for (const [own, { name, value }] of ownNames(element)) {
+    if (own === name) continue;
+    element.removeAttribute(name);
+    if (own && mayReturn(element, own, value)) {
+      element.setAttributeNS(own.startsWith("xlink:") ? "http://www.w3.org/1999/xlink" : null, own, typed(own, value));
+    }
+  }
+}
+
 /** @param {Element} element */
 function restore(element) {
   if (element.localName === "script") return run(/** @type {HTMLScriptElement} */ (element));
   if (element.localName === "template") return unfold(/** @type {HTMLTemplateElement} */ (element));
-  for (const [own, { name, value }] of ownNames(element)) {
-    if (own === name) continue;
-    element.removeAttribute(name);
-    if (own) element.setAttributeNS(own.startsWith("xlink:") ? "http://www.w3.org/1999/xlink" : null, own, value);
-    // A <source> that gets its address late is only looked at when the player starts over.
-    if (element.parentElement instanceof HTMLMediaElement) element.parentElement.load();
+  const { parentNode: parent, nextSibling: next } = element;
+  if (element.matches(WHOLE)) element.remove();
+  try {
+    rename(element);
+  } finally {
+    if (!element.parentNode) parent?.insertBefore(element, next);
   }
+  // A <source> that gets its address late is only looked at when the player starts over.
+  if (element.localName === "source" && parent instanceof HTMLMediaElement) parent.load();
 }
 
 /**

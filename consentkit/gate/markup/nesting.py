@@ -9,16 +9,14 @@ Source: HTML Living Standard 13.2.6.5 (tokens in foreign content), 13.2.6 (tree 
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from consentkit.gate.markup.patterns import BREAKOUT, PLAIN_FOREIGN, PLAIN_HTML, PLAIN_TEMPLATE
 from consentkit.gate.markup.tags import TAG_NAME, attributes
 
 # Chromium flattens trees at a depth of 512; past these bounds nothing more is followed.
 _FRAMES: Final = 128
 _DEPTH: Final = 512
 
-_BREAKOUT: Final = frozenset(
-    b"b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing"
-    b" menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var".split()
-)
+_BREAKOUT: Final = frozenset(BREAKOUT.encode().split())
 _VOID: Final = frozenset(
     b"area base basefont bgsound br col embed frame hr image img input keygen link meta param source track"
     b" wbr".split()
@@ -32,6 +30,7 @@ _SPECIAL: Final = _CLOSES_P | frozenset(
     b"applet button caption col colgroup iframe marquee noembed noframes noscript object script select style"
     b" tbody td template textarea tfoot th thead title tr".split()
 )
+_CLOSES_ITSELF: Final = frozenset((b"li", b"dd", b"dt", b"option"))
 _NEVER_POPPED: Final = frozenset((b"body", b"html", b"head"))
 
 Point = Literal["", "html", "text", "annotation"]
@@ -52,6 +51,26 @@ class _Frame:
             self.names.append(name)
             self.counts[name] = self.counts.get(name, 0) + 1
 
+    def close_last(self, name: bytes) -> bool:
+        """Close the innermost element if it has that name."""
+        names = self.names
+        if not names or names[-1] != name:
+            return False
+        names.pop()
+        self.counts[name] -= 1
+        self.point = ""
+        return True
+
+    def open_html(self, name: bytes) -> None:
+        """Open an element as HTML does, which closes some that are open."""
+        if name in _VOID:
+            return
+        if name in _CLOSES_P and self.counts.get(b"p"):
+            self.pop_to(b"p")
+        if name in _CLOSES_ITSELF and self.names and self.names[-1] == name:
+            self.pop_to(name)
+        self.push(name)
+
     def pop_to(self, name: bytes) -> None:
         self.point = ""
         while (last := self.names.pop()) != name:
@@ -65,43 +84,71 @@ class _Frame:
 class Nesting:
     """The open svg, math and template elements around the place the scanner has reached."""
 
-    __slots__ = ("_frames",)
+    __slots__ = ("_templates", "frames")
 
     def __init__(self) -> None:
-        self._frames: list[_Frame] = []
+        self.frames: list[_Frame] = []
+        self._templates = 0
 
     def copy(self) -> "Nesting":
         """The same nesting, to be followed separately."""
         other = Nesting()
-        other._frames = [_Frame(f.kind, f.names[:], f.point, dict(f.counts)) for f in self._frames]
+        other.frames = [_Frame(f.kind, f.names[:], f.point, dict(f.counts)) for f in self.frames]
+        other._templates = self._templates
         return other
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Nesting) and self._frames == other._frames
+        return isinstance(other, Nesting) and self.frames == other.frames
 
     __hash__ = None  # type: ignore[assignment]
+
+    def read(self, page: bytearray, at: int) -> int:
+        """Read on over tags that only open and close, as far as that is simple; the offset behind them."""
+        frame = self.frames[-1]
+        if frame.kind == "template":
+            found = PLAIN_TEMPLATE.match(page, at)
+            return found.end() if found else at
+        if frame.point:
+            return at
+        html = frame.kind == "html"
+        token = (PLAIN_HTML if html else PLAIN_FOREIGN).match
+        while (found := token(page, at)) is not None:
+            slash, name, tail = found.groups()
+            name = name.lower()
+            if slash:
+                if not frame.close_last(name):
+                    return at
+                if not frame.names:
+                    self.frames.pop()
+                    return found.end()
+            elif html:
+                frame.open_html(name)
+            elif tail[-1:] != b"/":
+                frame.push(name)
+            at = found.end()
+        return at
 
     @property
     def plain(self) -> bool:
         """True where tags mean what they mean in HTML and nothing has to be followed."""
-        return not self._frames or self._frames[-1].kind == "template"
+        return not self.frames or self.frames[-1].kind == "template"
 
     @property
     def inert(self) -> bool:
         """True inside a template: nothing there loads or runs."""
-        return any(frame.kind == "template" for frame in self._frames)
+        return self._templates > 0
 
     @property
     def cdata(self) -> bool:
         """True where `<![CDATA[` opens a CDATA section and not a bogus comment."""
-        return bool(self._frames) and self._frames[-1].kind in ("svg", "math")
+        return bool(self.frames) and self.frames[-1].kind in ("svg", "math")
 
     def start(self, name: bytes, tag: bytes, *, closed: bool, template: bool) -> bool:
         """Take in a start tag; True if it makes an HTML element, False if one of svg or math.
 
         `closed`: the tag closes itself (`/>`); `template`: it is a template whose content is inert.
         """
-        frames = self._frames
+        frames = self.frames
         if self.cdata and not _html_rules(frames[-1], name):
             if name not in _BREAKOUT and not (name == b"font" and _styled(tag)):
                 self._foreign(frames[-1], name, tag, closed=closed)
@@ -118,7 +165,7 @@ class Nesting:
 
     def end(self, name: bytes) -> None:
         """Take in an end tag."""
-        frames = self._frames
+        frames = self.frames
         if not frames or name in _NEVER_POPPED:
             return
         if name == b"template":
@@ -130,7 +177,7 @@ class Nesting:
             self._end_foreign(name)
 
     def _end_foreign(self, name: bytes) -> None:
-        frames = self._frames
+        frames = self.frames
         if name in (b"p", b"br"):
             if frames[-1].point not in ("html", "text"):
                 frames.pop()
@@ -149,48 +196,44 @@ class Nesting:
             self._close(depth, name)
 
     def _close(self, depth: int, name: bytes) -> None:
-        del self._frames[depth + 1 :]
-        frame = self._frames[depth]
+        del self.frames[depth + 1 :]
+        frame = self.frames[depth]
         frame.pop_to(name)
         if not frame.names:
-            self._frames.pop()
+            self.frames.pop()
 
     def _close_template(self) -> None:
-        for depth in range(len(self._frames) - 1, -1, -1):
-            if self._frames[depth].kind == "template":
-                del self._frames[depth:]
+        for depth in range(len(self.frames) - 1, -1, -1):
+            if self.frames[depth].kind == "template":
+                del self.frames[depth:]
+                self._templates -= 1
                 return
 
     def _foreign(self, frame: _Frame, name: bytes, tag: bytes, *, closed: bool) -> None:
         if closed:
             return
         if frame.point:
-            before = len(self._frames)
+            before = len(self.frames)
             self._push_frame(frame.kind)
-            if len(self._frames) == before:
+            if len(self.frames) == before:
                 return
-            frame = self._frames[-1]
+            frame = self.frames[-1]
         frame.push(name)
         frame.point = _point(frame.kind, name, tag)
 
     def _push_frame(self, kind: Kind, *names: bytes) -> None:
-        if len(self._frames) < _FRAMES:
+        if len(self.frames) < _FRAMES:
             frame = _Frame(kind)
+            self._templates += kind == "template"
             for name in names:
                 frame.push(name)
-            self._frames.append(frame)
+            self.frames.append(frame)
 
     def _html(self, name: bytes) -> None:
-        if self._frames[-1].kind != "html":
+        if self.frames[-1].kind != "html":
             self._push_frame("html")
-        frame = self._frames[-1]
-        if frame.kind != "html":
-            return
-        if name in _CLOSES_P and frame.holds(b"p"):
-            frame.pop_to(b"p")
-        if name in (b"li", b"dd", b"dt", b"option") and frame.names and frame.names[-1] == name:
-            frame.pop_to(name)
-        frame.push(name)
+        if self.frames[-1].kind == "html":
+            self.frames[-1].open_html(name)
 
 
 def _html_rules(frame: _Frame, name: bytes) -> bool:

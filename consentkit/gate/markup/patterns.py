@@ -4,46 +4,117 @@ import re
 from typing import Final
 
 from consentkit.gate.markup.elements import LOADING
-from consentkit.gate.markup.tags import ATTRIBUTES, NAME, either, grammar, many
+from consentkit.gate.markup.tags import ATTRIBUTES, NAME, VALUE, either, grammar, many, maybe
 
 _RAW: Final = ("style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "noscript")
-_OPENERS: Final = (*_RAW, "script", "plaintext", "template", "svg", "math")
-_STOPS: Final = either(sorted({*_OPENERS, *(name.decode() for name in LOADING)}))
-_TEXT: Final = rb"[^<]*+" + many(rb"<(?=[^a-zA-Z/!?])[^<]*+")
+_STRUCTURE: Final = (*_RAW, "script", "plaintext", "template", "svg", "math", "base")
+STRUCTURE: Final = frozenset(name.encode() for name in _STRUCTURE)
+"""Elements that change how what follows them is read."""
 
-# Text and tags that mean nothing to us, in one go; stops at whatever does, or isn't complete.
-DULL: Final = grammar(
-    many(
-        rb"[^<]*+<(?:/(?!%ENDS%[W/>])%NAME%(?:>|%ATTRIBUTES%[W/]*+>)"
-        rb"|(?!%STOPS%[W/>])%NAME%(?:>|%ATTRIBUTES%[W/]*+>)|(?=[^a-zA-Z/!?]))"
-    )
-    + rb"[^<]*+",
-    ENDS=either(["template", "noscript"]),
-    STOPS=_STOPS,
-    NAME=NAME,
-    ATTRIBUTES=ATTRIBUTES,
+_LOADING: Final = sorted(name.decode() for name in LOADING)
+_STOPS: Final = either(sorted({*_STRUCTURE, *_LOADING}))
+BREAKOUT: Final = (
+    "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing"
+    " menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var"
 )
-PLAIN_TEXT: Final = grammar(_TEXT)
-# The rest of an svg that holds nothing but shapes: most svgs are icons, and need no stack.
+"""Start tags that end svg and math content (13.2.6.5)."""
+_POINTS: Final = "font script style title desc foreignobject mi mo mn ms mtext annotation-xml template"
+_OUTSIDERS: Final = (*BREAKOUT.split(), *_POINTS.split())
+_TEXT: Final = rb"[^<]*+" + many(rb"<(?=[^a-zA-Z/!?])[^<]*+")
+_TAG: Final = rb"<(/?+)(%NAME%)(?=[W/>])%ATTRIBUTES%([W/]*+)>"
+
+# Attributes that can load something on any element: by name, or by a name's beginning.
+_STYLED: Final = ("style", "fill", "stroke", "filter", "mask", "clip-path", "cursor", "marker")
+_ANYWHERE: Final = ("background", "ping", "attributionsrc", "on", "data-bg", "data-background")
+_GLOBAL: Final = either(sorted((*_STYLED, *_ANYWHERE)))
+SUSPECT: Final = grammar(rb"[W/\"']" + _GLOBAL)
+"""What a start tag holds that may load something although its element doesn't."""
+
+# A value of CSS that names nothing elsewhere: functions only of numbers, or of a place on the page itself.
+_TAME: Final = rb"[^Q(\\&]*+" + many(rb"\((?=[#0-9.+-])[^Q(\\&]*+")
+_DULL_ATTRIBUTES: Final = many(
+    rb"[W/]*+(?:(?!%GLOBAL%)[^W/>][^W/>=]*+%VALUE%|%STYLED%=(?:\"%DOUBLE%\"|'%SINGLE%'))"
+)
+_NAMES: Final = {
+    "NAME": NAME,
+    "ATTRIBUTES": ATTRIBUTES,
+    "DULL": _DULL_ATTRIBUTES,
+    "GLOBAL": _GLOBAL,
+    "STYLED": either(sorted(_STYLED)),
+    "VALUE": VALUE,
+    "DOUBLE": _TAME.replace(b"Q", b'"'),
+    "SINGLE": _TAME.replace(b"Q", b"'"),
+    "STOPS": _STOPS,
+    "TEXT": _TEXT,
+}
+_ROUNDS: Final = 24
+
+STEP: Final = grammar(
+    rb"[^<]*+"
+    + many(
+        rb"<(?:/%NAME%(?:>|%ATTRIBUTES%[W/]*+>)|(?!%STOPS%[W/>])%NAME%(?:>|%DULL%[W/]*+>)"
+        rb"|(?=[^a-zA-Z/!?]))[^<]*+",
+        _ROUNDS,
+    )
+    + maybe(_TAG),
+    **_NAMES,
+)
+"""Text and tags that mean nothing to us, a few dozen in one go, and the tag behind them that may."""
+TOKEN: Final = grammar(rb"%TEXT%" + maybe(_TAG), **_NAMES)
+"""Text and the one tag behind it."""
+
+# What most svgs hold: shapes, which load nothing and whose content is svg like themselves.
 _SHAPES: Final = (
     "path g circle rect line polygon polyline ellipse defs stop lineargradient radialgradient clippath mask"
+    " symbol text tspan pattern marker"
+)
+_SHAPE: Final = either(_SHAPES.split())
+_CAPTION: Final = (
+    rb"|[tT][iI][tT][lL][eE]>[^<]*+</[tT][iI][tT][lL][eE]>|[dD][eE][sS][cC]>[^<]*+</[dD][eE][sS][cC]>"
 )
 ICON: Final = grammar(
-    many(rb"%TEXT%</?+%SHAPE%(?=[W/>])%ATTRIBUTES%[W/]*+>")
-    + rb"%TEXT%</[sS][vV][gG](?=[W/>])%ATTRIBUTES%[W/]*+>",
-    TEXT=_TEXT,
-    ATTRIBUTES=ATTRIBUTES,
-    SHAPE=either(_SHAPES.split()),
+    many(rb"%TEXT%<(?:/?+%SHAPE%(?=[W/>])%DULL%[W/]*+>" + _CAPTION + rb")")
+    + rb"%TEXT%</[sS][vV][gG](?=[W/>])%DULL%[W/]*+>",
+    SHAPE=_SHAPE,
+    **_NAMES,
 )
-AWAITED: Final = {
-    "name": grammar(rb"[W/>]"), "tag": re.compile(rb">"), b'"': re.compile(rb'"'), b"'": re.compile(rb"'")
-}  # fmt: skip
-"""Without which byte an unfinished tag can't get on: the end of its name, of itself, of a quoted value."""
+"""The rest of an svg that needs no stack."""
+_PLAIN: Final = rb"%TEXT%<(/?+)((?!%SPECIAL%[W/>])%NAME%)(?=[W/>])%DULL%([W/]*+)>"
+PLAIN_HTML: Final = grammar(_PLAIN, SPECIAL=_STOPS, **_NAMES)
+"""Text, and a tag in HTML that means nothing to us but for what it opens or closes."""
+PLAIN_FOREIGN: Final = grammar(_PLAIN, SPECIAL=either(sorted({*_OUTSIDERS, *_LOADING})), **_NAMES)
+"""The same in svg and math, where their own elements mean nothing else, and HTML's lead out of them."""
+PLAIN_TEMPLATE: Final = grammar(
+    many(rb"%TEXT%</?+(?!%SPECIAL%[W/>])%NAME%%ATTRIBUTES%[W/]*+>"),
+    SPECIAL=either(sorted(_STRUCTURE)),
+    **_NAMES,
+)
+"""In a template nothing loads: everything but what changes how the rest is read."""
+PLAIN_NOSCRIPT: Final = grammar(
+    many(
+        rb"%TEXT%<(?:/(?!%NOSCRIPT%[W/>])%NAME%%ATTRIBUTES%[W/]*+>|(?!%DEEP%[W/>])%NAME%%ATTRIBUTES%[W/]*+>"
+        rb"|(?:%IFRAME%(?=[W/>])%ATTRIBUTES%[W/]*+>[^<]*+</%IFRAME%>)"
+        rb"|(?:%STYLE%(?=[W/>])%ATTRIBUTES%[W/]*+>[^<]*+</%STYLE%>))"
+    )
+    + rb"%TEXT%(?=</%NOSCRIPT%[W/>])",
+    DEEP=either(sorted(_STRUCTURE)),
+    IFRAME=either(["iframe"]),
+    STYLE=either(["style"]),
+    NOSCRIPT=either(["noscript"]),
+    **_NAMES,
+)
+"""The content of a noscript that ends where it ends, whether it is read as text or as markup."""
+
+NAME_END: Final = grammar(rb"[W/>]")
 COMMENT_END: Final = re.compile(rb"--!?>")
 RAW_END: Final = {name.encode(): grammar(rb"</%NAME%(?=[W/>])", NAME=either([name])) for name in _RAW}
 _SCRIPT: Final = either(["script"])
-# An svg script is cut at a script inside it too, or hostile nesting would make the look-ahead quadratic.
-SCRIPT_END: Final = grammar(rb"</?+%SCRIPT%(?=[W/>])", SCRIPT=_SCRIPT)
+UNBROKEN: Final = {
+    name.encode(): grammar(rb"[^<]*+</%NAME%(?=[W/>])", NAME=either([name])) for name in (*_RAW, "script")
+}
+"""The content of such an element that is text in svg as it is in HTML: nothing is tagged in it."""
+BREAKS: Final = {"comment": COMMENT_END, "cdata": re.compile(rb"]]>"), "bogus": re.compile(rb">")}
+"""Where what isn't text ends, in a script or a stylesheet of an svg."""
 SCRIPT_TURN: Final = {
     "": grammar(rb"<(?:!--|(/)%SCRIPT%(?=[W/>]))", SCRIPT=_SCRIPT),
     "escaped": grammar(rb"-->|<(/?)%SCRIPT%(?=[W/>])", SCRIPT=_SCRIPT),

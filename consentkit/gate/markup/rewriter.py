@@ -12,13 +12,17 @@ first MB, or isn't over by then and isn't a `data:` URL. (The longest inline scr
 from functools import lru_cache
 from typing import Final
 
-from consentkit.gate.markup.scanner import LIMIT, Scanner
+from consentkit.gate.markup.bodies import LIMIT
+from consentkit.gate.markup.memory import Memory
+from consentkit.gate.markup.scanner import Scanner
 from consentkit.gate.markup.tags import PREFIX
 from consentkit.gate.markup.verdicts import Rules, Verdicts
 
 __all__ = ["LIMIT", "PREFIX", "Rewriter", "Rules"]
 
 _SRCDOC_DEPTH: Final = 4
+_PATIENCE: Final = 8192
+"""Bytes gathered, while they can't decide anything, before they are looked at all the same and passed on."""
 
 
 class Rewriter:
@@ -31,34 +35,65 @@ class Rewriter:
     """
 
     def __init__(self, rules: Rules, starter: bytes, *, xhtml: bool = False) -> None:
-        self._start(_verdicts(rules, 0), starter, xhtml=xhtml)
+        self._start(_verdicts(rules, 0), _memory(rules), starter, xhtml=xhtml)
 
     @classmethod
     def _within(cls, verdicts: Verdicts) -> "Rewriter":
         rewriter = cls.__new__(cls)
-        rewriter._start(verdicts, b"")
+        rewriter._start(verdicts, Memory(), b"")
         return rewriter
 
-    def _start(self, verdicts: Verdicts, starter: bytes, *, xhtml: bool = False) -> None:
+    def _start(self, verdicts: Verdicts, memory: Memory, starter: bytes, *, xhtml: bool = False) -> None:
         self._buffer = bytearray()
-        self._scanners = [Scanner(self._buffer, verdicts, starter, xhtml=xhtml)]
+        self._scanners = [Scanner(self._buffer, verdicts, memory, starter, xhtml=xhtml)]
+        self._awaited: bytes | None = b"<"
+        self._patience = 0
 
     @property
     def blocked(self) -> frozenset[str]:
         """The services found on the page so far and made inert ("" for what couldn't be decided)."""
-        return frozenset(self._scanners[0].blocked)
+        found = (verdict.service for scanner in self._scanners for verdict in scanner.found)
+        return frozenset(service for service in found if service is not None)
+
+    @property
+    def seen(self) -> frozenset[tuple[str, str]]:
+        """What there is to count of the page so far: pairs of a kind and a name."""
+        found = (verdict for scanner in self._scanners for verdict in scanner.found)
+        return frozenset(pair for verdict in found for pair in verdict.seen)
 
     def feed(self, chunk: bytes) -> bytes:
         """Take in the next bytes of the page; the bytes that can go out now (maybe none)."""
+        awaited = self._awaited
+        if awaited is not None and awaited not in chunk:
+            # Nothing is held: what comes is text.
+            if not self._patience:
+                return chunk
+            if len(self._buffer) + len(chunk) < self._patience:
+                self._buffer += chunk
+                return b""
         self._buffer += chunk
         self._run()
-        return self._emit(min(scanner.settled for scanner in self._scanners))
+        scanners = self._scanners
+        settled = scanners[0].settled
+        out = self._emit(settled if len(scanners) == 1 else min(settled, scanners[1].settled))
+        self._wait()
+        return out
 
     def close(self) -> bytes:
         """The page has ended: the rest of it."""
+        self._run()
         while sum(scanner.finish() for scanner in self._scanners):
             self._run()
         return self._emit(len(self._buffer))
+
+    def _wait(self) -> None:
+        """Note what has to come before looking again is of any use."""
+        first = self._scanners[0]
+        if len(self._scanners) == 1:
+            self._awaited = first.awaited
+            self._patience = 0 if first.idle else LIMIT if first.held else _PATIENCE
+        else:
+            self._awaited = None
 
     def _run(self) -> None:
         while True:
@@ -90,21 +125,31 @@ class Rewriter:
         return False
 
     def _emit(self, until: int) -> bytes:
+        buffer = self._buffer
         edits = self._scanners[0].edits
         if len(self._scanners) == 2:
             edits = sorted({*edits, *self._scanners[1].edits})
-        pieces: list[bytes | bytearray] = []
-        done = 0
-        for at, text in edits:
-            if at >= until:
-                break
-            pieces += (self._buffer[done:at], text)
-            done = at
-        pieces.append(self._buffer[done:until])
-        del self._buffer[:until]
+        if edits:
+            pieces: list[bytes | bytearray] = []
+            done = 0
+            for at, text in edits:
+                if at >= until:
+                    break
+                pieces += (buffer[done:at], text)
+                done = at
+            pieces.append(buffer[done:until])
+            out = b"".join(pieces)
+        else:
+            out = bytes(buffer[:until])
+        del buffer[:until]
         for scanner in self._scanners:
             scanner.shift(until)
-        return b"".join(pieces)
+        return out
+
+
+@lru_cache(maxsize=32)
+def _memory(rules: Rules) -> Memory:  # noqa: ARG001 - one for each
+    return Memory()
 
 
 @lru_cache(maxsize=32)

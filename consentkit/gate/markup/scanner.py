@@ -1,245 +1,240 @@
 """Reads HTML the way a browser does, on bytes, in pieces; finds what has to be inserted where.
 
-One `Scanner` is one reading of the page. Most pages have one; from a `<noscript>` on there are two until they
-agree again, because browsers with and without JavaScript read what is inside differently.
+One `Scanner` is one reading of the page. Most pages have one. There are two, until they agree again, where a
+browser itself reads twice: with and without JavaScript from a `<noscript>` on; as a tree and by its preload
+scanner, which knows no namespaces, from an svg's `<style>` or `<title>` on.
 Source: HTML Living Standard 13.2.5 (tokenization).
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any
 
-from consentkit.gate.markup.elements import LOADING, renamed
-from consentkit.gate.markup.longtag import LongTag
-from consentkit.gate.markup.patterns import AWAITED, ICON, RAW_END, SCRIPT_END, SCRIPT_TURN
-from consentkit.gate.markup.tags import OPEN_ATTRIBUTE, REST, TAG, TAG_NAME, attributes
+from consentkit.gate.markup.bodies import LIMIT
+from consentkit.gate.markup.elements import LOADING
+from consentkit.gate.markup.memory import PIECE, Memory, Piece
+from consentkit.gate.markup.nesting import Nesting
+from consentkit.gate.markup.partial import PartialScanner
+from consentkit.gate.markup.patterns import (
+    ICON,
+    PLAIN_NOSCRIPT,
+    RAW_END,
+    STEP,
+    STRUCTURE,
+    SUSPECT,
+    TOKEN,
+    UNBROKEN,
+)
+from consentkit.gate.markup.tags import attributes
 from consentkit.gate.markup.text import TextScanner
-from consentkit.gate.markup.verdicts import UNTOUCHED, Verdict, Verdicts, condemned
+from consentkit.gate.markup.verdicts import UNTOUCHED, Verdict, Verdicts
 
-LIMIT: Final = 1 << 20
-"""The most bytes held back for one unfinished tag or inline script; what is longer can't be decided."""
+_NOSCRIPT_END = RAW_END[b"noscript"]
 
 
-class Scanner(TextScanner):
-    """One reading of one page: tags and scripts, and what they need inserted."""
+class Scanner(PartialScanner):
+    """One reading of one page: its tags, and what is remembered of them."""
 
-    __slots__ = ("fork",)
+    __slots__ = ("_preloading", "fork")
 
-    def __init__(self, buffer: bytearray, verdicts: Verdicts, starter: bytes, *, xhtml: bool = False) -> None:
-        super().__init__(buffer, verdicts, starter, xhtml=xhtml)
+    def __init__(
+        self, buffer: bytearray, verdicts: Verdicts, memory: Memory, starter: bytes, *, xhtml: bool = False
+    ) -> None:
+        super().__init__(buffer, verdicts, memory, starter, xhtml=xhtml)
         self.fork: Scanner | None = None  # a second reading that begins here
+        self._preloading = False  # this is the reading of a preload scanner
 
-    def finish(self) -> bool:
-        """The page has ended: decide what is held; True if there is more to read after that."""
-        if not self.held or self._state not in (Scanner._script, Scanner._svg_script):
+    def agrees_with(self, other: "Scanner") -> bool:
+        """Whether from here on both readings are the same."""
+        if self.pos != other.pos or not self._state is other._state is Scanner._data:
             return False
-        self._decide(len(self.buffer))
-        return True
+        return other._preloading or (self._verdicts is other._verdicts and self._nesting == other._nesting)
 
-    def _tag_at(self, at: int) -> bool:
-        self._start = at
-        found = TAG.match(self.buffer, at)
-        if found is not None:
-            self._element = found.group(1).lower()
-            self._end = found.end(1)
-            return self._complete(found.end(), closed=found.group(2).endswith(b"/"))
-        self.held = True
+    def join(self, other: "Scanner") -> None:
+        """Take over the findings of a reading that agrees again."""
+        self.edits = sorted({*self.edits, *other.edits})
+        self.found += other.found
+        self._scripting = None
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is open and nothing held: whatever isn't a tag may pass."""
+        return self._state is Scanner._data and self.pos == len(self.buffer)
+
+    @property
+    def awaited(self) -> bytes | None:
+        """What has to be among the next bytes for anything to be decided; None if that can't be said."""
+        if self._state is Scanner._data:
+            return b"<" if self.idle else b">" if self.held else None
+        if self._state is Scanner._unfinished:
+            return self._quote or b">"
+        return None if self._state in (Scanner._in_long, Scanner._plaintext) else b">"
+
+    def _data(self) -> bool:
+        """Read on to behind the next tag that may matter, or to what isn't a tag."""
+        nesting = self._nesting
+        simple = not (nesting.frames or self._starter or self._xhtml or self._elsewhere)
+        if not simple or self._scripting is not None:
+            simple = False
+            if nesting.frames and not self._xhtml:
+                self.pos = nesting.read(self.buffer, self.pos)
+        found = (STEP if simple else TOKEN).match(self.buffer, self.pos)
+        assert found is not None  # noqa: S101 - both patterns match the empty string
+        slash, name, tail = found.groups()
+        if name is None:
+            return self._other(found.end(), simple=simple)
+        self._start = found.start(1) - 1
+        self._element = name.lower()
         self._end = -1
-        self._scan = at + 2
-        self._awaited = AWAITED["name"]
-        self._state = Scanner._unfinished
+        self._complete(found.end(), opens=not slash, closed=tail[-1:] == b"/")
+        if simple and self._state is Scanner._data and self.fork is None and not nesting.frames:
+            self._remember(self.pos)
         return True
 
-    def _unfinished(self) -> bool:
-        """Look at an unfinished tag again only when the byte has come without which it can't end."""
-        if self._awaited.search(self.buffer, self._scan) is None:
-            self._scan = len(self.buffer)
-            return self._too_long()
-        if self._end < 0:
-            name = TAG_NAME.match(self.buffer, self._start)
-            assert name is not None  # noqa: S101 - the awaited byte is its end
-            self._element, self._end = name.group(1).lower(), name.end(1)
-            self.pos = self._end
-        rest = REST.match(self.buffer, self.pos)
-        assert rest is not None  # noqa: S101 - matches the empty string
-        if rest.group(2) is not None:
-            return self._complete(rest.end(), closed=rest.group(2).endswith(b"/"))
-        self.pos = rest.end(1)
-        opened = OPEN_ATTRIBUTE.match(self.buffer, self.pos)
-        quote = opened.group(3) if opened else None
-        self._awaited = AWAITED[quote or "tag"]
-        self._scan = len(self.buffer)
-        return self._too_long()
+    def _other(self, at: int, *, simple: bool) -> bool:
+        """Go on with what isn't a complete tag: text, a comment, a tag whose end is still to come."""
+        moved, self.pos = at > self.pos, at
+        following = self.buffer[at + 1 : at + 3]
+        if not following or following == b"/":
+            self.held = False
+            return False
+        if simple and moved and self.buffer[at - 1] != 0x3C:
+            self._remember(at)
+            if self.pos > at:
+                return True
+        if following[:1] == b"!":
+            return self._declaration(at)
+        if following[:1] == b"?" or (following[:1] == b"/" and not following[1:].isalpha()):
+            return self._enter(Scanner._bogus, at + (1 if following[:1] == b"?" else 2))
+        if not following[:1].isalpha() and following[:1] != b"/":
+            return True
+        if moved:
+            # Not all here yet: most tags are when the next `>` is.
+            self.held, self._start = True, at
+            return False
+        return self._tag_at(at)
 
-    def _too_long(self) -> bool:
-        return len(self.buffer) - self._start >= LIMIT and self._oversize()
+    # Tags.
 
-    def _complete(self, end: int, *, closed: bool) -> bool:
-        if end - self._start > LIMIT:
+    def _complete(self, end: int, *, opens: bool, closed: bool) -> bool:
+        """A tag from `_start` to `end` is there; `closed` if it closes itself (`/>`)."""
+        start = self._start
+        if end - start > LIMIT:
             return self._oversize()
         self.held = False
-        self._enter(Scanner._data, end)
-        self._tag = bytes(self.buffer[self._start : end])
-        if self._tag[1] == 0x2F:
+        self._state = Scanner._data
+        self.pos = end
+        tag = self._tag = bytes(self.buffer[start:end])
+        if self._starter:
             self._put_starter()
-            self._nesting.end(self._element)
+        nesting = self._nesting
+        if not opens:
+            if nesting.frames:
+                nesting.end(self._element)
             return True
-        self._put_starter()
         verdict = UNTOUCHED
-        if self._element in LOADING and not self._nesting.inert:
-            verdict = self._verdicts.tag(self._tag)
+        live = not (nesting.frames and nesting.inert)
+        if live and (self._element in LOADING or SUSPECT.search(tag) is not None):
+            verdict = self._verdicts.tag(tag)
             self._apply(verdict)
-        return self._begin(verdict, end, closed=closed)
+        if nesting.frames or self._element in STRUCTURE:
+            return self._begin(verdict, end, closed=closed)
+        return True
 
     def _put_starter(self) -> None:
         """Insert the starter before a tag that isn't part of the page's first lines (html, head, charset)."""
-        if self._starter and not _preamble(self._element, self._tag):
+        if not _preamble(self._element, self._tag):
             self.edits.append((self._start, self._starter))
             self._starter = b""
-
-    def _apply(self, verdict: Verdict) -> None:
-        if verdict.service is not None:
-            self.blocked.add(verdict.service)
-            self.edits += [(self._start + at, text) for at, text in verdict.edits]
 
     def _begin(self, verdict: Verdict, end: int, *, closed: bool) -> bool:
         """Go on behind a start tag as its element demands."""
         name = self._element
         if closed and self._xhtml:
             return True
-        if name == b"svg" and self._nesting.plain and not closed:
+        if name == b"svg" and not closed and self._nesting.plain:
             icon = ICON.match(self.buffer, end)
             if icon is not None:
-                return self._enter(Scanner._data, icon.end())
+                return self._back(icon.end())
         template = name == b"template" and (self._nesting.inert or not _shadow(self._tag))
-        html = self._nesting.start(name, self._tag, closed=closed, template=template)
-        if name == b"script":
-            return self._begin_script(verdict, end, html=html, closed=closed)
+        html = self._preloading or self._nesting.start(name, self._tag, closed=closed, template=template)
+        if not html and name in UNBROKEN and not closed and self._scripting is None:
+            self._fork_if_broken(end)
+        if name in (b"script", b"style"):
+            return self._begin_body(verdict, end, html=html, closed=closed)
         if not html:
             return True
         if name == b"plaintext":
             self._state = Scanner._plaintext
         elif name == b"noscript":
-            self._begin_noscript()
+            self._begin_noscript(end)
+        elif name == b"base":
+            self._set_base()
         elif name in RAW_END:
             self._state = Scanner._raw
         return True
 
-    def _begin_noscript(self) -> None:
+    def _set_base(self) -> None:
+        """Of several bases the first that has an address counts (HTML 2.4.1)."""
+        self._cut = -1
+        href = next((a.value for a in attributes(self._tag, len(b"<base")) if a.name == b"href"), None)
+        if href is None or self._based or self._nesting.inert:
+            return
+        verdicts = self._verdicts.based(href)
+        self._based, self._elsewhere = True, verdicts is not self._verdicts
+        self._verdicts = verdicts
+
+    def _fork_if_broken(self, end: int) -> None:
+        """What is markup in svg, the preload scanner takes for the text of an HTML element."""
+        if UNBROKEN[self._element].match(self.buffer, end) is None:
+            fork = self._fork(Scanner._script if self._element == b"script" else Scanner._raw, end)
+            fork._preloading, fork._nesting = True, Nesting()
+
+    def _fork(self, state: Callable[[Any], bool], end: int) -> "Scanner":
+        """Begin a second reading, here, in another state."""
+        self._cut = -1
+        fork = self._copy()
+        fork._enter(state, end)
+        fork._scan, fork._mode = end, ""
+        fork._scripting, self._scripting = True, False
+        self.fork = fork
+        return fork
+
+    def _begin_noscript(self, end: int) -> None:
+        self._cut = -1
         if self._scripting is None:
-            self.fork = self._copy()
-            self.fork._scripting = True
-            self.fork._state = Scanner._raw
-            self._scripting = False
+            plain = PLAIN_NOSCRIPT.match(self.buffer, end)
+            text_end = _NOSCRIPT_END.search(self.buffer, end)
+            # An attribute's value may hold what ends the element for those who read it as text.
+            if plain is not None and text_end is not None and text_end.start() == plain.end():
+                return
+            self._fork(Scanner._raw, end)
         elif self._scripting:
             self._state = Scanner._raw
 
-    # Scripts.
-
-    def _begin_script(self, verdict: Verdict, end: int, *, html: bool, closed: bool) -> bool:
-        runs = verdict.runs_in_html if html else verdict.runs_in_svg
-        self._end = self._scan = end
-        self._mode = ""
-        if html:
-            self.held = runs
-            self._state = Scanner._script
-        elif runs and not closed:
-            self.held = True
-            self._state = Scanner._svg_script
-        return True
-
-    def _script(self) -> bool:
-        """Look for the end of a script through the escaped and double-escaped states (13.2.5.18 ff.)."""
-        while (found := SCRIPT_TURN[self._mode].search(self.buffer, self._scan)) is not None:
-            turn = found.group()
-            if turn == b"<!--":
-                # The dashes that open may close as well: "<!-->".
-                self._mode, self._scan = "escaped", found.start() + 2
-            elif turn == b"-->":
-                self._mode, self._scan = "", found.end()
-            elif not found.group(1):
-                self._mode, self._scan = "double", found.end()
-            elif self._mode == "double":
-                self._mode, self._scan = "escaped", found.end()
-            else:
-                self._scan = found.start()
-                return self._script_over(found.end())
-        self._scan = max(self._scan, len(self.buffer) - len(b"</script"))
-        return self._script_over(None)
-
-    def _script_over(self, end: int | None) -> bool:
-        """The body ends at `_scan`, which the byte at `end` shows; or no end is in sight (None)."""
-        if self.held and (len(self.buffer) if end is None else end) - self._start >= LIMIT:
-            self._apply(condemned(self._tag, ""))
-            self.held = False
-        if end is None:
-            self.pos = self._scan
-            return False
-        if self.held:
-            self._decide(self._scan)
-        return self._enter(Scanner._data, self._scan)
-
-    def _svg_script(self) -> bool:
-        """An svg script's content is tokenized as markup: look ahead for its end, decide, then read it."""
-        found = SCRIPT_END.search(self.buffer, self._scan)
-        reach = len(self.buffer) if found is None else found.end()
-        if reach - self._start >= LIMIT:
-            self._apply(condemned(self._tag, ""))
-            self.held = False
-            return self._enter(Scanner._data, self._end)
-        if found is None:
-            self._scan = max(self._scan, len(self.buffer) - len(b"</script"))
-            return False
-        self._decide(found.start())
-        return True
-
-    def _decide(self, end: int) -> None:
-        """Decide on the held script whose body reaches to `end`."""
-        self._apply(self._verdicts.inline(self._tag, bytes(self.buffer[self._end : end])))
-        self.held = False
-        self._enter(Scanner._data, self._end if self._state is Scanner._svg_script else end)
-
-    # Tags too long to hold.
-
-    def _oversize(self) -> bool:
-        """Decide on a tag by its first `LIMIT` bytes; what loads and comes after them is renamed."""
-        limit = self._start + LIMIT
-        self.held = False
-        if not 0 <= self._end < limit:
-            self._element, self._tag = b"", b""
-            return self._read_long(UNTOUCHED, frozenset(), "tag", self._start + 1)
-        rest = REST.match(self.buffer, self._end, limit)
-        assert rest is not None  # noqa: S101 - matches the empty string
-        self._tag = bytes(self.buffer[self._start : rest.end(1)]) + b">"
-        self._put_starter()
-        verdict = UNTOUCHED
-        if self._tag[1] != 0x2F and self._element in LOADING and not self._nesting.inert:
-            verdict = self._verdicts.oversize(self._tag, bytes(self.buffer[rest.end(1) : limit]))
-            self._apply(verdict)
-            if not verdict.necessary:
-                names = frozenset(renamed(self._element))
-                return self._read_long(verdict, names, "between", rest.end(1))
-        return self._read_long(verdict, frozenset(), "between", rest.end(1))
-
-    def _read_long(self, verdict: Verdict, names: frozenset[bytes], state: str, pos: int) -> bool:
-        self._verdict = verdict
-        self._long = LongTag(names, state, spare_first=verdict.service is None)
-        return self._enter(Scanner._in_long, pos)
-
-    def _in_long(self) -> bool:
-        self.pos = self._long.read(self.buffer, self.pos, self.edits)
-        if not self._long.over:
-            return False
-        self._enter(Scanner._data, self.pos)
-        if self._tag[1:2] == b"/":
-            self._nesting.end(self._element)
-            return True
-        return self._begin(self._verdict, self.pos, closed=self._long.closed)
-
     def _copy(self) -> "Scanner":
-        other = Scanner(self.buffer, self._verdicts, self._starter)
-        for name in TextScanner.__slots__:
+        other = Scanner(self.buffer, self._verdicts, self._memory, self._starter)
+        for name in (*TextScanner.__slots__,):
             setattr(other, name, getattr(self, name))
-        other.edits, other.fork, other._nesting = [], None, self._nesting.copy()
+        other.edits, other.found, other.fork, other._nesting = [], [], None, self._nesting.copy()
         return other
+
+    # What has been seen before.
+
+    def _remember(self, at: int) -> None:
+        """Keep the piece that ends here if it is long enough; read over those that follow and are known."""
+        cut = self._cut
+        if cut >= 0 and at - cut < PIECE:
+            return
+        if cut >= 0:
+            edits = tuple((place - cut, text) for place, text in self.edits[self._cut_edits :])
+            verdicts = tuple(self.found[self._cut_found :])
+            self._memory.keep(Piece(bytes(self.buffer[cut:at]), edits, verdicts))
+        while (piece := self._memory.recall(self.buffer, at)) is not None:
+            self.edits += [(at + place, text) for place, text in piece.edits]
+            self.found += piece.verdicts
+            at += len(piece.source)
+        self.pos = self._cut = at
+        self._cut_edits, self._cut_found = len(self.edits), len(self.found)
 
 
 def _preamble(name: bytes, tag: bytes) -> bool:

@@ -36,19 +36,16 @@ def grammar(pattern: bytes, **parts: bytes) -> re.Pattern[bytes]:
 _POSSESSIVE: Final = re.match(rb"(?:ab?+c)*+a", b"aca") is not None
 
 
-def many(pattern: bytes) -> bytes:
-    """Any number of rounds, as many as there are, none given back."""
-    return rb"(?:" + pattern + rb")*+" if _POSSESSIVE else rb"(?>(?:" + pattern + rb")*)"
+def many(pattern: bytes, most: int | None = None) -> bytes:
+    """Any number of rounds (or up to `most`), as many as there are, none given back."""
+    rounds = b"*" if most is None else b"{0,%d}" % most
+    repeated = rb"(?:" + pattern + rb")" + rounds
+    return repeated + b"+" if _POSSESSIVE else rb"(?>" + repeated + rb")"
 
 
 def maybe(pattern: bytes) -> bytes:
     """One round if there is one, not given back."""
     return rb"(?:" + pattern + rb")?+" if _POSSESSIVE else rb"(?>(?:" + pattern + rb")?)"
-
-
-def uncaptured(pattern: bytes) -> bytes:
-    """The same pattern with its groups no longer capturing."""
-    return re.sub(rb"(?<!\\)\((?!\?)", rb"(?:", pattern)
 
 
 def either(names: Iterable[str]) -> bytes:
@@ -78,7 +75,11 @@ def _letter(letter: str) -> bytes:
 
 
 NAME: Final = rb"[a-zA-Z][^W/>]*+"
-ATTRIBUTES: Final = many(uncaptured(_ATTRIBUTE))
+VALUE: Final = (
+    rb"(?:=\"[^\"]*+\"|[W]*+=[W]*+(?:\"[^\"]*+\"|'[^']*+'|[^W>\"'][^W>]*+(?=[W>])|(?=>))|(?=[W]*+[^W=]))"
+)
+"""What follows an attribute's name, as in `_ATTRIBUTE`, the usual form first."""
+ATTRIBUTES: Final = many(rb"[W/]*+[^W/>][^W/>=]*+" + VALUE)
 
 TAG: Final = grammar(rb"</?+(" + NAME + rb")" + ATTRIBUTES + rb"([W/]*+)>")
 """A complete start or end tag; the second group ends with a slash if the tag closes itself."""

@@ -1,90 +1,128 @@
-"""What the rules say about one start tag, or one inline script."""
+"""What the rules say about one start tag, one inline script or one stylesheet."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
 
-from consentkit.gate.markup.elements import (
-    BLANK,
-    FETCHING,
-    HINTS,
-    LOADING,
-    REFS,
-    SCRIPT_TYPES,
-    candidates,
-    renamed,
+from consentkit.gate.markup.elements import BLANK, LOADING, REFS, Attributes, Load, executes, loads, renamed
+from consentkit.gate.markup.glance import is_local, is_mere
+from consentkit.gate.markup.marks import Mark, Marks
+from consentkit.gate.markup.scales import FOREIGN_CSS, Rules, Scales, Seen
+from consentkit.gate.markup.tags import (
+    ATTRIBUTE,
+    OPEN_ATTRIBUTE,
+    TAG_NAME,
+    Edits,
+    attributes,
+    decode,
+    disarm,
 )
-from consentkit.gate.markup.tags import OPEN_ATTRIBUTE, TAG_NAME, Attribute, Edits, attributes, disarm, many
+from consentkit.policy.urls import joined, split_url
 
-# A start tag that can't name another host: no scheme, no two slashes (TAB, LF and CR between them don't
-# count), no character reference to write one with. Scripts are looked at in any case, for their body.
-_LOCAL: Final = re.compile(
-    rb"<(?!script)[^:&\\/]*+" + many(rb"/(?![\t\n\r]*[/\\])[^:&\\/]*+") + rb"\Z", re.IGNORECASE
-)
+__all__ = ["UNTOUCHED", "Rules", "Seen", "Verdict", "Verdicts", "condemned", "decoded"]
 
 
-class Rules(Protocol):
-    """What the published policy blocks: each answers with a service's id, or None for "let it be"."""
+class Verdict(NamedTuple):
+    """What to do with one start tag: the insertions now, and where its inline body, if any, would run.
 
-    def __hash__(self) -> int: ...
-
-    def url(self, url: str) -> str | None:
-        """Whose is what this URL fetches?"""
-        ...
-
-    def host(self, url: str) -> str | None:
-        """Whose is the host that this URL only announces (preconnect, dns-prefetch)?"""
-        ...
-
-    def inline(self, body: bytes) -> str | None:
-        """Whose is this inline script?"""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What to do with one start tag: the insertions now, and where its inline body, if any, would run."""
+    `service` is what it is blocked as, None if it isn't: a service's id; "" for what couldn't be decided and
+    never comes back; `@category` by the site author's own mark; `?host` for a host that nobody declared.
+    `edits` are (offset in the tag, bytes). `necessary`: marked so by its author, its body isn't judged.
+    `seen` is what to count.
+    """
 
     service: str | None = None
     edits: Edits = ()
     runs_in_html: bool = False
     runs_in_svg: bool = False
     necessary: bool = False
+    seen: tuple[Seen, ...] = ()
 
 
 UNTOUCHED: Final = Verdict()
+_RUNS: Final = {
+    (html, svg): Verdict(runs_in_html=html, runs_in_svg=svg)
+    for html in (False, True)
+    for svg in (False, True)
+}
+# Elements that are made inert as a whole, whichever of their attributes is to blame.
+_WHOLE: Final = frozenset((b"script", b"style"))
+BARRIER: Final = b"@consentkit blocked;"
+"""What is put before the CSS of a blocked `<style>`.
+
+Chromium's preload scanner fetches a sheet's `@import` whatever type and media the element has, up to the
+first rule that is something else. CSS itself ignores rules of unknown names, so it may stay when the element
+comes back: CSS Cascading 4, section 2, lets only valid rules end the imports.
+"""
+
+_NONCE: Final = re.compile(rb"[\t\n\f\r ](nonce=[\"'])([A-Za-z0-9+/=_-]{8,128})[\"']")
 
 
 class Verdicts:
-    """The rules applied to start tags and inline scripts; what was decided once is remembered, boundedly."""
+    """The rules applied to start tags, scripts and stylesheets; what was decided is remembered, boundedly."""
 
-    _ENTRIES: Final = 2048
+    _ENTRIES: Final = 4096
     _LONGEST: Final = 1024
+    _SHEETS: Final = 2 << 20
+    _BASES: Final = 16
 
-    def __init__(self, rules: Rules, srcdoc: Callable[[str], str | None]) -> None:
+    def __init__(self, rules: Rules, srcdoc: Callable[[str], str | None], base: str = "") -> None:
+        """Judge by `rules`, documents within an attribute by `srcdoc`; `base` is what `<base href>` says."""
         self._rules = rules
         self._srcdoc = srcdoc
+        self._base = base
+        self._scales = Scales(rules, srcdoc, base)
+        self._marks = Marks(rules)
         self._remembered: dict[bytes, Verdict] = {}
+        self._sheets: dict[bytes, tuple[str | None, tuple[Seen, ...]]] = {}
+        self._sheets_size = 0
+        self._bases: dict[str, Verdicts] = {}
 
     def tag(self, tag: bytes) -> Verdict:
-        """The verdict on a complete start tag of one of the `LOADING` elements."""
+        """The verdict on a complete start tag."""
         known = self._remembered.get(tag)
         if known is not None:
             return known
-        if _LOCAL.match(tag) is not None:
+        if is_mere(tag) or (not self._base and is_local(tag) and not self._marks.possible(tag)):
             return UNTOUCHED
+        key = tag
+        nonce = _NONCE.search(tag) if b"nonce=" in tag else None
+        if nonce is not None:
+            # A new one comes with every answer; all else of the tag comes back.
+            start, end = nonce.span(2)
+            key = tag[:start] + b"*" * (end - start) + tag[end:]
+            known = self._remembered.get(key)
+            if known is not None:
+                return known
         verdict = self._judge(tag, None)
         if len(tag) <= self._LONGEST:
+            if nonce is not None and not any(a.at == nonce.start(1) for a in attributes(tag, _name(tag)[1])):
+                key = tag
             if len(self._remembered) >= self._ENTRIES:
                 self._remembered.clear()
-            self._remembered[tag] = verdict
+            self._remembered[key] = verdict
         return verdict
 
     def inline(self, tag: bytes, body: bytes) -> Verdict:
         """The verdict on a script by its inline body."""
         service = self._rules.inline(body)
         return UNTOUCHED if service is None else condemned(tag, service)
+
+    def style(self, tag: bytes, body: bytes) -> Verdict:
+        """The verdict on a `<style>` by what its CSS fetches; one that is blocked is inert as a whole."""
+        if not self._base and FOREIGN_CSS.search(body) is None:
+            return UNTOUCHED
+        known = self._sheets.get(body)
+        if known is None:
+            known = self._scales.sheet(body)
+            self._sheets_size += len(body) + 512
+            if self._sheets_size > self._SHEETS:
+                self._sheets, self._sheets_size = {}, len(body) + 512
+            self._sheets[body] = known
+        service, seen = known
+        if service is not None:
+            return condemned(tag, service)
+        return Verdict(seen=seen) if seen else UNTOUCHED
 
     def oversize(self, head: bytes, cut: bytes) -> Verdict:
         """The verdict on a start tag too long to hold.
@@ -95,55 +133,118 @@ class Verdicts:
         """
         return self._judge(head, cut)
 
+    def based(self, href: str) -> "Verdicts":
+        """The same rules for a document whose `<base href>` this is (HTML 4.2.3, "frozen base URL").
+
+        These themselves if it changes nothing: relative, it stays on the page's own host; invalid, or of
+        `data:` or `javascript:`, it doesn't count.
+        """
+        base = joined(href, self._base) if self._base else href
+        if split_url(base) is None:
+            return self
+        known = self._bases.get(base)
+        if known is None:
+            if len(self._bases) >= self._BASES:
+                self._bases.clear()
+            known = self._bases[base] = Verdicts(self._rules, self._srcdoc, base)
+        return known
+
+    # Judging.
+
     def _judge(self, tag: bytes, cut: bytes | None) -> Verdict:
         name, end = _name(tag)
-        found = list(attributes(tag, end))
-        if _first(found, b"data-category").strip(BLANK).lower() == "necessary":
-            return Verdict(necessary=True)
-        service = self._service(name, found)
-        if service is None and cut is not None and _undecidable(name, cut):
+        found = [
+            (n.lower(), double or single or bare) for n, double, single, bare in ATTRIBUTE.findall(tag, end)
+        ]
+        loading = loads(name, found)
+        names = {attribute for attribute, _ in found}
+        if name in LOADING and self._marks.among(names):
+            mark = self._marks.read(found)
+            if mark is not None:
+                return self._marked(tag, found, loading, mark)
+        guilty, seen = self._scales.attributes(name, loading)
+        if cut is not None and _undecidable(name, cut):
+            guilty[b""] = ""
+        if guilty:
+            return self._blocked(tag, guilty)
+        if name == b"script" and executes(found):
+            in_html, in_svg = b"src" not in names, names.isdisjoint(REFS)
+            return Verdict(None, (), in_html, in_svg, False, seen) if seen else _RUNS[in_html, in_svg]
+        return Verdict(seen=seen) if seen else UNTOUCHED
+
+    def _blocked(self, tag: bytes, guilty: dict[bytes, str]) -> Verdict:
+        """The verdict on a tag of which these attributes are to blame; those that aren't its own only go."""
+        name, end = _name(tag)
+        service = self._scales.strictest(guilty.values())
+        own = not guilty.keys().isdisjoint((b"", *renamed(name))) or name in _WHOLE
+        names = guilty.keys() | (_renamed(name) if own else set())
+        places = [a.at for a in attributes(tag, end) if a.name in names]
+        return Verdict(service, _disarmed(name, tag, places, service), seen=_counted(guilty.values()))
+
+    def _marked(self, tag: bytes, found: Attributes, loading: list[Load], mark: Mark) -> Verdict:
+        """The verdict on an element about which its author says something."""
+        name, end = _name(tag)
+        if mark.waits:
+            loading = [load for load in loading if not load[1].startswith(b"data-")]
+        guilty, seen = self._scales.attributes(name, loading)
+        hit = self._scales.strictest(guilty.values()) if guilty else None
+        moved = hit and (hit[0] == "?" or self._rules.category(hit) != mark.category)
+        override = (("overridden", hit.removeprefix("?")),) if hit and moved else ()
+        inserted = ((end, mark.inserted),) if mark.inserted else ()
+        if mark.necessary:
+            return Verdict(edits=inserted, necessary=True, seen=override)
+        if hit is None and not _armed(name, found, loading, mark):
+            return Verdict(edits=inserted, seen=seen) if inserted or seen else UNTOUCHED
+        service = hit if hit is not None and not moved and mark.service is None else mark.blocked_as
+        if hit == "":
             service = ""
-        if service is not None:
-            return condemned(tag, service)
-        if name != b"script" or not _executes(found):
-            return UNTOUCHED
-        names = {attribute.name for attribute in found}
-        return Verdict(runs_in_html=b"src" not in names, runs_in_svg=names.isdisjoint(REFS))
-
-    def _service(self, name: bytes, found: list[Attribute]) -> str | None:
-        if name == b"script" and not _executes(found):
-            return None
-        if name == b"input" and "image" not in {a.value.lower() for a in found if a.name == b"type"}:
-            return None
-        loading = [a for a in found if a.name in LOADING[name]]
-        if name == b"link":
-            return self._link(found, loading)
-        hits = (self._value(attribute) for attribute in loading)
-        return next((hit for hit in hits if hit is not None), None)
-
-    def _link(self, found: list[Attribute], loading: list[Attribute]) -> str | None:
-        rels = {rel for a in found if a.name == b"rel" for rel in a.value.lower().split()}
-        hits: list[str | None] = []
-        if rels & FETCHING:
-            hits += [self._value(attribute) for attribute in loading]
-        if rels & HINTS:
-            hits += [self._rules.host(a.value) for a in loading if a.name == b"href"]
-        return next((hit for hit in hits if hit is not None), None)
-
-    def _value(self, attribute: Attribute) -> str | None:
-        if attribute.name == b"srcdoc":
-            return self._srcdoc(attribute.value)
-        if attribute.name in (b"srcset", b"imagesrcset"):
-            hits = map(self._rules.url, candidates(attribute.value))
-            return next((hit for hit in hits if hit is not None), None)
-        return self._rules.url(attribute.value)
+        blocked = self._blocked(tag, dict.fromkeys({b"", *guilty}, service))
+        (at, text), *others = blocked.edits
+        edits = ((at, text + mark.inserted), *others)
+        return blocked._replace(edits=edits, seen=(*blocked.seen, *override))
 
 
 def condemned(tag: bytes, service: str) -> Verdict:
     """The verdict that makes this start tag inert as the service's."""
     name, end = _name(tag)
-    places = [attribute.at for attribute in attributes(tag, end) if attribute.name in renamed(name)]
-    return Verdict(service, disarm(end, places, service, script=name == b"script"))
+    names = _renamed(name)
+    places = [attribute.at for attribute in attributes(tag, end) if attribute.name in names]
+    return Verdict(service, _disarmed(name, tag, places, service), seen=_counted((service,)))
+
+
+def _disarmed(name: bytes, tag: bytes, places: list[int], service: str) -> Edits:
+    edits = disarm(_name(tag)[1], places, service, script=name in _WHOLE)
+    return (*edits, (len(tag), BARRIER)) if name == b"style" else edits
+
+
+def decoded(body: bytes) -> bytes:
+    """The text of an svg script or stylesheet as it runs: there, it is markup.
+
+    Character references stand for their characters, comments and tags for nothing, CDATA for what it holds.
+    """
+    return b"".join(map(_text, _PIECES.finditer(body)))
+
+
+_PIECES: Final = re.compile(
+    rb"<!\[CDATA\[(.*?)(?:\]\]>|\Z)|<!--.*?(?:-->|--!>|\Z)|<[a-zA-Z/!?][^>]*>?|([^<]+|<)", re.DOTALL
+)
+
+
+def _text(piece: re.Match[bytes]) -> bytes:
+    section, text = piece.groups()
+    if section is not None:
+        return section
+    return decode(text).encode("utf-8", "replace") if text else b""
+
+
+def _renamed(name: bytes) -> set[bytes]:
+    return {*renamed(name), *((b"type",) if name == b"style" else ())}
+
+
+def _counted(services: Iterable[str]) -> tuple[Seen, ...]:
+    """What to count about what is blocked: services and hosts; what couldn't be told has no name."""
+    names = dict.fromkeys(service.removeprefix("?") for service in services if service[:1] not in ("", "@"))
+    return tuple(("blocked", name) for name in names)
 
 
 def _name(tag: bytes) -> tuple[bytes, int]:
@@ -152,17 +253,12 @@ def _name(tag: bytes) -> tuple[bytes, int]:
     return found.group(1).lower(), found.end()
 
 
-def _first(found: list[Attribute], name: bytes) -> str:
-    return next((attribute.value for attribute in found if attribute.name == name), "")
-
-
-def _executes(found: list[Attribute]) -> bool:
-    types = [attribute.value for attribute in found if attribute.name == b"type"]
-    if not types:
-        language = _first(found, b"language")
-        types = ["text/" + language] if language else [""]
-    # Any of duplicate types: the DOM reads the first, a preload scanner the last.
-    return any(not kind or kind.strip(BLANK).lower() in SCRIPT_TYPES for kind in types)
+def _armed(name: bytes, found: Attributes, loading: list[Load], mark: Mark) -> bool:
+    """Whether an element that its author marked would load all the same."""
+    if name == b"script":
+        return executes(found)
+    own = (value.strip(BLANK).lower() for _, attribute, value in loading if attribute in LOADING[name])
+    return not mark.waits and any(value and not value.startswith(("data:", "about:")) for value in own)
 
 
 def _undecidable(name: bytes, cut: bytes) -> bool:

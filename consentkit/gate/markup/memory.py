@@ -1,0 +1,59 @@
+"""Pieces of pages seen before: what was found on them, so that the same bytes needn't be read again.
+
+Pages of one site repeat each other: heads, menus and footers come back in every answer, whole pages in most.
+A piece begins and ends where nothing is open, so that what it needs depends on its own bytes alone; looking
+one up compares those bytes, all of them. Kept in this process only, a few MB, the oldest given up first.
+"""
+
+from typing import Final, NamedTuple
+
+from consentkit.gate.markup.tags import Edits
+from consentkit.gate.markup.verdicts import Verdict
+
+PIECE: Final = 1024
+"""Bytes after which a piece ends at the next chance: shorter ones cost more look-ups, longer ones are lost to
+a single byte that changes with every answer, such as a nonce."""
+_KEY: Final = 48
+_ALIKE: Final = 8
+_BYTES: Final = 4 << 20
+
+
+class Piece(NamedTuple):
+    """Bytes of a page between two points where nothing is open, and what they need."""
+
+    source: bytes
+    edits: Edits
+    verdicts: tuple[Verdict, ...]
+
+
+class Memory:
+    """Remembers pieces by how they begin; in two generations, so that what is in use stays."""
+
+    __slots__ = ("_old", "_size", "_young")
+
+    def __init__(self) -> None:
+        self._young: dict[bytes, list[Piece]] = {}
+        self._old: dict[bytes, list[Piece]] = {}
+        self._size = 0
+
+    def recall(self, page: bytearray, at: int) -> Piece | None:
+        """The piece that the page goes on with, if it has been seen."""
+        key = bytes(page[at : at + _KEY])
+        for piece in self._young.get(key, ()):
+            if page.startswith(piece.source, at):
+                return piece
+        for piece in self._old.get(key, ()):
+            if page.startswith(piece.source, at):
+                self.keep(piece)
+                return piece
+        return None
+
+    def keep(self, piece: Piece) -> None:
+        """Remember a piece."""
+        self._size += len(piece.source) + 512
+        if self._size > _BYTES // 2:
+            self._old, self._young, self._size = self._young, {}, len(piece.source) + 512
+        alike = self._young.setdefault(piece.source[:_KEY], [])
+        if len(alike) == _ALIKE:
+            del alike[0]
+        alike.append(piece)

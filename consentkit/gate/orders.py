@@ -1,0 +1,87 @@
+"""The gate's standing orders: what it looks up at every request, worked out once for an edition."""
+
+from base64 import b64encode
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256, sha384, sha512
+from html import escape
+
+from consentkit.edition import Edition
+from consentkit.gate.cookies import CookieCategories
+from consentkit.gate.csp import Admission, admission
+from consentkit.gate.headers import Headers
+from consentkit.gate.markup import Rules
+from consentkit.gate.state import CONSENT_COOKIE, HINT_COOKIE
+from consentkit.policy.decision import decide
+from consentkit.policy.match import Matcher
+
+OURS = frozenset({CONSENT_COOKIE, HINT_COOKIE})
+
+
+class Orders:
+    """One edition as the gate needs it: its entity tags' mark, whose a cookie is, what pages start with."""
+
+    def __init__(self, edition: Edition) -> None:
+        self.edition = edition
+        self.version = edition.policy.version
+        self.tag = b"-ck" + self.version[:8].encode()
+        self.cookies = CookieCategories(self._category)
+        self.unreadable_passes = edition.policy.pages.unreadable == "pass"
+        self.known = edition.policy.known.keys()
+        services = edition.policy.services.values()
+        self._necessary = Matcher(each for each in services if each.category == "necessary")
+        self.undeclared = lru_cache(maxsize=4096)(self._undeclared)
+        self.allowed_to_nobody = decide(edition.policy, {}, None, datetime.min.replace(tzinfo=UTC)).allowed
+        self._hashes = _csp_hashes(edition.starter.body)
+        self._starter = lru_cache(maxsize=2)(self._written)
+
+    def rules(self, host: str) -> Rules:
+        """Return what decides on the pages of a host."""
+        return self.edition.rules(host)
+
+    def announces(self, address: str) -> bool:
+        """Return whether contacting an address needs consent."""
+        matcher = self.edition.matcher
+        return (matcher.url(address) or matcher.host(address)) is not None
+
+    def service_of(self, cookie: str) -> str | None:
+        """Return the service that sets a cookie, if it is one that needs consent."""
+        return self.edition.matcher.cookie(cookie)
+
+    def _undeclared(self, raw: bytes) -> bool:
+        name = raw.decode("latin-1").strip()
+        return name not in OURS and self.service_of(name) is None and self._necessary.cookie(name) is None
+
+    def _category(self, cookie: str) -> str | None:
+        service = self.service_of(cookie)
+        category = None if service is None else self.edition.category_of(service)
+        return None if category == "necessary" else category
+
+    def admission(self, headers: Headers) -> Admission:
+        """Return how a page with these answer headers lets the starter in."""
+        return admission(headers, self._hashes)
+
+    def starter(self, way: Admission, *, xhtml: bool) -> bytes:
+        """Return the script element that starts consentkit on a page.
+
+        Inline where the page's policies let that in, but never in XHTML, where a script's text would be read
+        as markup: there, and everywhere else, as a file of our own.
+        """
+        if way.nonce is None:
+            return self._starter(inline=way.inline and not xhtml, nonce="")
+        return self._written(inline=way.inline and not xhtml, nonce=way.nonce)
+
+    def _written(self, *, inline: bool, nonce: str) -> bytes:
+        mark = f' nonce="{escape(nonce)}"' if nonce else ""
+        if inline:
+            return (
+                f"<script data-consentkit-starter{mark}>".encode() + self.edition.starter.body + b"</script>"
+            )
+        address = escape(self.edition.starter_address)
+        return f'<script data-consentkit-starter=""{mark} src="{address}"></script>'.encode()
+
+
+def _csp_hashes(script: bytes) -> frozenset[str]:
+    """The sources under which a policy may list an inline script (CSP Level 3, 6.7.3.3)."""
+    digests = {"sha256": sha256(script), "sha384": sha384(script), "sha512": sha512(script)}
+    return frozenset(f"'{name}-{b64encode(digest.digest()).decode()}'" for name, digest in digests.items())

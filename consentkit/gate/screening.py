@@ -1,0 +1,174 @@
+"""An answer that is a page, or may be one: held until its body shows it; rewritten, passed or refused."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import chain
+from typing import Literal
+
+from starlette.types import Message, Scope, Send
+
+from consentkit.gate import headers as rules
+from consentkit.gate.body import PageBody
+from consentkit.gate.coding import Unreadable
+from consentkit.gate.headers import Headers
+from consentkit.gate.kind import is_page, is_xhtml
+from consentkit.gate.orders import Orders
+from consentkit.gate.told import Tell
+from consentkit.request import host_of
+from consentkit.tally import Kind
+
+logger = logging.getLogger("consentkit")
+
+Begin = Callable[[Message, Headers], Awaitable[None]]
+"""Sends the start message that was held, with these headers in place of its own."""
+Count = Callable[[str, Iterable[tuple[Kind, str]]], None]
+"""Takes a policy version and what was seen under it, as (kind, name)."""
+
+WHOLE = 1 << 20
+"""Bytes; a page that came at once and isn't longer goes out at once, with its length."""
+UNREADABLE = (
+    b"<!doctype html><html lang=en><title>502</title><h1>This page can't be shown</h1>"
+    b"<p>It arrived in an encoding that can't be checked for trackers.</p>"
+)
+REFUSED = (
+    "%s: the Content-Security-Policy refuses consentkit's script, so nobody is asked and nothing optional"
+    " runs: it needs a nonce, or 'self' without 'strict-dynamic'"
+)
+UNDECLARED = (
+    "a page embeds %s, which the policy doesn't declare: it stays blocked even for visitors who accept"
+    " everything, because nobody was told about it; add it to the policy's services"
+)
+
+
+class Screening:
+    """One answer on its way; `begin` is called once, when its headers are settled."""
+
+    __slots__ = (
+        *("_orders", "_scope", "_start", "_begin", "_send", "_tell", "_count"),
+        *("_mode", "_head", "_body"),
+    )
+
+    def __init__(
+        self, orders: Orders, scope: Scope, start: Message, begin: Begin, send: Send, tell: Tell, count: Count
+    ) -> None:
+        self._orders = orders
+        self._scope = scope
+        self._start = start
+        self._begin = begin
+        self._send = send
+        self._tell = tell
+        self._count = count
+        self._mode: Literal["held", "page", "pass", "drop"] = "held"
+        self._head = b""
+        self._body: PageBody | None = None
+
+    async def body(self, message: Message) -> None:
+        """Take in the answer's next body message."""
+        last = not message.get("more_body", False)
+        if self._body is not None:
+            await self._write(self._body, self._body.feed(message.get("body", b"")), last=last)
+        elif self._mode == "held":
+            await self._open(message, last=last)
+        elif self._mode == "pass":
+            await self._send(message)
+
+    async def trailers(self, message: Message) -> None:
+        """Pass trailers on, without digests of a body that has changed."""
+        if self._mode == "page":
+            kept = [each for each in message.get("headers", ()) if each[0].lower() not in rules.STALE]
+            await self._send({**message, "headers": kept})
+        elif self._mode == "pass":
+            await self._send(message)
+
+    async def refuse(self, problem: Unreadable) -> None:
+        """Keep back a page that can't be read, as it could hide any tracker (§2.6 item 4); or do as told."""
+        self._count(self._orders.version, [("refused", problem.what)])
+        if self._orders.unreadable_passes:
+            self._mode = "pass"
+            self._tell("%s passes unchecked, as the policy says: %s", self._scope["path"], problem)
+            await self._begin(self._start, self._start["headers"])
+            return
+        self._mode = "drop"
+        logger.error("%s can't be checked for trackers: %s; answered 502", self._scope["path"], problem)
+        headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
+        await self._send({"type": "http.response.start", "status": 502, "headers": headers})
+        await self._send({"type": "http.response.body", "body": UNREADABLE, "more_body": False})
+
+    async def _open(self, message: Message, *, last: bool) -> None:
+        self._head += message.get("body", b"")
+        headers: Headers = self._start["headers"]
+        try:
+            page = is_page(headers, self._head, last=last)
+        except Unreadable as problem:
+            await self.refuse(problem)
+            page = False
+        if page:
+            self._mode = "page"
+            await self._open_page(headers, last=last)
+        elif page is False:
+            if self._mode == "held":
+                self._mode = "pass"
+                await self._begin(self._start, headers)
+            if self._mode == "pass":
+                await self._send({**message, "body": self._head})
+
+    async def _open_page(self, headers: Headers, *, last: bool) -> None:
+        way = self._orders.admission(headers)
+        if way.refused:
+            self._tell(REFUSED, self._scope["path"])
+        starter = self._orders.starter(way, xhtml=is_xhtml(headers))
+        self._body = body = PageBody(self._orders.rules(host_of(self._scope)), starter, headers)
+        kept = [
+            each for each in rules.page_headers(headers, self._orders.tag) if each[0] != b"content-encoding"
+        ]
+        slices, out = iter(body.feed(self._head)), b""
+        self._head = b""
+        if last:
+            out, whole = await self._gathered(slices)
+            if whole:
+                out += body.close()
+                await self._begin(self._start, [*kept, (b"content-length", str(len(out)).encode())])
+                await self._send({"type": "http.response.body", "body": out, "more_body": False})
+                self._counted(body)
+                return
+        await self._begin(self._start, kept)
+        await self._write(body, chain([out], slices), last=last)
+
+    async def _gathered(self, slices: Iterable[bytes]) -> tuple[bytes, bool]:
+        """Return the slices as one if they aren't too much for that, else the first ones."""
+        parts: list[bytes] = []
+        size = 0
+        for part in slices:
+            if parts:
+                await asyncio.sleep(0)
+            parts.append(part)
+            size += len(part)
+            if size > WHOLE:
+                return b"".join(parts), False
+        return b"".join(parts), True
+
+    async def _write(self, body: PageBody, slices: Iterable[bytes], *, last: bool) -> None:
+        further = False
+        for out in slices:
+            if further:
+                await asyncio.sleep(0)
+            further = True
+            if out:
+                await self._send({"type": "http.response.body", "body": out, "more_body": True})
+        if last:
+            await self._send({"type": "http.response.body", "body": body.close(), "more_body": False})
+            self._counted(body)
+
+    def _counted(self, body: PageBody) -> None:
+        for service in body.blocked & self._orders.known:
+            self._tell(UNDECLARED, service, of=service)
+        if body.seen:
+            host = host_of(self._scope)
+            self._count(self._orders.version, [pair for pair in body.seen if not _own(pair, host)])
+
+
+def _own(pair: tuple[Kind, str], host: str) -> bool:
+    """Return whether what was seen is the site's own host, or one below it."""
+    own = host.removeprefix("www.")
+    return pair[0] == "undeclared" and (pair[1] == own or pair[1].endswith("." + own))

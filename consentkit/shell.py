@@ -1,0 +1,74 @@
+"""What every command shares: exit codes, how a refusal is told, where the log is."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from consentkit.errors import ConfigurationError, ConsentKitError, StoreUnavailable, VerificationError
+from consentkit.middleware import KEYS, STORE
+from consentkit.proof.keys import recorded_origin
+from consentkit.proof.log import ProofLog
+
+FINDING, USAGE = 1, 2
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+store_option = click.option("--store", envvar="CONSENTKIT_STORE", default=STORE, show_default=True)
+keys_option = click.option("--keys", envvar="CONSENTKIT_KEYS", default=KEYS, show_default=True)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what consentkit refuses into its message and exit code: 1 for a damaged log, else 2."""
+    try:
+        yield
+    except ConsentKitError as error:
+        why = f": {error.__cause__}" if isinstance(error, StoreUnavailable) and error.__cause__ else ""
+        refused = Damaged if isinstance(error, VerificationError) else click.ClickException
+        raise refused(f"{error}{why}") from error
+
+
+click.ClickException.exit_code = USAGE
+
+
+class Damaged(click.ClickException):
+    """The log itself is what keeps a command from answering."""
+
+    exit_code = FINDING
+
+
+def say(value: Any, text: str, *, as_json: bool) -> None:
+    """Print a result: `value` as one JSON line, or `text` for people."""
+    click.echo(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() if as_json else text)
+
+
+def log_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where the log is."""
+    return store_option(keys_option(command))
+
+
+@contextmanager
+def opened(store: str, keys: str) -> Iterator[ProofLog]:
+    """Yield the log for reading; it may be damaged, so that it can be audited all the same."""
+    folder = Path(keys)
+    origin = recorded_origin(folder)
+    if origin is None:
+        raise ConfigurationError(f"there are no log keys in {folder}; name their folder with --keys")
+    with ProofLog.open(store, folder, origin=origin, read_only=True) as log:
+        yield log
+
+
+def with_log(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the log, opened for reading, as its first argument."""
+
+    @log_options
+    @json_option
+    @wraps(command)
+    def run(*args: Any, store: str, keys: str, **options: Any) -> None:
+        with explained(), opened(store, keys) as log:
+            command(log, *args, **options)
+
+    return run

@@ -1,0 +1,113 @@
+"""The tally's table, in the database file of the log but no part of the log: nothing proves it."""
+
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import get_args
+
+from consentkit.errors import ConfigurationError, StoreUnavailable
+from consentkit.tally import Kind, Row, bounded
+
+TIMEOUT = 2.0
+"""Seconds to wait for other processes; nobody but the tally's own thread waits, or a server that stops."""
+_PAUSE = 0.005
+_TABLE = """CREATE TABLE IF NOT EXISTS tally(
+    day TEXT NOT NULL, version TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (day, version, name, kind)) STRICT, WITHOUT ROWID"""
+_ADD = """INSERT INTO tally VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET count = count + excluded.count"""
+
+
+class SqliteTally:
+    """A `TallyStore` in the SQLite file at `path`, which the log has made; a connection per use."""
+
+    def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
+        self.path = path
+        self._timeout = timeout
+
+    def add(self, rows: Iterable[Row], keep_from: date) -> None:
+        """Add to the counts, all or none; delete days before `keep_from`. Raises StoreUnavailable."""
+        with _unavailable(), self._locked(), closing(self._connect("rw")) as connection:
+            run = connection.execute
+            run("PRAGMA wal_autocheckpoint=0")  # the log's writer does that, under its lock
+            run("PRAGMA synchronous=1")  # a few seconds of counts may go with the power
+            run("BEGIN IMMEDIATE")
+            run(_TABLE)
+
+            def names(day: date) -> set[str]:
+                found = run("SELECT DISTINCT name FROM tally WHERE day = ?", (day.isoformat(),))
+                return {name for (name,) in found}
+
+            for row in bounded(rows, names):
+                run(_ADD, (row.day.isoformat(), row.version, row.name, row.kind, row.count))
+            run("DELETE FROM tally WHERE day < ?", (keep_from.isoformat(),))
+            run("COMMIT")
+
+    def read(self, since: date | None) -> list[Row]:
+        """Return the rows of `since` and later, or all, in the order of days. Raises StoreUnavailable."""
+        with _unavailable(), closing(self._connect("ro")) as connection:
+            kept = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'tally'"
+            if connection.execute(kept).fetchone() == (0,):
+                return []
+            query = "SELECT day, version, kind, name, count FROM tally WHERE day >= ? ORDER BY day, name"
+            found = connection.execute(query, (since.isoformat() if since else "",))
+            return [
+                Row(date.fromisoformat(day), version, kind, name, int(count))
+                for day, version, kind, name, count in found
+                if kind in get_args(Kind)
+            ]
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+        connection = sqlite3.connect(uri, uri=True, timeout=self._timeout, isolation_level=None)
+        connection.execute("PRAGMA trusted_schema=0")
+        return connection
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        # The log's own lock: no two connections may reset a WAL at once, and closing the last one does.
+        handle = os.open(self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            deadline = time.monotonic() + self._timeout
+            while not _taken(handle):
+                if time.monotonic() > deadline:
+                    raise StoreUnavailable("another process has held the log's lock for too long")
+                threading.Event().wait(_PAUSE)
+            yield
+        finally:
+            # Said aloud, for a process forked meanwhile holds the same lock until it ends.
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            os.close(handle)
+
+
+def open_store(url: str) -> SqliteTally:
+    """Return the tally beside the log at `url` (`sqlite:///relative.db`, `sqlite:////absolute.db`).
+
+    Nothing is opened yet. Raises ConfigurationError for another scheme.
+    """
+    scheme, colon, rest = url.partition(":///")
+    if not (scheme == "sqlite" and colon and rest):
+        raise ConfigurationError(f"the store must be sqlite:///<file>, not {scheme}://…")
+    return SqliteTally(Path(rest))
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+        raise StoreUnavailable("the table of what was seen can't be used now") from error

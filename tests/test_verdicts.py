@@ -1,0 +1,316 @@
+import pytest
+from test_elements import service, within
+
+from consentkit.gate.markup.verdicts import UNTOUCHED, Verdict, Verdicts, condemned, decoded
+from consentkit.policy.whose import Whose
+
+SERVICES = [
+    service("t", "analytics", "t.test", inline=("track(", "wordmarks")),
+    service("m", "marketing", "m.test", "cdn.test/m/"),
+    service("v", "preferences", "v.test"),
+    service("own", "video", "w.test"),
+    service("login", "necessary", "login.test"),
+]
+RULES = Whose(SERVICES, [service("u", "preferences", "nobodys.test")], allow=["allowed.test"])
+STRICT = Whose(SERVICES, strict=True).at("own.test")
+NONCES = (b"r4nd0mR4ND0M+/==", b"an0therAN0THER-_", b"short-one")
+
+
+def verdicts(rules: Whose = RULES) -> Verdicts:
+    return Verdicts(rules, within)
+
+
+def rewritten(tag: bytes, verdict: Verdict) -> bytes:
+    out, done = b"", 0
+    for at, text in verdict.edits:
+        out, done = out + tag[done:at] + text, at
+    return out + tag[done:]
+
+
+# Which attributes go, and what is counted.
+
+
+def test_only_what_is_to_blame_goes_if_it_is_not_what_the_element_is_for() -> None:
+    tag = b"<iframe src=/own style='background:url(//t.test/x)' onload=track(1) onclick=track(1)>"
+    assert rewritten(tag, verdicts().tag(tag)) == (
+        b"<iframe data-consentkit=\"t\" src=/own data-consentkit-style='background:url(//t.test/x)'"
+        b" data-consentkit-onload=track(1) onclick=track(1)>"
+    )
+
+
+def test_what_the_element_is_for_goes_as_a_whole() -> None:
+    tag = b"<img src=/own srcset='//t.test/x 2x' style='color:red' data-src=/own>"
+    assert rewritten(tag, verdicts().tag(tag)) == (
+        b"<img data-consentkit=\"t\" data-consentkit-src=/own data-consentkit-srcset='//t.test/x 2x'"
+        b" style='color:red' data-consentkit-data-src=/own>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("urls", "whose"),
+    [
+        ("//v.test/x //m.test/x //t.test/x", "m"),
+        ("//v.test/x //t.test/x", "t"),
+        ("//v.test/x //w.test/x", "own"),
+        ("//m.test/x //nobodys.test/x", "u"),
+        ("//m.test/x //x.test%/ //ok.test/x", "m"),
+    ],
+)
+def test_of_several_services_the_strictest_one_decides(urls: str, whose: str) -> None:
+    srcset = ", ".join(f"{url} {place}x" for place, url in enumerate(urls.split(), 1))
+    assert verdicts().tag(f"<img srcset='{srcset}'>".encode()).service == whose
+    attributes = urls.split()
+    tag = f"<img src={attributes[0]} srcset='{attributes[-1]} 2x' data-src={attributes[1]}>".encode()
+    assert verdicts().tag(tag).service == whose or len(attributes) > 2
+
+
+def test_what_passes_is_counted_once_each() -> None:
+    tag = b"<img src=//a.test/1 srcset='//a.test/2 1x, //login.test/x 2x, //allowed.test/y 3x, /own 4x'>"
+    assert verdicts().tag(tag).seen == (
+        ("undeclared", "a.test"),
+        ("passed", "login"),
+        ("passed", "allowed.test"),
+    )
+    assert verdicts().tag(b"<script src=//a.test/x>") == Verdict(
+        seen=(("undeclared", "a.test"),), runs_in_svg=True
+    )
+
+
+def test_in_strict_mode_a_host_that_nobody_declared_is_blocked_by_its_name() -> None:
+    verdict = verdicts(STRICT).tag(b"<script src=//a.test/x>")
+    assert verdict.service == "?a.test"
+    assert verdict.seen == (("blocked", "a.test"),)
+    assert verdicts(STRICT).tag(b"<script src=//own.test/x>").service is None
+    assert verdicts(STRICT).tag(b"<img src=//m.test/x srcset='//a.test/y 2x'>").service == "?a.test"
+
+
+@pytest.mark.parametrize(
+    ("tag", "runs"),
+    [
+        (b"<script>", (True, True)),
+        (b"<script src=/own>", (False, True)),
+        (b"<script href=/own>", (True, False)),
+        (b"<script type=text/plain>", (False, False)),
+        (b"<script type=module async>", (True, True)),
+        (b"<img>", (False, False)),
+    ],
+)
+def test_a_body_is_only_asked_for_where_it_would_run(tag: bytes, runs: tuple[bool, bool]) -> None:
+    verdict = verdicts().tag(tag)
+    assert (verdict.runs_in_html, verdict.runs_in_svg) == runs
+
+
+def test_an_inline_script_is_blocked_by_its_marks() -> None:
+    assert verdicts().inline(b"<script>", b"other(1)") is UNTOUCHED
+    assert rewritten(b"<script>", verdicts().inline(b"<script>", b"track(1)")) == (
+        b'<script data-consentkit="t" type="text/plain">'
+    )
+
+
+# Bases.
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        b"<img src=x.png>",
+        b"<img src=/x.png>",
+        b"<img srcset='x.png 2x'>",
+        b"<script src=?x>",
+        b"<p style='background:url(x.png)'>",
+        b"<iframe srcdoc='<img src=x.png>'>",
+        b"<link rel=preload href=x>",
+    ],
+)
+def test_a_base_says_whose_a_relative_address_is(tag: bytes) -> None:
+    assert verdicts().tag(tag).service is None
+    assert verdicts().based("//t.test/a/").tag(tag).service == "t"
+    assert verdicts().based("https://a.test/").tag(tag).service is None
+
+
+def test_a_base_changes_nothing_for_whole_addresses_and_fragments_of_sheets_follow_it() -> None:
+    based = verdicts().based("https://cdn.test/m/")
+    assert based.tag(b"<img src=//t.test/x>").service == "t"
+    assert based.tag(b"<img src=https://login.test/x>").service is None
+    assert based.tag(b"<img src=x.png>").service == "m"
+    assert based.tag(b"<img src=/x.png>").service is None
+    assert based.style(b"<style>", b"@import 'x.css'").service == "m"
+    assert based.style(b"<style>", b"@import '/x.css'").service is None
+
+
+def test_a_document_in_an_attribute_may_have_a_base_of_its_own() -> None:
+    based = verdicts().based("https://cdn.test/m/")
+    tag = b"<iframe srcdoc='<base href=https://cdn.test/other/><img src=x.png>'>"
+    assert based.tag(tag).service is None
+
+
+@pytest.mark.parametrize(
+    "href",
+    ["", "/app/", "x/", "#", "data:text/html,x", "javascript:x", "https://", "https://a b/", "about:blank"],
+)
+def test_a_base_that_is_relative_invalid_or_of_another_scheme_changes_nothing(href: str) -> None:
+    plain = verdicts()
+    assert plain.based(href) is plain
+
+
+def test_verdicts_of_a_base_are_made_once_and_a_base_may_be_relative_to_another() -> None:
+    plain = verdicts()
+    assert plain.based("//t.test/") is plain.based("//t.test/")
+    inner = plain.based("https://cdn.test/m/").based("../other/")
+    assert inner.tag(b"<img src=x.png>").service is None
+    for number in range(50):
+        plain.based(f"https://a{number}.test/")
+    assert plain.based("//t.test/").tag(b"<img src=x>").service == "t"
+
+
+# Stylesheets.
+
+
+def test_a_sheet_that_fetches_from_a_tracker_is_inert_as_a_whole() -> None:
+    tag = b"<style media=screen type='text/css'>"
+    verdict = verdicts().style(tag, b"a{b:c} d{background:url(//t.test/x)}")
+    assert verdict.service == "t"
+    assert rewritten(tag, verdict) == (
+        b'<style data-consentkit="t" type="text/plain" media=screen data-consentkit-type=\'text/css\'>'
+        b"@consentkit blocked;"
+    )
+
+
+def test_a_sheet_is_counted_by_what_it_fetches() -> None:
+    sheet = b"@import '//a.test/x';b{c:url(//login.test/x)}d{e:url(/own)}"
+    assert verdicts().style(b"<style>", sheet) == Verdict(
+        seen=(("undeclared", "a.test"), ("passed", "login"))
+    )
+    assert verdicts().style(b"<style>", b"a{b:url(/own)} c{content:'//t.test'}") is UNTOUCHED
+    assert verdicts().style(b"<style>", b"a{b:url(//t.test/x),url(//m.test/x)}").service == "m"
+
+
+def test_a_sheet_within_a_sheet_is_read_and_one_too_deep_is_blocked_for_good() -> None:
+    once = "@import 'data:text/css,@import %22//t.test/x%22'"
+    assert verdicts().style(b"<style>", once.encode()).service == "t"
+    deep = "data:text/css,a{b:c}"
+    for _ in range(3):
+        deep = "data:text/css,@import%20%22" + deep.replace("%", "%25").replace('"', "%22") + "%22"
+    assert verdicts().style(b"<style>", f"@import '{deep}'".encode()).service == ""
+
+
+def test_sheets_are_remembered_within_bounds() -> None:
+    one = verdicts()
+    for number in range(40):
+        sheet = b"a{b:url(//t.test/%d)}" % number + b" " * (1 << 17)
+        assert one.style(b"<style>", sheet).service == "t"
+        assert one.style(b"<style>", sheet).service == "t"
+
+
+# What is remembered.
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [b"<script nonce='%s' src=//t.test/x>", b'<script async nonce="%s">', b'<link nonce="%s" rel=icon>'],
+)
+def test_a_nonce_that_differs_in_every_answer_changes_nothing_else(tag: bytes) -> None:
+    one = verdicts()
+    for nonce in NONCES:
+        whole = tag % nonce
+        assert one.tag(whole) == verdicts().tag(whole)
+    assert len(one._remembered) <= 2, "one for each length"
+
+
+def test_what_only_looks_like_a_nonce_is_read_for_what_it_is() -> None:
+    one = verdicts()
+    first = b"<img alt=' nonce=\"abcdefgh\"' src='//t.test/x'>"
+    second = b"<img src=' nonce=\"12345678\"' alt='//t.test/x'>"
+    third = b"<script nonce='t.test/x' src=//ok.test/>"
+    assert [one.tag(tag).service for tag in (first, second, third)] == ["t", None, None]
+    assert [one.tag(tag).service for tag in (first, second, third)] == ["t", None, None]
+    code = b"<img onload=' nonce=\"%s\"'>"
+    assert [one.tag(code % word).service for word in (b"otherword", b"wordmarks")] == [None, "t"]
+    a, b = (b"<p style='background:url(//%s/ nonce=\"abcdefgh\")'>" % host for host in (b"t.test", b"m.test"))
+    assert (one.tag(a).service, one.tag(b).service) == (None, None), "a quote spoils an unquoted URL"
+
+
+def test_tags_are_remembered_within_bounds() -> None:
+    one = verdicts()
+    for number in range(10_000):
+        assert one.tag(b"<img src=//t.test/%d>" % number).service == "t"
+    assert len(one._remembered) <= one._ENTRIES
+    assert one.tag(b"<img src=//t.test/1>") == verdicts().tag(b"<img src=//t.test/1>")
+
+
+# What is too long.
+
+
+@pytest.mark.parametrize(
+    ("head", "cut", "service"),
+    [
+        (b"<img alt=x>", b" src='data:x", None),
+        (b"<img alt=x>", b" src='//x", ""),
+        (b"<img alt=x>", b" alt='//x", None),
+        (b"<img src=//t.test/x>", b" alt='//x", "t"),
+        (b"<img src=//t.test/x>", b" srcset='//x", ""),
+        (b"<script>", b" x=y", ""),
+        (b"<video>", b" data-src='//x", ""),
+    ],
+)
+def test_a_tag_too_long_to_hold_is_judged_by_what_there_is(
+    head: bytes, cut: bytes, service: str | None
+) -> None:
+    assert verdicts().oversize(head, cut).service == service
+
+
+def test_what_cannot_be_decided_is_not_counted_by_a_name() -> None:
+    assert condemned(b"<script>", "").seen == ()
+    assert condemned(b"<script>", "?a.test").seen == (("blocked", "a.test"),)
+    assert condemned(b"<script>", "@analytics").seen == ()
+
+
+# Scripts in svg.
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"track(1)", b"track(1)"),
+        (b"tr&#97;ck&lpar;1)", b"track(1)"),
+        (b"tr<!-- x -->ack<!-- y --!>(1)", b"track(1)"),
+        (b"tr<b>ack</b>(1)<br/>", b"track(1)"),
+        (b"<![CDATA[a && b < c; track(1)]]>", b"a && b < c; track(1)"),
+        (b"x<![CDATA[tr]]>ack(1)", b"xtrack(1)"),
+        (b"<![CDATA[&amp;", b"&amp;"),
+        (b"<!-- ", b""),
+        (b"a < b", b"a < b"),
+        (b"<?x track(1)?>ok", b"ok"),
+        (b"", b""),
+    ],
+)
+def test_the_text_of_a_script_in_svg_is_what_its_markup_leaves(body: bytes, text: bytes) -> None:
+    assert decoded(body) == text
+
+
+# What is passed at a glance is what a longer look passes.
+
+
+@pytest.mark.parametrize(
+    ("tag", "service"),
+    [
+        (b"<link rel=canonical href=//t.test/x>", None),
+        (b"<LINK href=//t.test/x REL='Canonical'>", None),
+        (b"<link rel='alternate stylesheet' href=//t.test/x>", "t"),
+        (b"<link rel=alternate rel=stylesheet href=//t.test/x>", "t"),
+        (b"<link title=' rel=me ' rel =icon href=//t.test/x>", "t"),
+        (b"<link title=' rel=me ' href=//t.test/x>", None),
+        (b"<link rel=me&#32;icon href=//t.test/x>", "t"),
+        (b"<link rel=canonical style='background:url(//t.test/x)'>", "t"),
+        (b"<link rel=canonical onload='track(1)'>", "t"),
+        (b"<meta name=x content='0;url=//t.test/x' http-equiv=refresh>", "t"),
+        (b"<meta name=refresh content='0;url=//t.test/x'>", None),
+        (b"<input type=text src=//t.test/x>", None),
+        (b"<input src=//t.test/x type='&#105;mage'>", "t"),
+        (b"<input type=image src=//t.test/x>", "t"),
+        (b"<input onfocus=track(1)>", "t"),
+    ],
+)
+def test_a_glance_and_a_long_look_agree(tag: bytes, service: str | None) -> None:
+    assert verdicts().tag(tag).service == service
+    assert verdicts()._judge(tag, None).service == service
