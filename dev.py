@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge")
-BENCHMARKS = ("overhead.py", "markup.py")
+BENCHMARKS = ["overhead", "markup"]
 STAMP = VENV / ".consentkit-installed"
 
 
@@ -38,7 +38,9 @@ def main(argv: list[str]) -> int:
     if argv[:1] == ["bench"]:
         install("bench", ["-e", ".", "--group", "bench"])
         provide_node_modules()
-        return max(run(BIN / "python", ROOT / "benchmarks" / each, *argv[1:]) for each in BENCHMARKS)
+        chosen = argv[1:2] if argv[1:2] and argv[1] in BENCHMARKS else BENCHMARKS
+        options = argv[2:] if chosen is not BENCHMARKS else argv[1:]
+        return max(run(BIN / "python", ROOT / "benchmarks" / f"{each}.py", *options) for each in chosen)
     print(__doc__)
     return 2
 

@@ -8,8 +8,15 @@ medians of processor time over the rounds are compared, so that a busy machine s
 SessionMiddleware adds to a route that reads a session cookie (the only cookie in the reference's request).
 
 The visitors: 10,000 distinct sealed consents, cycled, so that nothing remembered about a visitor is there
-when they come back; each beside ten trackers' cookies. (Anchors are to be read with them once they exist;
-today there is nothing to read.) Pages that "differ" have another nonce and another token in every response.
+when they come back; "one consent" is the same one at every request. Beside it their requests bring
+
+- "nothing to filter": a session's cookie, or seven ordinary ones. Nothing then depends on the consent, so it
+  isn't even opened: what P1 is about, as most requests of most sites are like that;
+- "10 trackers": their cookies, which are cut unless the consent, now opened, allows them; and where the
+  answer has Set-Cookie, the tracker's one of three is held back: what P2 is about.
+
+Anchors are to be read with the trackers' cookies once they exist; today there is nothing to read. Pages that
+"differ" have another nonce and another token in every response.
 """
 
 import argparse
@@ -18,7 +25,7 @@ import gc
 import statistics
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import cycle, repeat
 from pathlib import Path
@@ -165,15 +172,32 @@ def cases(folder: Path, own_pages: list[bytes]) -> list[Case]:
         keys=folder / "keys",
     )
     seal = Seal(shop.SECRET, ours.kit.log.vkey)
-    # One queue for all rows: who comes back does so after 9,999 others, whichever page they asked for.
     sealed = shop.visitors(seal, ours.kit.edition.policy.version, VISITORS)
-    consents = cycle(sealed)
+    queues = visits(sealed)
     session = SessionMiddleware(site, secret_key=shop.SECRET)
     return [
         *references(site, session),
-        *small(site, ours, consents, sealed[0]),
-        *html(site, ours, consents, pages),
+        *small(site, ours, queues),
+        *html(site, ours, queues, pages),
     ]
+
+
+def visits(sealed: list[bytes]) -> dict[str, Iterator[bytes] | None]:
+    """Return the Cookie headers of requests, by what they bring.
+
+    One queue of visitors for all rows: who comes back does so after 9,999 others, whatever they asked for.
+    """
+    queue = cycle(sealed)
+    beside = {
+        "nothing to filter": shop.SESSION,
+        "7 ordinary cookies": shop.ORDINARY,
+        "10 trackers": shop.TRACKERS + b"; " + shop.SESSION,
+    }
+    brought: dict[str, Iterator[bytes] | None] = {"no cookies": None}
+    for what, others in beside.items():
+        brought[f"{what}, distinct consents"] = map((others + b"; ").__add__, queue)
+        brought[f"{what}, one consent"] = repeat(others + b"; " + sealed[0])
+    return brought
 
 
 def references(site: App, session: App) -> list[Case]:
@@ -194,7 +218,7 @@ def references(site: App, session: App) -> list[Case]:
     ]
 
 
-def small(site: App, ours: App, consents: Iterator[bytes], one: bytes) -> list[Case]:
+def small(site: App, ours: App, queues: Mapping[str, Iterator[bytes] | None]) -> list[Case]:
     """Return the answers that aren't pages: data, cookies set, not modified, images."""
     rows = []
     for name, path, kind in (
@@ -207,34 +231,24 @@ def small(site: App, ours: App, consents: Iterator[bytes], one: bytes) -> list[C
         if name != "JSON":
             rows.append(Case(base, site, requests(path, kind)))
         rows += [
-            Case(f"consentkit, {name}: no cookies", ours, requests(path, kind), base),
-            Case(
-                f"consentkit, {name}: 7 ordinary cookies",
-                ours,
-                requests(path, kind, repeat(shop.ORDINARY)),
-                base,
-            ),
-            Case(f"consentkit, {name}: distinct consents", ours, requests(path, kind, consents), base),
-            Case(f"consentkit, {name}: one consent", ours, requests(path, kind, repeat(one)), base),
+            Case(f"consentkit, {name}: {what}", ours, requests(path, kind, queue), base)
+            for what, queue in queues.items()
         ]
     return rows
 
 
-def html(site: App, ours: App, consents: Iterator[bytes], pages: Iterable[str]) -> list[Case]:
+def html(
+    site: App, ours: App, queues: Mapping[str, Iterator[bytes] | None], pages: Iterable[str]
+) -> list[Case]:
     """Return the pages: bare, rewritten by us, and compressed by Starlette's own middleware."""
     rows = []
     for page in pages:
         path, base, many = f"/html/{page}", f"Starlette, page {page}", 5 if page == "own" else 40
-        rows += [
-            Case(base, site, requests(path, shop.FOR_PAGE), many=many),
-            Case(
-                f"consentkit, page {page}: distinct consents",
-                ours,
-                requests(path, shop.FOR_PAGE, consents),
-                base,
-                many,
-            ),
-        ]
+        rows.append(Case(base, site, requests(path, shop.FOR_PAGE), many=many))
+        for what in ("nothing to filter", "10 trackers") if page == "quiet" else ("10 trackers",):
+            queue = queues[f"{what}, distinct consents"]
+            name = f"consentkit, page {page}: {what}, distinct consents"
+            rows.append(Case(name, ours, requests(path, shop.FOR_PAGE, queue), base, many))
         if page in ("29", "100", "own"):
             rows += [
                 Case(
@@ -268,28 +282,39 @@ def rows_of(cases: list[Case], us: dict[str, float]) -> list[Row]:
 
 def bars_of(rows: list[Row]) -> list[Bar]:
     """Return the bars P1 to P4 with what this run measured against each."""
-    x = {row.name: row.x_session or 0.0 for row in rows}
     cost = {row.name: row.cost or 0.0 for row in rows}
-    worst = max(x[f"consentkit, {kind}: distinct consents"] for kind in ("JSON", "304", "image"))
+    distinct = {row.name.removesuffix(", distinct consents"): row.x_session or 0.0 for row in rows}
     gzip = {
-        (size, level): cost[f"consentkit, page {size}: distinct consents"]
+        (size, level): cost[f"consentkit, page {size}: 10 trackers, distinct consents"]
         / cost[f"GZip {level}, page {size}"]
         for size in ("29", "100")
         for level in (9, 4)
     }
+    first = [
+        (
+            "P1",
+            f"an answer that is no page (worst of JSON, 304, image), {what}",
+            max(distinct[f"consentkit, {kind}: {what}"] for kind in ("JSON", "304", "image")),
+            0.30,
+        )
+        for what in ("nothing to filter", "7 ordinary cookies")
+    ]
     return [
-        Bar("P1", "an answer that is no page (worst of JSON, 304, image), x Session", worst, 0.30),
+        *(Bar(id_, f"{says}, x Session", value, limit) for id_, says, value, limit in first),
         Bar(
             "P2",
-            "with Set-Cookie filtered, x Session",
-            x["consentkit, JSON, 3 Set-Cookie: distinct consents"],
+            "cookies and Set-Cookie filtered, 10 trackers, x Session",
+            distinct["consentkit, JSON, 3 Set-Cookie: 10 trackers"],
             0.40,
         ),
-        Bar(
-            "P3",
-            "a page that only gets the starter, x Session",
-            x["consentkit, page quiet: distinct consents"],
-            0.60,
+        *(
+            Bar(
+                "P3",
+                f"a page that only gets the starter, {what}, x Session",
+                distinct[f"consentkit, page quiet: {what}"],
+                0.60,
+            )
+            for what in ("nothing to filter", "10 trackers")
         ),
         *(
             Bar("P4", f"a {size} KB page rewritten, differing, x GZip {level}", gzip[size, level], limit)
@@ -301,10 +326,10 @@ def bars_of(rows: list[Row]) -> list[Bar]:
 
 def printed(rows: list[Row], bars: list[Bar]) -> Iterator[str]:
     """Yield the table's lines."""
-    yield f"{'us/request':>64}{'cost':>10}{'x Session':>11}"
+    yield f"{'us/request':>74}{'cost':>10}{'x Session':>11}"
     for row in rows:
         cost = f"{row.cost:10.1f}{row.x_session:11.2f}" if row.cost is not None else ""
-        yield f"{row.name:<54}{row.us:>10.1f}{cost}"
+        yield f"{row.name:<64}{row.us:>10.1f}{cost}"
     yield ""
     for bar in bars:
         met = "met" if bar.met else "NOT MET"

@@ -43,6 +43,7 @@ FOR_PAGE = [(b"accept", b"text/html,application/xhtml+xml,*/*;q=0.8"), (b"sec-fe
 FOR_DATA = [(b"accept", b"*/*"), (b"sec-fetch-dest", b"empty")]
 FOR_IMAGE = [(b"accept", b"image/avif,image/webp,*/*;q=0.8"), (b"sec-fetch-dest", b"image")]
 ORDINARY = b"sid=8f14e45f; theme=dark; lang=en; basket=3; csrftoken=a87ff679a2f3; seen=1; currency=EUR"
+SESSION = b"sid=8f14e45f"
 TRACKERS = (
     b"_ga=GA1.1.1203.1755; _ga_7XK2=GS1.1.17; _gid=GA1.1.88.17; _gat=1; _fbp=fb.1.17.9; _fbc=fb.1.17.a;"
     b" _hjid=6b-11; _hjSessionUser_31=eyJpZCI6; _hjSession_31=eyJpZDI6; _gcl_au=1.1.99"
@@ -188,9 +189,9 @@ class Nothing:
 
 
 def visitors(seal: Seal, version: str, count: int) -> list[bytes]:
-    """Return `count` Cookie headers of visitors who answered at some time in the last months."""
+    """Return the consent cookies, name and value, of `count` visitors who answered in the last months."""
     dice = random.Random(1)  # noqa: S311 - the same visitors every time
-    headers = []
+    cookies = []
     for number in range(count):
         decided = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=dice.randrange(10**7))
         choices = {
@@ -198,8 +199,8 @@ def visitors(seal: Seal, version: str, count: int) -> list[bytes]:
             for category in ("preferences", "analytics", "marketing")
         }
         sealed = seal.seal(Consent(secrets.token_bytes(16), number, choices))
-        headers.append(TRACKERS + b"; consentkit=" + sealed.encode() + b"; sid=8f14e45f")
-    return headers
+        cookies.append(b"consentkit=" + sealed.encode())
+    return cookies
 
 
 def session_cookie(secret: str) -> bytes:

@@ -95,7 +95,7 @@ def _starter(policy: Policy, prefix: str, notices: Mapping[str, Asset], served: 
         "policy": policy.version,
         "prefix": prefix,
         "categories": policy.categories,
-        "services": {s.id: s.category for s in policy.services.values() if s.category != "necessary"},
+        "services": _categories(policy),
         "cookies": _by_category(policy, _cookie_names),
         "storage": _by_category(policy, _storage_keys),
         "banner": address["banner.js"],
@@ -106,6 +106,12 @@ def _starter(policy: Policy, prefix: str, notices: Mapping[str, Asset], served: 
     # `<` written as an escape can't close the script element the configuration stands in.
     text = orjson.dumps(config).replace(b"<", b"\\u003c")
     return static_asset("starter.js").body.replace(CONFIG_MARK, text)
+
+
+def _categories(policy: Policy) -> dict[str, str]:
+    """What a `data-service` may say, and the category it waits for; behind an `@`, a category's own name."""
+    services = {s.id: s.category for s in policy.services.values() if s.category != "necessary"}
+    return services | {f"@{category}": category for category in ("necessary", *policy.categories)}
 
 
 def _by_category(

@@ -8,17 +8,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consentkit.desk.app import Desk
 from consentkit.errors import ConfigurationError, ConsentKitError
 from consentkit.gate.api import Api
 from consentkit.gate.geo import Countries, networks
+from consentkit.gate.headers import Headers
 from consentkit.gate.page import Gate
 from consentkit.gate.state import Seal, check_secret
 from consentkit.gate.visitor import VisitorConsent, fixed
 from consentkit.kit import ConsentKit, utc_now
+from consentkit.policy.decision import Decision
 
 STORE = "sqlite:///consentkit.db"
 KEYS = "consentkit-keys"
@@ -98,26 +101,40 @@ class ConsentMiddleware:
         return _Faces(prefix, gate, api, Desk(self.kit, secret))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        kind = scope["type"]
+        if kind == "http":
+            faces = self._faces
+            path: str = scope["path"]
+            if path.startswith(faces.prefix) and _below(path, faces.prefix):
+                await faces.ours(scope, receive, send)
+            else:
+                await faces.gate(scope, receive, send)
+        elif kind == "websocket":
+            await self._faces.gate(scope, receive, send)
+        elif kind == "lifespan":
             await self._lifespan(scope, receive, send)
-            return
-        faces = self._faces
-        if scope["type"] == "http" and _below(scope["path"], faces.prefix):
-            await faces.ours(scope, receive, send)
-        elif scope["type"] in ("http", "websocket"):
-            await faces.gate(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Open everything before the first visitor comes; a server that can't is told why, and stops."""
+        """Open everything before the first visitor comes; a server that can't is told why, and stops.
+
+        When the server stops, what was counted is written; the tally stays open, as tests start it again.
+        """
         try:
             _ = self._faces
         except ConsentKitError as error:
             await receive()
             await send({"type": "lifespan.startup.failed", "message": f"consentkit: {error}"})
             return
-        await self.app(scope, receive, send)
+
+        async def received() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await run_in_threadpool(self.kit.tally.flush)
+            return message
+
+        await self.app(scope, received, send)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +154,23 @@ class _Faces:
             await self.api(scope, receive, send, path)
 
 
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """Answers for every visitor where no middleware is mounted, in a site's own tests."""
+
+    decision: Decision
+    policy: None = None
+
+    def now(self) -> datetime:
+        return utc_now()
+
+    def settle(self, _: Headers, __: datetime) -> tuple[None, Decision]:
+        return None, self.decision
+
+    def glance(self, _: Headers, __: datetime) -> None:
+        return None
+
+
 def consent_of(request: HTTPConnection | MutableMapping[str, Any]) -> VisitorConsent:
     """Return what the visitor behind a request, WebSocket or scope allows.
 
@@ -147,7 +181,7 @@ def consent_of(request: HTTPConnection | MutableMapping[str, Any]) -> VisitorCon
     visitor = scope.get("consentkit")
     if visitor is None and fixed:
         decision = fixed[-1]
-        return VisitorConsent(None, lambda: (None, decision))
+        return VisitorConsent(_Fixed(decision), [])
     if not isinstance(visitor, VisitorConsent):
         raise ConfigurationError("consent_of needs ConsentMiddleware mounted around this application")
     return visitor

@@ -106,7 +106,8 @@ class Tally:
         """
         try:
             if pairs:
-                self._after_fork()
+                if self._pid != os.getpid():
+                    self._after_fork()
                 page = (self._clock().date(), version, frozenset(pairs))
                 with self._lock:
                     if page in self._pages:

@@ -101,3 +101,14 @@ PIECES = [
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
 def test_what_comes_later_never_hides_what_came_first(css: str) -> None:
     assert next(urls("a{b:url(first)}" + css)) == "first"
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from([*PIECES, "src(", "@", "URL(", "url", "-", "@namespace"]), max_size=20).map(
+        "".join
+    )
+)
+def test_a_sheet_without_escapes_says_what_it_says_with_one(css: str) -> None:
+    plain = css.replace("\\", "/")
+    assert list(urls(plain)) == list(urls("\\61{}" + plain))

@@ -34,11 +34,11 @@ def verdicts() -> Verdicts:
     return Verdicts(RULES, within)
 
 
-def within(html: str) -> str | None:
+def within(html: str) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
     rewriter = Rewriter(RULES, b"")
     rewriter.feed(html.encode())
     rewriter.close()
-    return min(rewriter.blocked, default=None)
+    return rewriter.blocked, rewriter.seen
 
 
 # The tag with its URL left out, and the attributes that are renamed when the URL is a tracker's.
@@ -85,6 +85,12 @@ ARMED = {
     b"<animate attributeName=xlink:href from=%s>": b"from",
     b"<animate attributeName=href values='/own;%s'>": b"values",
     b"<set attributeName=href to=%s>": b"to",
+    b"<set attributeName=mask to='url(%s#x)'>": b"to",
+    b"<set attributeName=' clip-path' to=url(%s)>": b"to",
+    b"<animate attributeName=fill from=red values='red; url(\"%s\")'>": b"from values",
+    b"<animate attributeName=fill attributeName=href to=%s>": b"to",
+    b"<link rel=search href=%s>": b"rel href",
+    b"<link rel='alternate search' type=application/opensearchdescription+xml href=%s>": b"rel href",
     b"<source src=%s>": b"src",
     b"<source srcset='%s 2x'>": b"srcset",
     b"<source data-srcset='%s 2x'>": b"data-srcset",
@@ -189,6 +195,8 @@ HARMLESS = [
     b"<meta http-equiv=content-security-policy content='script-src t.test'>",
     b"<param name=flashvars value=//t.test/x>",
     b"<animate attributeName=d to=//t.test/x>",
+    b"<animate to=//t.test/x values=url(//t.test/x)>",
+    b"<base href=//t.test/x>",
     b"<set attributeName=fill to=//t.test/x>",
     b"<script type=application/ld+json src=//t.test/x>",
     b"<script type=importmap src=//t.test/x>",
@@ -251,7 +259,7 @@ def test_a_local_tag_is_passed_without_a_word() -> None:
 
 def test_every_loading_element_has_an_example_here() -> None:
     shown = {tag[1:].split(b" ")[0].lower() for tag in ARMED}
-    assert set(LOADING) - {b"model"} <= shown
+    assert set(LOADING) - {b"model", b"base"} <= shown
 
 
 SRCSETS = {

@@ -353,3 +353,24 @@ def test_an_exclusion_that_isn_t_a_path_is_refused(tmp_path: Path, exclude: Any)
         pytest.raises(ConfigurationError, match="exclude"),
     ):
         browser.get("/")
+
+
+# What an answer announces -------------------------------------------------------------------------------
+
+
+def test_where_only_declared_hosts_may_load_no_other_is_announced_either(tmp_path: Path) -> None:
+    """L15: on pages of the site's own host, its own files still are."""
+    own, allowed, other = (
+        f"<https://{host}/a.css>; rel=preload" for host in ("shop.example", "a.example", "b.example")
+    )
+    pages = {"third_parties": "strict", "allow": ["a.example"]}
+
+    async def answer(request: Request) -> Response:
+        return Response(
+            b"{}", headers={"link": ", ".join((own, allowed, other))}, media_type="application/json"
+        )
+
+    for wanted, changes in ((f"{own}, {allowed}, {other}", {}), (f"{own}, {allowed}", {"pages": pages})):
+        folder = tmp_path / str(len(changes))
+        with browsing(app(Route("/", answer)), folder, policy=policy(**changes)) as browser:
+            assert browser.get("/").headers["link"] == wanted

@@ -145,7 +145,7 @@ def test_a_tracker_behind_a_placeholder_is_blocked_all_the_same() -> None:
 
 def test_what_cannot_be_decided_stays_so_whatever_its_author_says() -> None:
     tag = b"<iframe data-category=analytics srcdoc=x>"
-    assert Verdicts(Whose(SERVICES), lambda html: "").tag(tag).service == ""
+    assert Verdicts(Whose(SERVICES), lambda html: (frozenset(("",)), frozenset())).tag(tag).service == ""
 
 
 # Other tools.

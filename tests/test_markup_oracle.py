@@ -16,8 +16,8 @@ RULES = Whose((), [soups.TRACKER])
 JUDGE = oracle.Judge([soups.TRACKER])
 BATCH, SHOWN = 500, 3
 SHARES = {"html": 8, "noscript": 4, "foreign": 8}
-# Where the gate and html5lib differ and it isn't the gate that is wrong: how to tell such a page, and why.
-# At most one soup in a thousand may differ, and none for another reason.
+# Where the gate and html5lib differ and it is html5lib that is wrong: how to tell such a page, and why.
+# One soup in a thousand may differ so, one more as READ_TWICE says, and none for another reason.
 EXPLAINED = {
     rb"(?s)<(?:svg|math)\b.*</(?:p|br)\b": (
         "html5lib 1.1 follows the standard of 2013, where </p> and </br> didn't yet leave svg and math."
@@ -30,6 +30,22 @@ EXPLAINED = {
         "html5lib 1.1 lets a select drop every tag but its options; the standard keeps them since 2025."
     ),
 }
+# Where browsers themselves read twice, and what one reading has to block is text or a value to the other:
+# that may come out changed, but never armed.
+READ_TWICE = {
+    rb"<frameset\b": "What stands before it decides whether a frameset is one; both readings are blocked.",
+    rb"(?s)<(?:svg|math)\b.*<(?:script|style|title|textarea|xmp|iframe|noembed|noframes|noscript)\b": (
+        "A preload scanner knows no namespaces: Chromium's takes markup in svg for an element's text."
+    ),
+}
+
+
+def read_twice(page: bytes, why: str) -> bool:
+    return why.startswith("changed:") and any(re.search(kind, page.lower()) for kind in READ_TWICE)
+
+
+def outdated(page: bytes) -> bool:
+    return any(re.search(kind, page.lower()) for kind in EXPLAINED)
 
 
 def faults(family: soups.Family, batch: int) -> list[tuple[bytes, str]]:
@@ -64,11 +80,10 @@ def test_on_tag_soups_exactly_what_is_armed_is_blocked(
 ) -> None:
     batches = range(SHARES[family] * 1_000 * (5 if full else 1) // BATCH)
     found = [case for cases in workers.map(faults, repeat(family), batches) for case in cases]
-    unexplained = [
-        (page, why) for page, why in found if not any(re.search(kind, page.lower()) for kind in EXPLAINED)
-    ]
-    assert unexplained == []
-    assert len(found) <= len(batches) * BATCH // 1_000, found
+    twice = [case for case in found if read_twice(*case)]
+    others = [case for case in found if case not in twice]
+    assert [case for case in others if not outdated(case[0])] == []
+    assert max(len(twice), len(others)) <= len(batches) * BATCH // 1_000, found
 
 
 # What the soups must be able to show: each is armed for the judge when nobody rewrites it.

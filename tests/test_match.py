@@ -129,7 +129,7 @@ def test_text_that_names_a_tracker_in_an_escaped_script_is_data() -> None:
 
 
 def test_without_marks_no_script_is_anybodys() -> None:
-    assert Scripts([])(b"fbq('init'") == (None, ())
+    assert Scripts([])(b"fbq('init'") == (None, (), ())
 
 
 def test_a_script_of_two_services_belongs_to_the_stricter_category() -> None:
@@ -175,20 +175,22 @@ def test_reading_a_script_takes_a_time_that_grows_with_its_length_alone(body: by
 
 
 @pytest.mark.parametrize(
-    ("script", "urls"),
+    ("script", "urls", "relative"),
     [
-        (b'import "https://www.example.com/tag/js";', ["https://www.example.com/tag/js"]),
-        (b"import{a}from'//www.example.com/x.js'", ["//www.example.com/x.js"]),
-        (b"setTimeout(() => import( `HTTPS://a.test/`))", ["HTTPS://a.test/"]),
-        (b"import(/* @vite-ignore */ /*webpackIgnore: true*/'https://a.test/')", ["https://a.test/"]),
-        (b'export * from "https://a.test/";export*from"//b.test/"', ["https://a.test/", "//b.test/"]),
-        (b'import "/own.js"; import x from "bare"', []),
-        (b'fetch("https://a.test/tag/js")', []),
-        (b"important = '//a.test/tag/js'; imports('//a.test')", []),
+        (b'import "https://www.example.com/tag/js";', "https://www.example.com/tag/js", ""),
+        (b"import{a}from'//www.example.com/x.js'", "//www.example.com/x.js", ""),
+        (b"setTimeout(() => import( `HTTPS://a.test/`))", "HTTPS://a.test/", ""),
+        (b"import(/* @vite-ignore */ /*webpackIgnore: true*/'https://a.test/')", "https://a.test/", ""),
+        (b'export * from "https://a.test/";export*from"//b.test/"', "https://a.test/ //b.test/", ""),
+        (b'import "/own.js"; import x from "bare"', "", "/own.js"),
+        (b'import{a}from"./a.js";export*from"../b.js";import(`./c.js`)', "", "./a.js ../b.js ./c.js"),
+        (b'import x from "//a.test/";import y from "/";import z from ".z"', "//a.test/", "/"),
+        (b'fetch("https://a.test/tag/js");fetch("./x")', "", ""),
+        (b"important = '//a.test/tag/js'; imports('//a.test')", "", ""),
     ],
 )
-def test_the_whole_urls_of_modules_that_a_script_imports(script: bytes, urls: list[str]) -> None:
-    assert Scripts([])(script) == (None, tuple(urls))
+def test_the_modules_that_a_script_imports_by_their_urls(script: bytes, urls: str, relative: str) -> None:
+    assert Scripts([])(script) == (None, tuple(urls.split()), tuple(relative.split()))
 
 
 def test_an_exact_cookie_name_beats_a_glob_and_a_longer_glob_a_shorter() -> None:

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from consentkit import ConsentMiddleware, consent_of
 from consentkit.errors import ConfigurationError
+from consentkit.tally_sqlite import open_store
 from consentkit.testing import granted
 
 
@@ -147,4 +148,20 @@ def test_the_lifespan_passes_through(tmp_path: Path) -> None:
     middleware = mounted(raw, tmp_path)
     with TestClient(middleware):
         assert events == ["lifespan"]
+    middleware.kit.close()
+
+
+async def sets(request: Request) -> JSONResponse:
+    return JSONResponse({}, headers={"set-cookie": "_ga=1"})
+
+
+def test_what_was_counted_is_written_when_the_server_stops(tmp_path: Path) -> None:
+    middleware = mounted(app(Route("/", sets)), tmp_path)
+    for times in (1, 2):
+        with TestClient(middleware, base_url=ORIGIN) as client:
+            client.get("/")
+        store = open_store(f"sqlite:///{tmp_path / 'log.db'}")
+        assert [(row.kind, row.name, row.count) for row in store.read(None)] == [
+            ("blocked", "google-analytics", times)
+        ]
     middleware.kit.close()

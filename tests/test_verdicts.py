@@ -1,7 +1,11 @@
 import pytest
 from test_elements import service, within
 
+from consentkit.gate.markup import Rewriter
+from consentkit.gate.markup.elements import _TABLES
+from consentkit.gate.markup.glance import form_of
 from consentkit.gate.markup.verdicts import UNTOUCHED, Verdict, Verdicts, condemned, decoded
+from consentkit.policy.aliases import ALIASES
 from consentkit.policy.whose import Whose
 
 SERVICES = [
@@ -153,6 +157,48 @@ def test_a_base_that_is_relative_invalid_or_of_another_scheme_changes_nothing(hr
     assert plain.based(href) is plain
 
 
+def test_a_base_is_counted_by_its_host_and_its_author_moves_nothing() -> None:
+    assert verdicts().tag(b"<base href=https://a.test/>") == Verdict(seen=(("undeclared", "a.test"),))
+    assert verdicts().tag(b"<base href=https://t.test/ data-category=analytics>") is UNTOUCHED
+    assert verdicts().tag(b"<base href=/x/>") is UNTOUCHED
+
+
+def test_a_base_where_nothing_is_blocked_changes_nothing() -> None:
+    plain, strict = verdicts(), verdicts(STRICT)
+    assert plain.based("https://a.test/x/") is plain
+    assert plain.based("https://cdn.test/") is not plain
+    assert plain.based("https://allowed.test/") is not plain
+    assert strict.based("https://static.own.test/") is strict
+    assert strict.based("https://a.test/").tag(b"<img src=x>").service == "?a.test"
+    based = plain.based("https://cdn.test/m/")
+    assert based.based("https://a.test/").tag(b"<img src=x>").service is None
+
+
+@pytest.mark.parametrize(
+    ("script", "whose"),
+    [
+        (b'import "./a.js"', "m"),
+        (b'export * from "../m/a.js"', "m"),
+        (b"import('/m/a.js')", "m"),
+        (b"import('../a.js')", None),
+        (b'import "//t.test/a.js"', "t"),
+        (b'import "bare"', None),
+    ],
+)
+def test_a_module_s_relative_imports_follow_the_base(script: bytes, whose: str | None) -> None:
+    assert verdicts().based("https://cdn.test/m/").inline(b"<script type=module>", script).service == whose
+    assert (verdicts().inline(b"<script type=module>", script).service == "t") is (whose == "t")
+
+
+def test_a_document_in_an_attribute_is_blocked_by_the_strictest_in_it_or_counted() -> None:
+    blocked, passed = Rewriter(RULES, b""), Rewriter(RULES, b"")
+    blocked.feed(b"<iframe srcdoc='<img src=//v.test/x><img src=//m.test/x><img src=//a.test/x>'>")
+    assert blocked.blocked == {"m"}
+    assert blocked.seen == {("blocked", "m")}
+    passed.feed(b"<iframe srcdoc='<img src=//b.test/x><img src=//login.test/x>'><iframe srcdoc=x>")
+    assert passed.seen == {("passed", "login"), ("undeclared", "b.test")}
+
+
 def test_verdicts_of_a_base_are_made_once_and_a_base_may_be_relative_to_another() -> None:
     plain = verdicts()
     assert plain.based("//t.test/") is plain.based("//t.test/")
@@ -259,6 +305,15 @@ def test_a_tag_too_long_to_hold_is_judged_by_what_there_is(
     assert verdicts().oversize(head, cut).service == service
 
 
+def test_a_stylesheet_whose_tag_is_too_long_to_hold_is_blocked_for_good_within_its_tag() -> None:
+    tag = b"<style type=text/css id=x>"
+    verdict = verdicts().oversize(tag, b'title="xx')
+    assert verdict.service == ""
+    assert rewritten(tag, verdict) == (
+        b'<style data-consentkit="" type="text/plain" data-consentkit-type=text/css id=x>'
+    )
+
+
 def test_what_cannot_be_decided_is_not_counted_by_a_name() -> None:
     assert condemned(b"<script>", "").seen == ()
     assert condemned(b"<script>", "?a.test").seen == (("blocked", "a.test"),)
@@ -314,3 +369,85 @@ def test_the_text_of_a_script_in_svg_is_what_its_markup_leaves(body: bytes, text
 def test_a_glance_and_a_long_look_agree(tag: bytes, service: str | None) -> None:
     assert verdicts().tag(tag).service == service
     assert verdicts()._judge(tag, None).service == service
+
+
+PLAIN_TAGS = [
+    b"<img src=%s>",
+    b'<img alt="x" src="%s" width=1>',
+    b'<img src="%s"/>',
+    b"<img SRC=%s alt='//t.test/'>",
+    b'<script async src="%s" type=module>',
+    b'<script src="%s" language="JavaScript" nomodule>',
+    b'<script type="text/plain" src="%s">',
+    b'<script src="%s" type="text/javascript" type="text/plain">',
+    b'<link rel="stylesheet" href="%s">',
+    b'<link href="%s" media="all" rel="shortcut icon"/>',
+    b'<link rel="preconnect" href="%s">',
+    b'<link rel="canonical" href="%s">',
+    b'<link href="%s" rel="alternate" hreflang=de>',
+    b'<link rel="stylesheet" rel="canonical" href="%s">',
+    b'<link title=" rel="stylesheet" href="%s">',
+    b'<use xlink:href="#x" href=%s>',
+    b'<use href="%s" class=x>',
+    b'<input type="image" src="%s">',
+    b'<input type="text\' src="%s" value=" type=image ">',
+    b'<meta name=x content="%s">',
+    b"<script>",
+    b'<script language="javascript" id=x>',
+    b'<script type="text/template" id=x>',
+]
+PLAIN_URLS = [
+    b"//t.test/x",
+    b"https://a.test/x?y=//t.test",
+    b"//a.test",
+    b"//a.test@t.test/",
+    b"//a.test:80@t.test/",
+    b"//a.test\\@t.test/",
+    b"//a.test&sol;x",
+    b"//login.test/x#y",
+    b"//cdn.test/m/x",
+    b"//cdn.test/x",
+    b"//allowed.test/x",
+    b"//sub.a.test/",
+    b"/\t/t.test/x",
+    b"/x",
+    b"../x",
+    b"x.png",
+    b"javascript:track(1)",
+    b"t.test:x",
+    b"https:/t.test/x",
+    b"https:t.test",
+    b" //t.test/",
+    b"#x",
+    b"",
+]
+
+
+@pytest.mark.parametrize("tag", PLAIN_TAGS)
+@pytest.mark.parametrize("base", ["", "https://t.test/", "https://cdn.test/m/"])
+@pytest.mark.parametrize("rules", [RULES, STRICT])
+def test_a_glance_says_what_a_longer_look_says(tag: bytes, base: str, rules: Whose) -> None:
+    for url in PLAIN_URLS:
+        one = tag.replace(b"%s", url)
+        glancing, looking = verdicts(rules).based(base), verdicts(rules).based(base)
+        for again in (one, one.replace(b">", b" class=again>")):
+            assert glancing.tag(again) == looking._judge(again, None), again
+
+
+@pytest.mark.parametrize("element", [b"<img", b"<script", b'<link rel="icon"', b"<meta", b"<input", b"<use"])
+def test_no_attribute_that_loads_or_marks_is_passed_over_at_a_glance(element: bytes) -> None:
+    names = {name for kinds in _TABLES.values() for name in kinds} | {
+        b"onload",
+        b"is",
+        b"href",
+        b"http-equiv",
+    }
+    names |= {tool.attribute.encode() for tool in ALIASES.values()} | {b"data-category", b"data-service"}
+    names |= {name.encode() for tool in ALIASES.values() for name in tool.sources}
+    for name in names - {b"content", b"class", b"src", b"value"} - _MEANING.get(element.split()[0], set()):
+        assert form_of(b'%s %s="https://a.test/" src="https://a.test/">' % (element, name)) is None, name
+        assert form_of(b'%s %s="https://a.test/" href="https://a.test/">' % (element, name)) is None, name
+        assert form_of(b'%s %s="https://a.test/">' % (element, name)) is None, name
+
+
+_MEANING = {b"<link": {b"href"}}

@@ -19,6 +19,7 @@ from consentkit.gate.geo import Countries, client_address
 from consentkit.gate.page import Gate
 from consentkit.gate.state import Seal, state_cookies
 from consentkit.gate.ua import family
+from consentkit.gate.visitor import VisitorConsent
 from consentkit.kit import Answer, ConsentKit, Recorded, StaleGrant
 from consentkit.policy.decision import Consent, Decision, Reason
 from consentkit.request import host_of, is_secure
@@ -109,7 +110,7 @@ class Api:
 
     def _visitor(self, request: Request) -> tuple[Consent | None, Decision, datetime]:
         now = self.kit.clock()
-        visitor = self.gate.visitor(request.scope["headers"], now)
+        visitor = VisitorConsent(self.gate, request.scope["headers"], now)
         return visitor.consent, visitor.decision, now
 
     def _address(self, request: Request) -> str | None:

@@ -1,59 +1,69 @@
 """Cookies in both directions: cut what is denied, expire what was withdrawn (A10, A17, L14)."""
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
-from itertools import islice
+from itertools import compress, islice
+from typing import Generic, TypeVar
 
 LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
 LONGEST_HOST = 253
 MOST_LABELS = 8
 MOST_NAMES = 60
 
-Allowed = Callable[[], Container[str]]
+NOTHING = (None,)
+
+Allowed = Callable[[], Iterable[str]]
+Fact = TypeVar("Fact")
 
 
-class CookieCategories(dict[bytes, str | None]):
-    """The category that governs a cookie; None for one that needs no consent.
+class ByName(dict[bytes, Fact], Generic[Fact]):
+    """What is known of a cookie by its name: `find` says it of a name not seen before.
 
     Looked up by the name's bytes as they stand in a header, spaces included: a site's names are few and come
-    back with every request. `category` answers for a name not seen before.
+    back with every request. What visitors make up is forgotten with the rest.
     """
 
     MOST = 4096
 
-    def __init__(self, category: Callable[[str], str | None]) -> None:
+    def __init__(self, find: Callable[[str], Fact]) -> None:
         super().__init__()
-        self._category = category
+        self._find = find
 
-    def __missing__(self, raw: bytes) -> str | None:
+    def __missing__(self, raw: bytes) -> Fact:
         if len(self) >= self.MOST:
             self.clear()
-        self[raw] = found = self._category(raw.decode("latin-1").strip())
+        self[raw] = found = self._find(raw.decode("latin-1").strip())
         return found
 
 
-def cut_cookies(header: bytes, categories: CookieCategories, allowed: Allowed) -> bytes:
+def cut_cookies(header: bytes, categories: ByName[str | None], allowed: Allowed) -> bytes:
     """Return a Cookie header's value without denied cookies, the others byte for byte.
 
-    `allowed` returns the categories that this visitor allows; it is called if any cookie needs one.
+    `categories` names the one that governs a cookie, None where it needs no consent. `allowed` returns those
+    that this visitor allows; it is called if any cookie needs one. Where nothing is cut, the header itself is
+    returned.
     """
     pairs = header.split(b";")
-    needed = [categories[pair.partition(b"=")[0]] for pair in pairs]
+    needed = [categories[pair.split(b"=", 1)[0]] for pair in pairs]
     if needed.count(None) == len(needed):
         return header
-    granted = allowed()
-    kept = [pair for pair, need in zip(pairs, needed, strict=True) if need is None or need in granted]
-    return header if len(kept) == len(pairs) else b";".join(kept).lstrip()
+    denied = {*needed}.difference(allowed(), NOTHING)
+    if not denied:
+        return header
+    return b";".join(compress(pairs, [need not in denied for need in needed])).lstrip()
 
 
-def cookie_values(header: bytes, name: bytes) -> Iterator[bytes]:
-    """Yield the values of the cookies of one name in a Cookie header's value, in order."""
-    before, *parts = header.split(name + b"=")
-    start = True
-    for part in parts:
-        if (start and not before.strip()) or before.rstrip().endswith(b";"):
-            yield part.partition(b";")[0].strip()
-        before, start = part, False
+def cookie_values(header: bytes, name: bytes) -> list[bytes]:
+    """Return the values of the cookies of one name in a Cookie header's value, in order."""
+    mark = name + b"="
+    found = []
+    at = header.find(mark)
+    while at >= 0:
+        before, rest = header[:at].rstrip(), header[at + len(mark) :]
+        if not before or before.endswith(b";"):
+            found.append(rest.partition(b";")[0].strip())
+        at = header.find(mark, at + len(mark))
+    return found
 
 
 def cookie_names(header: bytes) -> Iterator[str]:

@@ -1,22 +1,23 @@
 """One request and its answer, filtered by the visitor's decision."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 
 from starlette.types import Message, Scope, Send
 
 from consentkit.gate import headers as rules
 from consentkit.gate.announce import ANNOUNCING, without_announcements
 from consentkit.gate.coding import Unreadable
-from consentkit.gate.cookies import cookie_name, cookie_names, cut_cookies, expiries
+from consentkit.gate.cookies import cookie_names, cut_cookies, expiries
 from consentkit.gate.headers import Headers
 from consentkit.gate.kind import declared_page
-from consentkit.gate.orders import Orders
-from consentkit.gate.screening import Count, Screening
-from consentkit.gate.told import Tell
+from consentkit.gate.orders import Orders, Seen
+from consentkit.gate.screening import Screening, nothing
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.request import host_of
-from consentkit.tally import Kind
 
+NOTHING: frozenset[bytes] = frozenset()
+COOKIE = frozenset({b"cookie"})
+UNCONDITIONAL_COOKIE = rules.UNCONDITIONAL | COOKIE
 BODILESS = frozenset({204, 205, 304})
 BYPASSES = frozenset({"http.response.pathsend", "http.response.zerocopysend", "http.response.push"})
 FILTERED = frozenset({"websocket.accept", "websocket.http.response.start", "http.response.early_hint"})
@@ -31,117 +32,135 @@ class Exchange:
     """One request and its answer: cookies and announcements filtered, pages screened."""
 
     __slots__ = (
-        *("_orders", "_visitor", "_scope", "_send", "_tell", "_count", "_rewrite"),
-        *("_screening", "_cookies", "_sent"),
+        *("_orders", "_scope", "_send", "_visitor", "_rewrite"),
+        *("_cookies", "_screening", "_sent"),
     )
 
-    def __init__(
-        self, orders: Orders, scope: Scope, send: Send, tell: Tell, count: Count, *, rewrite: bool
-    ) -> None:
+    def __init__(self, orders: Orders, scope: Scope, send: Send, *, rewrite: bool) -> None:
         self._orders = orders
-        self._visitor: VisitorConsent = scope["consentkit"]
         self._scope = scope
         self._send = send
-        self._tell = tell
-        self._count = count
+        self._visitor: VisitorConsent = scope["consentkit"]
         self._rewrite = rewrite
+        self._cookies = b""  # what the request brought, if any of it is denied
         self._screening: Screening | None = None  # for an answer that is, or may be, a page
-        self._cookies = b""  # what the request brought
         self._sent: Headers = []  # the headers of the answer, once they are out
 
-    def _allowed(self) -> Container[str]:
+    def _allowed(self) -> frozenset[str]:
         return self._visitor.allowed
 
     # The request ------------------------------------------------------------------------------------
 
     def inner_scope(self) -> Scope:
-        """Return the scope the application sees: no denied cookie, and nothing that skips rewriting."""
-        headers: Headers = self._scope["headers"]
+        """Return the scope the application sees: no denied cookie, and nothing that skips rewriting.
+
+        It is the very same one where nothing has to change.
+        """
+        scope = self._scope
+        headers: Headers = scope["headers"]
         fields = dict(headers)
-        if b"cookie" in fields:
+        dropped = NOTHING
+        added: Headers = []
+        if b"cookie" in fields and (kept := self._cut(headers, fields)) is not None:
+            dropped = COOKIE
+            added = [(b"cookie", kept)] if kept else []
+        if self._rewrite:
+            if rules.may_be_page(fields):
+                dropped = UNCONDITIONAL_COOKIE if dropped else rules.UNCONDITIONAL
+                if b"if-none-match" in fields:
+                    added += rules.page_conditions(headers, self._orders.tag)
+            extensions = scope.get("extensions")
+            if extensions and not BYPASSES.isdisjoint(extensions):
+                scope = {**scope, "extensions": {k: v for k, v in extensions.items() if k not in BYPASSES}}
+        if dropped.isdisjoint(fields):
+            return scope
+        return {**scope, "headers": [each for each in headers if each[0] not in dropped] + added}
+
+    def _cut(self, headers: Headers, fields: Mapping[bytes, bytes]) -> bytes | None:
+        """Return what is left of the request's cookies; None where a single header stays as it is."""
+        cookies = fields[b"cookie"]
+        several = len(fields) != len(headers) and sum(name == b"cookie" for name, _ in headers) > 1
+        if several:
             # HTTP/2 may bring several, which stand for one (RFC 9113, 8.2.3).
-            self._cookies = b"; ".join([value for name, value in headers if name == b"cookie"])
-            headers = [each for each in headers if each[0] != b"cookie"]
-            if kept := cut_cookies(self._cookies, self._orders.cookies, self._allowed):
-                headers.append((b"cookie", kept))
-        if self._rewrite and rules.may_be_page(fields):
-            headers = rules.page_request(headers, self._orders.tag)
-        scope = {**self._scope, "headers": headers}
-        extensions = scope.get("extensions")
-        if extensions and self._rewrite:
-            scope["extensions"] = {name: v for name, v in extensions.items() if name not in BYPASSES}
-        return scope
+            cookies = b"; ".join([value for name, value in headers if name == b"cookie"])
+        kept = cut_cookies(cookies, self._orders.cookies, self._allowed)
+        if kept is not cookies:
+            self._cookies = cookies
+        elif not several:
+            return None
+        return kept
 
     # The answer -------------------------------------------------------------------------------------
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Pass one ASGI message on, filtered."""
         kind = message["type"]
+        if self._screening is not None:
+            return self._screened(self._screening, message)
         if kind == "http.response.body":
-            await self._on_body(message)
+            if self._visitor.asked and not message.get("more_body", False):
+                self._late()
         elif kind == "http.response.start":
-            await self._on_start(message)
+            return self._on_start(message)
         elif kind in FILTERED:
-            await self._send(self._filtered(message))
-        elif kind == "http.response.trailers" and self._screening is not None:
-            await self._screening.trailers(message)
+            message = self._filtered(message)
+        return self._send(message)
+
+    async def _screened(self, screening: Screening, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.body":
+            await screening.body(message)
+            if self._visitor.asked and not message.get("more_body", False):
+                self._late()
+        elif kind == "http.response.trailers":
+            await screening.trailers(message)
         else:
-            await self._send(message)
+            await self._send(self._filtered(message) if kind in FILTERED else message)
 
     def _filtered(self, message: Message) -> Message:
         filtered: Message = dict(message)
         if "headers" in message:
             filtered["headers"] = self._answer_headers(message["headers"])
         if "links" in message:
-            blocked = self._orders.announces
-            links = (without_announcements(b"link", link, blocked) for link in message["links"])
+            links = (without_announcements(b"link", link, self._announces) for link in message["links"])
             filtered["links"] = [link for link in links if link]
         return filtered
 
+    def _announces(self, address: str) -> bool:
+        return self._orders.announces(address, host_of(self._scope))
+
     def _answer_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> Headers:
         kept: Headers = []
-        seen: list[tuple[Kind, str]] = []
+        settings = self._orders.settings
+        seen: list[Seen] = []
         for raw, value in headers:
             name = raw.lower()
             if name == b"set-cookie":
-                if not self._may_set(value, seen):
+                category, pair = settings[value.split(b";", 1)[0].split(b"=", 1)[0]]
+                denied = category is not None and category not in self._allowed()
+                if pair is not None and denied is (category is not None):
+                    seen.append(pair)
+                if denied:
                     continue
             elif name in ANNOUNCING:
-                value = without_announcements(name, value, self._orders.announces)
+                value = without_announcements(name, value, self._announces)
                 if not value:
                     continue
             kept.append((name, value))
         if seen:
-            self._count(self._orders.version, seen)
+            self._orders.count(seen)
         return kept
 
-    def _may_set(self, cookie: bytes, seen: list[tuple[Kind, str]]) -> bool:
-        """Return whether a Set-Cookie may go out, and note what is to be counted."""
-        raw = cookie.partition(b";")[0].partition(b"=")[0]
-        category = self._orders.cookies[raw]
-        if category is None:
-            if self._orders.undeclared(raw):
-                seen.append(("undeclared", cookie_name(raw)))
-            return True
-        if category in self._allowed():
-            return True
-        seen.append(("blocked", self._orders.service_of(cookie_name(raw)) or ""))
-        return False
-
-    async def _on_start(self, message: Message) -> None:
+    def _on_start(self, message: Message) -> Awaitable[None]:
         headers, status = self._answer_headers(message.get("headers", ())), message["status"]
         page = self._declared_page(headers)
         if page is False or (page is None and status == 206):
-            await self._begin(message, headers)
-        elif status in BODILESS or self._scope["method"] == "HEAD":
-            await self._begin(message, rules.page_headers(headers, self._orders.tag))
-        else:
-            start = {**message, "headers": headers}
-            self._screening = Screening(
-                self._orders, self._scope, start, self._begin, self._send, self._tell, self._count
-            )
-            if status == 206:
-                await self._screening.refuse(PARTIAL)
+            return self._begin(message, headers)
+        if status in BODILESS or self._scope["method"] == "HEAD":
+            return self._begin(message, rules.page_headers(headers, self._orders.tag))
+        start = {**message, "headers": headers}
+        self._screening = screening = Screening(self._orders, self._scope, start, self._begin, self._send)
+        return screening.refuse(PARTIAL) if status == 206 else nothing()
 
     def _declared_page(self, headers: Headers) -> bool | None:
         page = declared_page(headers) if self._rewrite else False
@@ -155,20 +174,19 @@ class Exchange:
             return False
         return page
 
-    async def _begin(self, start: Message, headers: Headers) -> None:
+    def _begin(self, start: Message, headers: Headers) -> Awaitable[None]:
         """Send the start. Only now is it known whether the answer depends on this visitor."""
         if self._visitor.asked:
             headers = rules.personal(headers)
         if self._cookies and rules.is_uncacheable(headers):
             headers = [*headers, *self._expired()]
         self._sent = headers
-        await self._send({**start, "headers": headers})
+        return self._send({**start, "headers": headers})
 
     def _expired(self) -> Iterator[tuple[bytes, bytes]]:
         """Remove denied cookies that came with this request, where no cache can keep the answer (L14)."""
         denied = [name for name in cookie_names(self._cookies) if self._denies(name)]
-        seen: set[tuple[Kind, str]] = {("expired", self._orders.service_of(name) or "") for name in denied}
-        self._count(self._orders.version, seen)
+        self._orders.count({("expired", self._orders.service_of(name) or "") for name in denied})
         for value in expiries(denied, host_of(self._scope), ["/"]):
             yield b"set-cookie", value.encode("latin-1")
 
@@ -176,15 +194,7 @@ class Exchange:
         category = self._orders.cookies[cookie.encode("latin-1")]
         return category is not None and category not in self._allowed()
 
-    async def _on_body(self, message: Message) -> None:
-        if self._screening is None:
-            await self._send(message)
-        else:
-            await self._screening.body(message)
-        if self._visitor.asked and not message.get("more_body", False):
-            self._late()
-
     def _late(self) -> None:
         """Say so if the answer came to depend on the visitor after caches were allowed to keep it."""
         if self._scope["method"] == "GET" and not rules.is_uncacheable(self._sent):
-            self._tell(LATE, self._scope["path"])
+            self._orders.tell(LATE, self._scope["path"])

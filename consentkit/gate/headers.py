@@ -42,18 +42,18 @@ def may_be_page(fields: Mapping[bytes, bytes]) -> bool:
     return not accept or b"text/html" in accept or accept == b"*/*"
 
 
-def page_request(headers: Headers, tag: bytes) -> Headers:
-    """Return a page request's headers such that the application answers whole, plain and current.
+def page_conditions(headers: Headers, tag: bytes) -> Headers:
+    """Return what of a page request's conditions the application may see: none, or one If-None-Match.
 
     `tag` marks entity tags of this edition: those lose it again, all others are dropped, so that markup
-    from before installation or from another policy never comes back as a 304.
+    from before installation or from another policy never comes back as a 304. Such a header takes the place
+    of all the UNCONDITIONAL ones, with which the answer could be partial, encoded or outdated.
     """
-    kept = [each for each in headers if each[0] not in UNCONDITIONAL]
     if conditions := values(headers, b"if-none-match"):
         ours = [each for each in ENTITY_TAG.findall(conditions) if each.endswith(tag + b'"')]
         if ours:
-            kept.append((b"if-none-match", b", ".join(each[: -len(tag) - 1] + b'"' for each in ours)))
-    return kept
+            return [(b"if-none-match", b", ".join(each[: -len(tag) - 1] + b'"' for each in ours))]
+    return []
 
 
 def tagged(entity_tag: bytes, tag: bytes) -> bytes:
@@ -76,9 +76,9 @@ def is_uncacheable(headers: Headers) -> bool:
     `private="set-cookie"` only keeps that field from caches (RFC 9111, 5.2.2.7), not the answer. A cache
     that a header of its own speaks to heeds nothing else (RFC 9213, 2.2), so each of them has to say it.
     """
-    controls = [each for each in headers if each[0].endswith(CONTROLS)]
-    if not any(name == b"cache-control" for name, _ in controls):
+    if b"cache-control" not in dict(headers):
         return False
+    controls = [each for each in headers if each[0].endswith(CONTROLS)]
     return all(_keeps_away(values(controls, name)) for name in {name for name, _ in controls})
 
 

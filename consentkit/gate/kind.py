@@ -6,6 +6,7 @@ Sources: WHATWG Fetch ("extract a MIME type"), MIME Sniffing 7, Encoding 4.2 (la
 
 import re
 from functools import lru_cache
+from typing import NamedTuple
 
 from consentkit.gate.coding import DAMAGE, Unreadable, decoder
 from consentkit.gate.headers import Headers, values
@@ -30,6 +31,7 @@ SETTLED_CHARSET = re.compile(
     re.IGNORECASE,
 )
 UNREADABLE_MARKS = (b"\xfe\xff", b"\xff\xfe", b"\0\0\xfe\xff")
+LONGEST_MARK = 4
 UTF8_MARK = b"\xef\xbb\xbf"
 WIDE = (b"<\0", b"\0<")
 """How UTF-16 begins without a byte order mark (HTML 13.2.3.2; XML, appendix F.1)."""
@@ -51,21 +53,33 @@ def declared_page(headers: Headers) -> bool | None:
 
     Of several types any that is a page's counts: which one a browser takes depends on the browser.
     """
-    return _is_page_type(values(headers, b"content-type"))
+    return _declared(values(headers, b"content-type")).page
 
 
-@lru_cache(maxsize=256)  # asked of every answer, and a site has few
-def _is_page_type(content_type: bytes) -> bool | None:
+class _Declared(NamedTuple):
+    """What a Content-Type says: of a page as `declared_page`, `is_xhtml` and `asks_within` tell it."""
+
+    page: bool | None
+    xhtml: bool
+    asks: bool
+    unreadable: str | None  # the charset it names, if that can't be read
+
+
+@lru_cache(maxsize=256)  # asked several times about every answer, and a site has few
+def _declared(content_type: bytes) -> _Declared:
     found = types([(b"content-type", content_type)])
-    if not set(found).isdisjoint(PAGE_TYPES):
-        return True
-    return None if set(found) <= set(UNKNOWN_TYPES) else False
+    page = not set(found).isdisjoint(PAGE_TYPES) or (None if set(found) <= set(UNKNOWN_TYPES) else False)
+    charset = CHARSET.search(content_type)
+    asks = charset is None or SETTLED_CHARSET.fullmatch(charset[1]) is None
+    unreadable = (
+        charset[1].decode("latin-1").lower() if charset and UNREADABLE_CHARSET.match(charset[1]) else None
+    )
+    return _Declared(page, XHTML in found and b"text/html" not in found, asks, unreadable)
 
 
 def is_xhtml(headers: Headers) -> bool:
     """Return whether browsers read a page as XML."""
-    found = types(headers)
-    return XHTML in found and b"text/html" not in found
+    return _declared(values(headers, b"content-type")).xhtml
 
 
 def is_page(headers: Headers, head: bytes, *, last: bool) -> bool | None:
@@ -74,19 +88,21 @@ def is_page(headers: Headers, head: bytes, *, last: bool) -> bool | None:
     `head` is its body so far, encoded as it came; `last`, that this is all. None: more bytes are needed.
     Raises Unreadable for a page in bytes that can't be read.
     """
-    declared = declared_page(headers)
+    declared = _declared(values(headers, b"content-type"))
     opening = _opening(values(headers, b"content-encoding"), head)
-    page = (not _cut_mark(opening) or None) if declared else _sniffed(opening)
+    page = (not _cut_mark(opening) or None) if declared.page else _sniffed(opening)
     if page is None:
         if not last and len(head) < PEEK:
             return None
-        page = bool(declared) or not last
+        page = bool(declared.page) or not last
     if page:
-        _check_charset(headers, opening)
+        _check_charset(declared, opening)
     return page
 
 
 def _opening(encoding: bytes, head: bytes) -> bytes:
+    if not encoding:
+        return head[:PEEK]
     opening = b""
     try:
         for piece in decoder(encoding).pieces(head[:PEEK]):
@@ -99,7 +115,9 @@ def _opening(encoding: bytes, head: bytes) -> bytes:
 
 
 def _cut_mark(opening: bytes) -> bool:
-    return any(mark.startswith(opening) for mark in UNREADABLE_MARKS if mark != opening)
+    return len(opening) < LONGEST_MARK and any(
+        mark.startswith(opening) for mark in UNREADABLE_MARKS if mark != opening
+    )
 
 
 def _sniffed(opening: bytes) -> bool | None:
@@ -109,25 +127,22 @@ def _sniffed(opening: bytes) -> bool | None:
     return text.startswith(b"<") and not text.startswith(XML)
 
 
-def _check_charset(headers: Headers, opening: bytes) -> None:
+def _check_charset(declared: _Declared, opening: bytes) -> None:
     if opening.startswith(UNREADABLE_MARKS):
         raise Unreadable(
             "utf-16", "it begins with the byte order mark of UTF-16 or UTF-32; serve it as UTF-8"
         )
     if opening.startswith(UTF8_MARK):
         return  # overrules every other declaration
-    charset = CHARSET.search(values(headers, b"content-type"))
-    if charset and UNREADABLE_CHARSET.match(charset[1]):
-        what = charset[1].decode("latin-1").lower()
-        raise Unreadable(what, f"its charset is {what}; serve it as UTF-8")
-    if asks_within(headers):
+    if declared.unreadable is not None:
+        raise Unreadable(declared.unreadable, f"its charset is {declared.unreadable}; serve it as UTF-8")
+    if declared.asks:
         check_within(opening)
 
 
 def asks_within(headers: Headers) -> bool:
     """Return whether browsers look into a page for its encoding: its headers don't settle it."""
-    charset = CHARSET.search(values(headers, b"content-type"))
-    return charset is None or SETTLED_CHARSET.fullmatch(charset[1]) is None
+    return _declared(values(headers, b"content-type")).asks
 
 
 def check_within(opening: bytes) -> None:

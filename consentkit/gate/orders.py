@@ -1,36 +1,48 @@
 """The gate's standing orders: what it looks up at every request, worked out once for an edition."""
 
 from base64 import b64encode
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256, sha384, sha512
 from html import escape
 
 from consentkit.edition import Edition
-from consentkit.gate.cookies import CookieCategories
+from consentkit.gate.cookies import ByName
 from consentkit.gate.csp import Admission, admission
 from consentkit.gate.headers import Headers
 from consentkit.gate.markup import Rules
 from consentkit.gate.state import CONSENT_COOKIE, HINT_COOKIE
+from consentkit.gate.told import Tell
 from consentkit.policy.decision import decide
 from consentkit.policy.match import Matcher
+from consentkit.tally import Kind
 
 OURS = frozenset({CONSENT_COOKIE, HINT_COOKIE})
+
+Seen = tuple[Kind, str]
+Count = Callable[[str, Iterable[Seen]], None]
+"""Takes a policy version and what was seen under it, as (kind, name)."""
+Setting = tuple[str | None, Seen | None]
+"""What a cookie that is set needs: its category, None for nothing. And what to count: of one that needs
+nothing when it passes, of others when they don't."""
 
 
 class Orders:
     """One edition as the gate needs it: its entity tags' mark, whose a cookie is, what pages start with."""
 
-    def __init__(self, edition: Edition) -> None:
+    def __init__(self, edition: Edition, tell: Tell, count: Count) -> None:
         self.edition = edition
+        self.tell = tell
         self.version = edition.policy.version
+        self.count = partial(count, self.version)
         self.tag = b"-ck" + self.version[:8].encode()
-        self.cookies = CookieCategories(self._category)
+        self.cookies = ByName(self._category)
+        self.settings = ByName(self._setting)
         self.unreadable_passes = edition.policy.pages.unreadable == "pass"
         self.known = edition.policy.known.keys()
         services = edition.policy.services.values()
         self._necessary = Matcher(each for each in services if each.category == "necessary")
-        self.undeclared = lru_cache(maxsize=4096)(self._undeclared)
         self.allowed_to_nobody = decide(edition.policy, {}, None, datetime.min.replace(tzinfo=UTC)).allowed
         self._hashes = _csp_hashes(edition.starter.body)
         self._starter = lru_cache(maxsize=2)(self._written)
@@ -39,18 +51,21 @@ class Orders:
         """Return what decides on the pages of a host."""
         return self.edition.rules(host)
 
-    def announces(self, address: str) -> bool:
-        """Return whether contacting an address needs consent."""
-        matcher = self.edition.matcher
-        return (matcher.url(address) or matcher.host(address)) is not None
+    def announces(self, address: str, host: str) -> bool:
+        """Return whether contacting an address needs consent, for an answer of a host."""
+        rules = self.rules(host)
+        return rules.url(address) is not None or rules.host(address) is not None
 
     def service_of(self, cookie: str) -> str | None:
         """Return the service that sets a cookie, if it is one that needs consent."""
         return self.edition.matcher.cookie(cookie)
 
-    def _undeclared(self, raw: bytes) -> bool:
-        name = raw.decode("latin-1").strip()
-        return name not in OURS and self.service_of(name) is None and self._necessary.cookie(name) is None
+    def _setting(self, cookie: str) -> Setting:
+        category = self._category(cookie)
+        if category is not None:
+            return category, ("blocked", self.service_of(cookie) or "")
+        declared = cookie in OURS or self.service_of(cookie) or self._necessary.cookie(cookie)
+        return None, None if declared else ("undeclared", cookie)
 
     def _category(self, cookie: str) -> str | None:
         service = self.service_of(cookie)

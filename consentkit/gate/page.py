@@ -1,8 +1,8 @@
 """One request: scope in, send out. What passes is what the visitor's decision allows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,6 +17,7 @@ from consentkit.gate.told import Told
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.kit import ConsentKit
 from consentkit.policy.decision import Consent, Decision
+from consentkit.policy.version import Policy
 
 OURS = CONSENT_COOKIE.encode()
 
@@ -33,60 +34,66 @@ class Gate:
         self.kit = kit
         self.exclude = tuple(map(_subtree, (exclude,) if isinstance(exclude, str) else exclude))
         self._open = lru_cache(maxsize=4096)(seal.open)  # a page's visitor comes back for its parts
-        self.tell = Told()
-        self._orders = Orders(kit.edition)
+        self._tell = Told()
+        self._orders = Orders(kit.edition, self._tell, kit.tally.count)
         self._site: object = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    # Neither is a coroutine itself, only what it returns: each one more costs a request as much as a header.
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         site = scope.get("app")
         if site is not self._site:
             self._site = site
             guard_error_page(site, self.greet, self.run)
         self.greet(scope)
-        await self.run(self.app, scope, receive, send)
+        return self.run(self.app, scope, receive, send)
+
+    def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Let `app` answer, filtered, a request that has been greeted."""
+        exchange = Exchange(self._current(), scope, send, rewrite=self._rewrites(scope))
+        return app(exchange.inner_scope(), receive, exchange.send)
 
     def greet(self, scope: Scope) -> None:
         """Write down who asks, also for what stands outside of us: the site's error page, its middleware."""
-        scope["consentkit"] = self.visitor(scope["headers"], self.kit.clock())
-
-    async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let `app` answer, filtered, a request that has been greeted."""
-        count, rewrite = self.kit.tally.count, self._rewrites(scope)
-        exchange = Exchange(self._current(), scope, send, self.tell, count, rewrite=rewrite)
-        await app(exchange.inner_scope(), receive, exchange.send)
+        scope["consentkit"] = VisitorConsent(self, scope["headers"])
 
     def _rewrites(self, scope: Scope) -> bool:
-        return scope["type"] == "http" and not (scope["path"] + "/").startswith(self.exclude)
-
-    def visitor(self, headers: Headers, now: datetime) -> VisitorConsent:
-        """Return who asks at `now`: the first cookie of ours that opens counts, a forged one means nobody.
-
-        Nothing is opened or decided before somebody wants to know.
-        """
-        settle, glance = partial(self._settle, headers, now), partial(self._glance, headers, now)
-        return VisitorConsent(self.kit.edition.policy, settle, glance)
-
-    def _settle(self, headers: Headers, now: datetime) -> tuple[Consent | None, Decision]:
-        consents = (consent_in(opened) for opened in self._opened(headers))
-        consent = next((each for each in consents if each is not None), None)
-        return consent, self.kit.decide(consent, now)
-
-    def _glance(self, headers: Headers, now: datetime) -> frozenset[str] | None:
-        opened = next(self._opened(headers), None)
-        orders = self._current()
-        return orders.allowed_to_nobody if opened is None else allowed_in(opened, orders.edition.policy, now)
+        if scope["type"] != "http":
+            return False
+        return not (self.exclude and (scope["path"] + "/").startswith(self.exclude))
 
     def _current(self) -> Orders:
         if self._orders.edition is not self.kit.edition:
-            self._orders = Orders(self.kit.edition)
+            self._orders = Orders(self.kit.edition, self._tell, self.kit.tally.count)
         return self._orders
 
-    def _opened(self, headers: Headers) -> Iterator[Opened]:
-        for name, value in headers:
-            if name == b"cookie":
-                for sealed in cookie_values(value, OURS):
-                    if opened := self._open(sealed):
-                        yield opened
+    # Who asks: the first cookie of ours that opens counts, a forged one means nobody.
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self.kit.edition.policy
+
+    def now(self) -> datetime:
+        """Return the present instant."""
+        return self.kit.clock()
+
+    def settle(self, headers: Headers, now: datetime) -> tuple[Consent | None, Decision]:
+        """Return what the visitor behind a request has answered, and what is decided at `now`."""
+        consents = map(consent_in, self._opened(headers))
+        consent = next((each for each in consents if each is not None), None)
+        return consent, self.kit.decide(consent, now)
+
+    def glance(self, headers: Headers, now: datetime) -> frozenset[str] | None:
+        """Return what is allowed at `now`, or None where that takes a whole decision."""
+        opened = self._opened(headers)
+        orders = self._current()
+        return allowed_in(opened[0], orders.edition.policy, now) if opened else orders.allowed_to_nobody
+
+    def _opened(self, headers: Headers) -> list[Opened]:
+        cookies = [value for name, value in headers if name == b"cookie"]
+        sealed = [value for header in cookies for value in cookie_values(header, OURS)]
+        return [opened for each in sealed if (opened := self._open(each))]
 
 
 def _subtree(path: str) -> str:

@@ -13,17 +13,13 @@ from consentkit.gate.body import PageBody
 from consentkit.gate.coding import Unreadable
 from consentkit.gate.headers import Headers
 from consentkit.gate.kind import is_page, is_xhtml
-from consentkit.gate.orders import Orders
-from consentkit.gate.told import Tell
+from consentkit.gate.orders import Orders, Seen
 from consentkit.request import host_of
-from consentkit.tally import Kind
 
 logger = logging.getLogger("consentkit")
 
 Begin = Callable[[Message, Headers], Awaitable[None]]
 """Sends the start message that was held, with these headers in place of its own."""
-Count = Callable[[str, Iterable[tuple[Kind, str]]], None]
-"""Takes a policy version and what was seen under it, as (kind, name)."""
 
 WHOLE = 1 << 20
 """Bytes; a page that came at once and isn't longer goes out at once, with its length."""
@@ -45,33 +41,28 @@ class Screening:
     """One answer on its way; `begin` is called once, when its headers are settled."""
 
     __slots__ = (
-        *("_orders", "_scope", "_start", "_begin", "_send", "_tell", "_count"),
+        *("_orders", "_scope", "_start", "_begin", "_send"),
         *("_mode", "_head", "_body"),
     )
 
-    def __init__(
-        self, orders: Orders, scope: Scope, start: Message, begin: Begin, send: Send, tell: Tell, count: Count
-    ) -> None:
+    def __init__(self, orders: Orders, scope: Scope, start: Message, begin: Begin, send: Send) -> None:
         self._orders = orders
         self._scope = scope
         self._start = start
         self._begin = begin
         self._send = send
-        self._tell = tell
-        self._count = count
         self._mode: Literal["held", "page", "pass", "drop"] = "held"
         self._head = b""
         self._body: PageBody | None = None
 
-    async def body(self, message: Message) -> None:
+    def body(self, message: Message) -> Awaitable[None]:
         """Take in the answer's next body message."""
         last = not message.get("more_body", False)
         if self._body is not None:
-            await self._write(self._body, self._body.feed(message.get("body", b"")), last=last)
-        elif self._mode == "held":
-            await self._open(message, last=last)
-        elif self._mode == "pass":
-            await self._send(message)
+            return self._write(self._body, self._body.feed(message.get("body", b"")), last=last)
+        if self._mode == "held":
+            return self._open(message, last=last)
+        return self._send(message) if self._mode == "pass" else nothing()
 
     async def trailers(self, message: Message) -> None:
         """Pass trailers on, without digests of a body that has changed."""
@@ -83,10 +74,10 @@ class Screening:
 
     async def refuse(self, problem: Unreadable) -> None:
         """Keep back a page that can't be read, as it could hide any tracker (§2.6 item 4); or do as told."""
-        self._count(self._orders.version, [("refused", problem.what)])
+        self._orders.count([("refused", problem.what)])
         if self._orders.unreadable_passes:
             self._mode = "pass"
-            self._tell("%s passes unchecked, as the policy says: %s", self._scope["path"], problem)
+            self._orders.tell("%s passes unchecked, as the policy says: %s", self._scope["path"], problem)
             await self._begin(self._start, self._start["headers"])
             return
         self._mode = "drop"
@@ -116,7 +107,7 @@ class Screening:
     async def _open_page(self, headers: Headers, *, last: bool) -> None:
         way = self._orders.admission(headers)
         if way.refused:
-            self._tell(REFUSED, self._scope["path"])
+            self._orders.tell(REFUSED, self._scope["path"])
         starter = self._orders.starter(way, xhtml=is_xhtml(headers))
         self._body = body = PageBody(self._orders.rules(host_of(self._scope)), starter, headers)
         kept = [
@@ -162,13 +153,17 @@ class Screening:
 
     def _counted(self, body: PageBody) -> None:
         for service in body.blocked & self._orders.known:
-            self._tell(UNDECLARED, service, of=service)
+            self._orders.tell(UNDECLARED, service, of=service)
         if body.seen:
             host = host_of(self._scope)
-            self._count(self._orders.version, [pair for pair in body.seen if not _own(pair, host)])
+            self._orders.count([pair for pair in body.seen if not _own(pair, host)])
 
 
-def _own(pair: tuple[Kind, str], host: str) -> bool:
+def _own(pair: Seen, host: str) -> bool:
     """Return whether what was seen is the site's own host, or one below it."""
     own = host.removeprefix("www.")
     return pair[0] == "undeclared" and (pair[1] == own or pair[1].endswith("." + own))
+
+
+async def nothing() -> None:
+    """Nothing is to be sent yet, or any more."""

@@ -1,6 +1,6 @@
 """What may happen for this visitor now: the one decision everything else obeys."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -80,7 +80,7 @@ def decide(policy: Policy, history: Mapping[str, Policy], consent: Consent | Non
 
 
 def allowed_at_once(
-    policy: Policy, version: str, decided: int, granted: Iterable[str], now: datetime
+    policy: Policy, version: str, decided: int, granted: tuple[str, ...], now: datetime
 ) -> frozenset[str] | None:
     """Return what `decide` allows a visitor whose answers were all given at one instant under `policy`.
 
@@ -96,7 +96,12 @@ def allowed_at_once(
         or seconds >= _end_of(day, policy.lifetimes.consent_months) + second
     ):
         return None
-    return frozenset(["necessary", *[category for category in granted if category in policy.categories]])
+    return _granted(policy.categories, granted)
+
+
+@lru_cache(maxsize=256)
+def _granted(asked: tuple[str, ...], granted: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(["necessary", *[category for category in granted if category in asked]])
 
 
 @lru_cache(maxsize=4096)  # visitors come back on other days than they answered, but on few of those

@@ -12,11 +12,12 @@ from consentkit.policy.urls import UNSURE, Address, split_port, split_url
 _STRICTNESS: Final[dict[str, int]] = {"marketing": 0, "analytics": 1, "preferences": 2, "necessary": 3}
 # What may stand between `import` and a module's name: bundlers and linters are told things in comments.
 _GAP: Final = rb"\s*+(?:/\*[^*]{0,200}\*/\s*+){0,3}"
-# import "…", import("…"), import … from "…", export … from "…"
+# import "…", import("…"), import … from "…", export … from "…": what isn't a bare name
 _IMPORT: Final = re.compile(
     rb"\b(?:import" + _GAP + rb"(?:\(" + _GAP + rb")?|from" + _GAP + rb")[\"'`]\s*+"
-    rb"((?:[hH][tT][tT][pP][sS]?:)?//[^\"'`\s]{1,2048})"
+    rb"((?:[hH][tT][tT][pP][sS]?:)?//[^\"'`\s]{1,2048}|\.{0,2}/[^\"'`\s]{0,2048})"
 )
+_RELATIVE: Final = re.compile(r"\.|/(?!/)")
 _IMPORTING: Final = frozenset((b"import", b"export"))
 # Words of many scripts: a mark is looked for by one that it alone has, if it can.
 _COMMON: Final = frozenset(
@@ -63,6 +64,8 @@ class Places:
 
     def at(self, address: Address) -> tuple[list[Target], ...]:
         """The patterns on an address's host: those of the most specific host first."""
+        if not self._exact and not self._under:
+            return ()
         return () if address.is_ip and address.host not in self._exact else self._remembered(address.host)
 
     def covering(self, address: Address) -> Target | None:
@@ -92,10 +95,13 @@ class Places:
 
 
 class Script(NamedTuple):
-    """What an inline script says: the service of its marks, and the whole URLs of modules it imports."""
+    """What an inline script says: the service of its marks, and which modules it imports, by whole URLs and
+    by those `relative` to the document's base.
+    """
 
     service: str | None
     imports: tuple[str, ...]
+    relative: tuple[str, ...] = ()
 
 
 class Scripts:
@@ -135,15 +141,17 @@ class Scripts:
         return script
 
     def _read(self, body: bytes) -> Script:
-        words = _words(body)
-        if self._telling.isdisjoint(words) and not self._wordless:
+        present = self._telling.intersection(_words(body))
+        if not present and not self._wordless:
             return _SILENT
-        present = self._telling.intersection(words)
         places = [place for word in present for place in self._by_word.get(word, ())]
         marks = (self._marks[place] for place in sorted(places + self._wordless))
         service = next((service for mark, service in marks if _occurs(mark, body)), None)
-        imports = () if _IMPORTING.isdisjoint(present) else _IMPORT.findall(body)
-        return Script(service, tuple(url.decode("utf-8", "replace") for url in imports))
+        if _IMPORTING.isdisjoint(present):
+            return Script(service, ())
+        found = dict.fromkeys(url.decode("utf-8", "replace") for url in _IMPORT.findall(body))
+        relative = tuple(url for url in found if _RELATIVE.match(url))
+        return Script(service, tuple(url for url in found if url not in relative), relative)
 
 
 _SILENT: Final = Script(None, ())

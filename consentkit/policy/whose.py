@@ -41,7 +41,7 @@ class _Facts:
         self._places = Places((pattern.match, each.id) for each in services for pattern in each.urls)
         self._allowed = Places((pattern, pattern) for pattern in allow)
         self.script = Scripts(held_back)
-        self._on_host = lru_cache(maxsize=self._ANSWERS)(self._wherever)
+        self.wherever = lru_cache(maxsize=self._ANSWERS)(self._wherever)
         self._fetched = lru_cache(maxsize=self._ANSWERS)(self._fetch)
         self._announced = lru_cache(maxsize=self._ANSWERS)(self._announce)
 
@@ -53,7 +53,7 @@ class _Facts:
 
     def _fetch(self, url: str) -> _Answer:
         host = plain_host(url)
-        if host is not None and (answer := self._on_host(host)) is not None:
+        if host is not None and (answer := self.wherever(host)) is not None:
             return answer
         address = split_url(url)
         if address is None:
@@ -125,6 +125,7 @@ class Whose:
         self._facts = _Facts(services, known, allow)
         self._strict = strict
         self._own = ""
+        self._alike = lru_cache(maxsize=4096)(self._wherever)
         self._sites = lru_cache(maxsize=64)(self._site)
 
     def at(self, host: str) -> "Whose":
@@ -152,6 +153,24 @@ class Whose:
             return script.service
         return next((hit for hit in map(self.url, script.imports) if hit is not None), None)
 
+    def imports(self, body: bytes) -> tuple[str, ...]:
+        """The relative URLs of modules that an inline script imports: its document's base says whose."""
+        return self._facts.script(body).relative
+
+    def anybodys(self, url: str) -> bool:
+        """Return whether on a URL's host everything is blocked alike, so nothing: no pattern is about it."""
+        host = plain_host(url)
+        alike = None if host is None else self._alike(host)
+        return alike is not None and alike[0] is None
+
+    def answer(self, url: str) -> tuple[str | None, Seen | None]:
+        """Return what `url` says, and what `seen` says if that is None: both for one look."""
+        host = plain_host(url)
+        if host is not None and (alike := self._alike(host)) is not None:
+            return alike
+        hit = self.url(url)
+        return hit, self.seen(url) if hit is None else None
+
     def seen(self, url: str) -> Seen | None:
         """What to count about a URL that isn't blocked: a declared necessary service or an allowed pattern
         as "passed", any other host but the page's own as "undeclared"; nothing about a relative one.
@@ -175,6 +194,14 @@ class Whose:
         """Return whether visitors are asked about a category."""
         return category in self._asked
 
+    def _wherever(self, host: str) -> tuple[str | None, Seen | None] | None:
+        """The answer on all URLs of a host, if no pattern is about any of them."""
+        answer = self._facts.wherever(host)
+        if answer is None or answer.address is None:
+            return None
+        hit = self._blocked(answer)
+        return hit, None if hit is not None or self._is_own(answer.address) else answer.seen
+
     def _blocked(self, answer: _Answer) -> str | None:
         if not self._strict or answer.blocked is not None or answer.seen is None or answer.address is None:
             return answer.blocked
@@ -188,6 +215,7 @@ class Whose:
     def _site(self, own: str) -> "Whose":
         site = object.__new__(Whose)
         site.__dict__.update(self.__dict__, _own=own)
+        site._alike = lru_cache(maxsize=4096)(site._wherever)
         return site
 
 

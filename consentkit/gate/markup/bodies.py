@@ -4,7 +4,7 @@ from typing import Final
 
 from consentkit.gate.markup.patterns import BREAKS, RAW_END, SCRIPT_TURN, TOKEN
 from consentkit.gate.markup.text import TextScanner
-from consentkit.gate.markup.verdicts import UNTOUCHED, Verdict, condemned, decoded
+from consentkit.gate.markup.verdicts import Verdict, condemned, decoded
 
 LIMIT: Final = 1 << 20
 """The most bytes held back for one unfinished tag, script or stylesheet; what is longer can't be decided."""
@@ -24,8 +24,9 @@ class BodyScanner(TextScanner):
         return True
 
     def _apply(self, verdict: Verdict) -> None:
-        if verdict is not UNTOUCHED:
+        if verdict.service is not None or verdict.seen:
             self.found.append(verdict)
+        if verdict.edits:
             start = self._start
             self.edits += [(start + at, text) for at, text in verdict.edits]
 
@@ -40,7 +41,7 @@ class BodyScanner(TextScanner):
         if html:
             self.held = judged
             self._state = BodyScanner._style if self._element == b"style" else BodyScanner._script
-        elif judged and not closed:
+        elif judged and not closed and self._nesting.svg:
             self.held = True
             self._state = BodyScanner._foreign
         return True
@@ -98,11 +99,11 @@ class BodyScanner(TextScanner):
                 continue
             token = TOKEN.match(self.buffer, self._scan)
             assert token is not None  # noqa: S101 - matches the empty string
-            if token[2] is None:
+            if token[3] is None:
                 if not self._break(token.end()):
                     return self._foreign_over(None)
-            elif token[2].lower() == self._element:
-                self._scan = token.start(1) - 1
+            elif token[3].lower() == self._element:
+                self._scan = token.start(1)
                 return self._foreign_over(token.end())
             else:
                 self._scan = token.end()

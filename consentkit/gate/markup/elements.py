@@ -6,9 +6,10 @@ from typing import Final, Literal
 
 from consentkit.gate.markup.tags import decode, many
 
-Kind = Literal["url", "urls", "srcset", "css", "document", "code", "hint", "backdrop"]
+Kind = Literal["url", "urls", "srcset", "css", "document", "code", "hint", "base", "backdrop"]
 """How an attribute's value names what it fetches: a URL, URLs between blanks, a srcset (HTML 4.8.4.2.1), CSS,
-a whole document, JavaScript, a URL of which only the host is contacted, or one for a lazy loader."""
+a whole document, JavaScript, a URL of which only the host is contacted, one on which others are based, or one
+for a lazy loader."""
 Load = tuple[Kind, bytes, str]
 """One attribute that loads: how, its lower-case name, its decoded value."""
 Attributes = list[tuple[bytes, bytes]]
@@ -46,7 +47,7 @@ LOADING: Final[dict[bytes, dict[bytes, Kind]]] = {
     b"image": _kinds("src " + _HREFS, srcset="srcset"),
     b"feimage": _kinds(_HREFS),
     b"use": _kinds(_HREFS),
-    b"animate": _kinds("from to by", urls="values"),
+    b"animate": _kinds("from to by values"),
     b"set": _kinds("to"),
     b"source": _kinds("src" + _LAZY, srcset="srcset" + _LAZY_SET),
     b"video": _kinds("src poster data-poster" + _LAZY),
@@ -55,6 +56,7 @@ LOADING: Final[dict[bytes, dict[bytes, Kind]]] = {
     b"input": _kinds("src"),
     b"link": _kinds("href", srcset="imagesrcset"),
     b"meta": _kinds("content"),
+    b"base": _kinds("", base="href"),
 }
 """What loads of its own accord: each element's attributes; those that load on many elements come on top."""
 
@@ -90,7 +92,7 @@ HINTS: Final = frozenset({"preconnect", "dns-prefetch"})
 FETCHING: Final = frozenset((
     "stylesheet", "preload", "modulepreload", "prefetch", "prerender", "next", "icon", "apple-touch-icon",
     "apple-touch-icon-precomposed", "apple-touch-startup-image", "mask-icon", "fluid-icon", "manifest",
-    "compression-dictionary", "dictionary",
+    "compression-dictionary", "dictionary", "search",
 ))
 # WHATWG MIME Sniffing 4.6, JavaScript MIME types (compared whole: a parameter makes it a data block).
 SCRIPT_TYPES: Final = frozenset((
@@ -102,6 +104,7 @@ SCRIPT_TYPES: Final = frozenset((
 ))
 # fmt: on
 _PARAMS: Final = frozenset(("movie", "src", "data", "url", "code", "filename"))
+_ADDRESSES: Final = frozenset((*REFS, b"src"))
 _REFRESH: Final = re.compile(
     "W*+[0-9.]++W*+[;,]?+W*+(?:urlW*+=W*+)?+(?:\"([^\"]*)|'([^']*)|(.*))".replace("W", r"[\t\n\f\r ]"),
     re.IGNORECASE | re.ASCII | re.DOTALL,
@@ -207,16 +210,15 @@ def _param(found: Attributes, loading: list[Load]) -> list[Load]:
 
 
 def _animate(found: Attributes, loading: list[Load]) -> list[Load]:
-    names = {value.strip(BLANK).encode() for value in values(found, b"attributename")}
-    split: list[Load] = []
-    for kind, name, value in loading:
-        if name == b"values":
-            split += [("url", name, each) for each in value.split(";")]
-        else:
-            split.append((kind, name, value))
-    return (
-        split if names & {*REFS, b"src"} else [load for load in loading if load[1] not in LOADING[b"animate"]]
-    )
+    """What an animation puts into an attribute: a URL, or CSS of which only its functions may fetch."""
+    names = {value.strip(BLANK).lower().encode() for value in values(found, b"attributename")}
+    own = [(name, value) for _, name, value in loading if name in LOADING[b"animate"]]
+    others = _others(b"animate", loading)
+    if not names <= _ADDRESSES:
+        others += [("css", name, value) for name, value in own]
+    if names & _ADDRESSES:
+        others += [("url", name, each) for name, value in own for each in value.split(";")]
+    return others
 
 
 _CONDITIONS: Final[dict[bytes, Callable[[Attributes, list[Load]], list[Load]]]] = {

@@ -65,7 +65,7 @@ class Mark:
 class Marks:
     """Reads the marks of one policy's authors."""
 
-    __slots__ = ("_declared", "_names", "_tools", "_words")
+    __slots__ = ("_classes", "_declared", "_names", "_tools", "_words")
 
     def __init__(self, declared: Declared) -> None:
         self._declared = declared
@@ -75,6 +75,7 @@ class Marks:
         # "class" is on every tag; what counts is what it holds.
         words = {*(names - {b"class"}), *(tool.prefix.encode() for tool in self._tools)}
         self._words = sorted(words - {b""})
+        self._classes = [tool.prefix.encode() for tool in self._tools if tool.attribute == "class"]
 
     def possible(self, tag: bytes) -> bool:
         """Whether a start tag may hold a mark; False is certain if it holds no character reference."""
@@ -83,6 +84,10 @@ class Marks:
             if word in text:
                 return True
         return False
+
+    def by_class(self, tag: bytes) -> bool:
+        """Whether a start tag may hold a mark in its class: the only attribute that all may have."""
+        return bool(self._classes) and (b"&" in tag or any(each in tag.lower() for each in self._classes))
 
     def among(self, names: set[bytes]) -> bool:
         """Whether a mark may be among attributes of these lower-case names."""

@@ -13,7 +13,11 @@ from consentkit.gate.markup.verdicts import Verdict
 PIECE: Final = 1024
 """Bytes after which a piece ends at the next chance: shorter ones cost more look-ups, longer ones are lost to
 a single byte that changes with every answer, such as a nonce."""
-_KEY: Final = 48
+SHORTEST: Final = 256
+"""Bytes of the shortest piece, made where something follows that is never the same."""
+LONGEST: Final = 1 << 15
+"""Bytes from which a piece made of short ones that keep coming together is long enough."""
+_KEY: Final = 24
 _ALIKE: Final = 8
 _BYTES: Final = 4 << 20
 
@@ -27,7 +31,10 @@ class Piece(NamedTuple):
 
 
 class Memory:
-    """Remembers pieces by how they begin; in two generations, so that what is in use stays."""
+    """Remembers pieces by how they begin, and by what comes a little later: menus begin alike everywhere.
+
+    In two generations, so that what is in use stays.
+    """
 
     __slots__ = ("_old", "_size", "_young")
 
@@ -38,7 +45,7 @@ class Memory:
 
     def recall(self, page: bytearray, at: int) -> Piece | None:
         """The piece that the page goes on with, if it has been seen."""
-        key = bytes(page[at : at + _KEY])
+        key = _key(page, at)
         for piece in self._young.get(key, ()):
             if page.startswith(piece.source, at):
                 return piece
@@ -49,11 +56,16 @@ class Memory:
         return None
 
     def keep(self, piece: Piece) -> None:
-        """Remember a piece."""
-        self._size += len(piece.source) + 512
+        """Remember a piece of at least `SHORTEST` bytes, to be tried before those that begin like it."""
+        size = len(piece.source)
+        self._size += size + 512
         if self._size > _BYTES // 2:
-            self._old, self._young, self._size = self._young, {}, len(piece.source) + 512
-        alike = self._young.setdefault(piece.source[:_KEY], [])
+            self._old, self._young, self._size = self._young, {}, size + 512
+        alike = self._young.setdefault(_key(piece.source, 0), [])
         if len(alike) == _ALIKE:
-            del alike[0]
-        alike.append(piece)
+            alike.pop()
+        alike.insert(0, piece)
+
+
+def _key(page: bytes | bytearray, at: int) -> bytes:
+    return bytes(page[at : at + _KEY] + page[at + SHORTEST - _KEY : at + SHORTEST])

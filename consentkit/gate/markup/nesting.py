@@ -139,6 +139,11 @@ class Nesting:
         return self._templates > 0
 
     @property
+    def svg(self) -> bool:
+        """True where scripts and stylesheets are those of svg; math has none."""
+        return bool(self.frames) and self.frames[-1].kind == "svg"
+
+    @property
     def cdata(self) -> bool:
         """True where `<![CDATA[` opens a CDATA section and not a bogus comment."""
         return bool(self.frames) and self.frames[-1].kind in ("svg", "math")
@@ -153,7 +158,7 @@ class Nesting:
             if name not in _BREAKOUT and not (name == b"font" and _styled(tag)):
                 self._foreign(frames[-1], name, tag, closed=closed)
                 return False
-            frames.pop()
+            self._break_out()
         if template:
             self._push_frame("template")
         elif name in (b"svg", b"math"):
@@ -180,7 +185,7 @@ class Nesting:
         frames = self.frames
         if name in (b"p", b"br"):
             if frames[-1].point not in ("html", "text"):
-                frames.pop()
+                self._break_out()
                 if name == b"p":
                     self.end(name)
             return
@@ -194,6 +199,11 @@ class Nesting:
         direct = depth == len(frames) - 2 and not frames[-1].point
         if direct and depth >= 0 and frames[depth].kind == "html" and _reaches(frames[depth], name):
             self._close(depth, name)
+
+    def _break_out(self) -> None:
+        """Leave svg and math up to where HTML stands in them."""
+        while self.cdata and self.frames[-1].point not in ("html", "text"):
+            self.frames.pop()
 
     def _close(self, depth: int, name: bytes) -> None:
         del self.frames[depth + 1 :]

@@ -4,7 +4,7 @@ from consentkit.gate.markup.bodies import LIMIT, BodyScanner
 from consentkit.gate.markup.elements import LOADING, renamed
 from consentkit.gate.markup.longtag import LongTag
 from consentkit.gate.markup.tags import OPEN_ATTRIBUTE, REST, TAG_NAME
-from consentkit.gate.markup.verdicts import UNTOUCHED, Verdict
+from consentkit.gate.markup.verdicts import BARRIER, UNTOUCHED, Verdict
 
 
 class PartialScanner(BodyScanner):
@@ -12,7 +12,7 @@ class PartialScanner(BodyScanner):
 
     __slots__ = ()
 
-    def _complete(self, end: int, *, opens: bool, closed: bool) -> bool:
+    def _complete(self, tag: bytes, end: int, *, opens: bool, closed: bool) -> bool:
         raise NotImplementedError
 
     def _begin(self, verdict: Verdict, end: int, *, closed: bool) -> bool:
@@ -45,7 +45,8 @@ class PartialScanner(BodyScanner):
         assert rest is not None  # noqa: S101 - matches the empty string
         if rest.group(2) is not None:
             opens = self.buffer[self._start + 1] != 0x2F
-            return self._complete(rest.end(), opens=opens, closed=rest.group(2).endswith(b"/"))
+            tag = bytes(self.buffer[self._start : rest.end()])
+            return self._complete(tag, rest.end(), opens=opens, closed=rest.group(2).endswith(b"/"))
         self.pos = rest.end(1)
         opened = OPEN_ATTRIBUTE.match(self.buffer, self.pos)
         self._quote = (opened.group(3) or b"") if opened else b""
@@ -71,11 +72,13 @@ class PartialScanner(BodyScanner):
         self._tag = bytes(self.buffer[self._start : rest.end(1)]) + b">"
         if self._starter:
             self._put_starter()
-        if self._tag[1] == 0x2F or self._element not in LOADING or self._nesting.inert:
+        judged = self._element in LOADING or self._element == b"style"
+        if self._tag[1] == 0x2F or not judged or self._nesting.inert:
             return self._read_long(UNTOUCHED, frozenset(), "between", rest.end(1))
         verdict = self._verdicts.oversize(self._tag, bytes(self.buffer[rest.end(1) : limit]))
         self._apply(verdict)
-        names = frozenset() if verdict.necessary else frozenset(renamed(self._element))
+        own = (b"type",) if self._element == b"style" else renamed(self._element)
+        names = frozenset() if verdict.necessary else frozenset(own)
         return self._read_long(verdict, names, "between", rest.end(1))
 
     def _read_long(self, verdict: Verdict, names: frozenset[bytes], state: str, pos: int) -> bool:
@@ -84,10 +87,13 @@ class PartialScanner(BodyScanner):
         return self._enter(PartialScanner._in_long, pos)
 
     def _in_long(self) -> bool:
+        assert self._long is not None  # noqa: S101 - set with this state
         self.pos = self._long.read(self.buffer, self.pos, self.edits)
         if not self._long.over:
             return False
         self._back(self.pos)
+        if self._element == b"style" and self._verdict.service is not None:
+            self.edits.append((self.pos, BARRIER))
         if self._tag[1:2] == b"/":
             self._nesting.end(self._element)
             return True

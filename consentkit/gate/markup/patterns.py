@@ -7,7 +7,7 @@ from consentkit.gate.markup.elements import LOADING
 from consentkit.gate.markup.tags import ATTRIBUTES, NAME, VALUE, either, grammar, many, maybe
 
 _RAW: Final = ("style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "noscript")
-_STRUCTURE: Final = (*_RAW, "script", "plaintext", "template", "svg", "math", "base")
+_STRUCTURE: Final = (*_RAW, "script", "plaintext", "template", "svg", "math", "base", "frameset")
 STRUCTURE: Final = frozenset(name.encode() for name in _STRUCTURE)
 """Elements that change how what follows them is read."""
 
@@ -21,7 +21,9 @@ BREAKOUT: Final = (
 _POINTS: Final = "font script style title desc foreignobject mi mo mn ms mtext annotation-xml template"
 _OUTSIDERS: Final = (*BREAKOUT.split(), *_POINTS.split())
 _TEXT: Final = rb"[^<]*+" + many(rb"<(?=[^a-zA-Z/!?])[^<]*+")
-_TAG: Final = rb"<(/?+)(%NAME%)(?=[W/>])%ATTRIBUTES%([W/]*+)>"
+_TAG: Final = rb"(<(/?+)(%NAME%)(?=[W/>])%ATTRIBUTES%([W/]*+)>)"
+# A comment that ends as it should, or one that isn't one (a doctype).
+_COMMENT: Final = rb"!(?:--(?!-?>)" + many(rb"[^-]++|-(?!-!?>)") + rb"--!?>|(?!--)[^>]*+>)"
 
 # Attributes that can load something on any element: by name, or by a name's beginning.
 _STYLED: Final = ("style", "fill", "stroke", "filter", "mask", "clip-path", "cursor", "marker")
@@ -45,6 +47,7 @@ _NAMES: Final = {
     "DOUBLE": _TAME.replace(b"Q", b'"'),
     "SINGLE": _TAME.replace(b"Q", b"'"),
     "STOPS": _STOPS,
+    "COMMENT": _COMMENT,
     "TEXT": _TEXT,
 }
 _ROUNDS: Final = 24
@@ -53,7 +56,7 @@ STEP: Final = grammar(
     rb"[^<]*+"
     + many(
         rb"<(?:/%NAME%(?:>|%ATTRIBUTES%[W/]*+>)|(?!%STOPS%[W/>])%NAME%(?:>|%DULL%[W/]*+>)"
-        rb"|(?=[^a-zA-Z/!?]))[^<]*+",
+        rb"|%COMMENT%|(?=[^a-zA-Z/!?]))[^<]*+",
         _ROUNDS,
     )
     + maybe(_TAG),

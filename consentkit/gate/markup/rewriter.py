@@ -71,13 +71,32 @@ class Rewriter:
             if len(self._buffer) + len(chunk) < self._patience:
                 self._buffer += chunk
                 return b""
+        if len(chunk) == 1 and (begun := self._begins(chunk)) is not None:
+            return begun
         self._buffer += chunk
         self._run()
         scanners = self._scanners
         settled = scanners[0].settled
-        out = self._emit(settled if len(scanners) == 1 else min(settled, scanners[1].settled))
+        if len(scanners) == 2:
+            settled = min(settled, scanners[1].settled)
+        out = self._emit(settled) if settled else b""
         self._wait()
         return out
+
+    def _begins(self, byte: bytes) -> bytes | None:
+        """Hold the first two bytes of a tag that come one by one: nothing can be decided by them."""
+        if byte == b"<" and not self._patience and self._awaited:
+            self._awaited, self._patience = None, 1
+        elif self._patience != 1 or self._buffer != b"<":
+            return None
+        elif byte == b"<":
+            return byte
+        elif byte.isalpha():
+            self._awaited, self._patience = b">", LIMIT
+        else:
+            return None
+        self._buffer += byte
+        return b""
 
     def close(self) -> bytes:
         """The page has ended: the rest of it."""
@@ -154,12 +173,12 @@ def _memory(rules: Rules) -> Memory:  # noqa: ARG001 - one for each
 
 @lru_cache(maxsize=32)
 def _verdicts(rules: Rules, depth: int) -> Verdicts:
-    def srcdoc(html: str) -> str | None:
+    def srcdoc(html: str) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
         if depth == _SRCDOC_DEPTH:
-            return ""
+            return frozenset(("",)), frozenset()
         rewriter = Rewriter._within(_verdicts(rules, depth + 1))
         rewriter.feed(html.encode())
         rewriter.close()
-        return min(rewriter.blocked, default=None)
+        return rewriter.blocked, rewriter.seen
 
     return Verdicts(rules, srcdoc)

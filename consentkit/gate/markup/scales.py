@@ -12,6 +12,8 @@ from consentkit.policy.urls import joined
 
 Seen = tuple[str, str]
 """What to count: its kind, and a service's or a host's name."""
+Inner = tuple[frozenset[str], frozenset[Seen]]
+"""What there is in a document within an attribute: as what some of it is blocked, and what to count."""
 
 
 class Rules(Protocol):
@@ -31,12 +33,24 @@ class Rules(Protocol):
         """As what is that which this URL fetches blocked?"""
         ...
 
+    def answer(self, url: str) -> tuple[str | None, Seen | None]:
+        """As what is that blocked which this URL fetches, and if it isn't, what is to be counted?"""
+        ...
+
     def host(self, url: str) -> str | None:
         """As what is the host blocked that this URL only announces (preconnect, dns-prefetch)?"""
         ...
 
     def inline(self, body: bytes) -> str | None:
         """As what is this inline script blocked?"""
+        ...
+
+    def imports(self, body: bytes) -> tuple[str, ...]:
+        """The relative URLs of modules that this inline script imports."""
+        ...
+
+    def anybodys(self, url: str) -> bool:
+        """Is nothing on this URL's host blocked, whatever the path?"""
         ...
 
     def seen(self, url: str) -> Seen | None:
@@ -55,9 +69,13 @@ class Rules(Protocol):
 # A URL that isn't relative, as far as its beginning tells.
 _FOREIGN: Final = re.compile(r"[\x00-\x20]*+(?:[a-zA-Z][a-zA-Z0-9+.\-\t\n\r]*+:|[/\\][\t\n\r]*+[/\\])")
 FOREIGN_CSS: Final = re.compile(
-    rb"/[\t\n\r]*[/\\]|\\|https?:|wss?:|data:(?!image/|font/|application/)", re.IGNORECASE
+    rb"\\|@import|\((?:(?<=image-set\()|(?<=src\()|(?<=url\()[\x00-\x20\"']*+"
+    rb"(?:/[\t\n\r]*+/|(?!data:(?:image|font|application)/)[a-z][a-z0-9+.\-\t\n\r]*+:))",
+    re.IGNORECASE,
 )
+"""What CSS holds that may fetch anything from another host."""
 _NOTHING: Final = (None, None)
+_EMPTY: Final[Inner] = (frozenset(), frozenset())
 _STRICTNESS: Final = {None: 2, "marketing": 3, "preferences": 5}
 _FRAMES: Final = frozenset((b"iframe", b"frame", b"object", b"embed", b"portal", b"fencedframe"))
 # Sheets may import sheets that a URL carries; past two of them within each other nobody looks on.
@@ -71,7 +89,7 @@ class Scales:
 
     __slots__ = ("_base", "_rules", "_srcdoc")
 
-    def __init__(self, rules: Rules, srcdoc: Callable[[str], str | None], base: str) -> None:
+    def __init__(self, rules: Rules, srcdoc: Callable[[str], Inner], base: str) -> None:
         self._rules = rules
         self._srcdoc = srcdoc
         self._base = base
@@ -96,7 +114,7 @@ class Scales:
         def rank(hit: str) -> tuple[int, str]:
             if hit[:1] in ("", "?"):
                 return len(hit[:1]), hit
-            return _STRICTNESS.get(self._rules.category(hit), 4), hit
+            return _STRICTNESS.get(hit[1:] if hit[0] == "@" else self._rules.category(hit), 4), hit
 
         return min(hits, key=rank)
 
@@ -109,29 +127,40 @@ class Scales:
             case "css":
                 return [self._url(name, url) for url in css.urls(value)]
             case "document":
-                return ((self._document(value), None),)
+                return self._document(value)
             case "code":
-                return ((self._rules.inline(value.encode("utf-8", "replace")), None),)
+                return ((self.inline(value.encode("utf-8", "replace")), None),)
+            case "base":
+                return ((None, self._url(name, value)[1]),)
             case _:
                 url = joined(value, self._base) if self._base else value
                 hit = self._rules.host(url)
                 return ((hit, self._rules.seen(url) if hit is None else None),)
+
+    def inline(self, body: bytes) -> str | None:
+        """As what a script is blocked by its text: for its marks, or for the modules it imports."""
+        hit = self._rules.inline(body)
+        if hit is not None or not self._base:
+            return hit
+        urls = (joined(url, self._base) for url in self._rules.imports(body))
+        return next((hit for hit in map(self._rules.url, urls) if hit is not None), None)
 
     def _url(self, name: bytes, url: str) -> tuple[str | None, Seen | None]:
         if self._base:
             url = joined(url, self._base)
         if _FOREIGN.match(url) is None:
             return _NOTHING
-        hit = self._rules.url(url)
-        if hit is None and name in _CARRIERS and _CARRYING.match(url) is not None:
+        answer = self._rules.answer(url)
+        if answer[0] is None and name in _CARRIERS and _CARRYING.match(url) is not None:
             hit = self._embedded(name, url)
-        return (None, self._rules.seen(url)) if hit is None else (hit, None)
+            return answer if hit is None else (hit, None)
+        return answer
 
     def _embedded(self, name: bytes, url: str) -> str | None:
         """As what that is blocked which a URL carries within itself: a script, a sheet or a document."""
         kind, body = data_of(url) or ("", b"")
         if name == b"script":
-            return self._rules.inline(body)
+            return self._rules.inline(body)  # nothing is relative to `data:`
         if name in _SHEETS:
             inner = _SHEETS[name]
             if kind not in ("", "text/css"):
@@ -139,13 +168,15 @@ class Scales:
             return "" if inner is None else self._sheet(inner, body)[0]
         script = script_of(url)
         if script is not None:
-            return self._rules.inline(script)
-        return self._srcdoc(body.decode("utf-8", "replace")) if kind in DOCUMENTS else None
+            return self.inline(script)
+        hits, _ = self._srcdoc(body.decode("utf-8", "replace")) if kind in DOCUMENTS else _EMPTY
+        return self.strictest(hits) if hits else None
 
-    def _document(self, html: str) -> str | None:
+    def _document(self, html: str) -> list[tuple[str | None, Seen | None]]:
         if self._base and "<base" not in html.lower():
             html = f'<base href="{escape(self._base)}">{html}'
-        return self._srcdoc(html)
+        hits, seen = self._srcdoc(html)
+        return [(hit, None) for hit in hits] or [(None, pair) for pair in sorted(seen)]
 
     def sheet(self, body: bytes) -> tuple[str | None, tuple[Seen, ...]]:
         """As what a stylesheet is blocked, and what to count of all else that it fetches."""

@@ -2,7 +2,8 @@
 
 One `Scanner` is one reading of the page. Most pages have one. There are two, until they agree again, where a
 browser itself reads twice: with and without JavaScript from a `<noscript>` on; as a tree and by its preload
-scanner, which knows no namespaces, from an svg's `<style>` or `<title>` on.
+scanner, which knows no namespaces, from an svg's `<style>` or `<title>` on. And where what stands before
+decides which it is: a `<frameset>` in place of the body, or one that is ignored.
 Source: HTML Living Standard 13.2.5 (tokenization).
 """
 
@@ -11,7 +12,7 @@ from typing import Any
 
 from consentkit.gate.markup.bodies import LIMIT
 from consentkit.gate.markup.elements import LOADING
-from consentkit.gate.markup.memory import PIECE, Memory, Piece
+from consentkit.gate.markup.memory import LONGEST, PIECE, SHORTEST, Memory, Piece
 from consentkit.gate.markup.nesting import Nesting
 from consentkit.gate.markup.partial import PartialScanner
 from consentkit.gate.markup.patterns import (
@@ -34,18 +35,20 @@ _NOSCRIPT_END = RAW_END[b"noscript"]
 class Scanner(PartialScanner):
     """One reading of one page: its tags, and what is remembered of them."""
 
-    __slots__ = ("_preloading", "fork")
+    __slots__ = ("_framed", "_preloading", "_simple", "fork")
 
     def __init__(
         self, buffer: bytearray, verdicts: Verdicts, memory: Memory, starter: bytes, *, xhtml: bool = False
     ) -> None:
         super().__init__(buffer, verdicts, memory, starter, xhtml=xhtml)
+        self._simple = False
         self.fork: Scanner | None = None  # a second reading that begins here
         self._preloading = False  # this is the reading of a preload scanner
+        self._framed = False  # this is the reading of a page that is nothing but frames
 
     def agrees_with(self, other: "Scanner") -> bool:
         """Whether from here on both readings are the same."""
-        if self.pos != other.pos or not self._state is other._state is Scanner._data:
+        if self.pos != other.pos or other._framed or not self._state is other._state is Scanner._data:
             return False
         return other._preloading or (self._verdicts is other._verdicts and self._nesting == other._nesting)
 
@@ -71,24 +74,32 @@ class Scanner(PartialScanner):
 
     def _data(self) -> bool:
         """Read on to behind the next tag that may matter, or to what isn't a tag."""
-        nesting = self._nesting
-        simple = not (nesting.frames or self._starter or self._xhtml or self._elsewhere)
-        if not simple or self._scripting is not None:
-            simple = False
-            if nesting.frames and not self._xhtml:
-                self.pos = nesting.read(self.buffer, self.pos)
+        simple = self._simple
+        if not simple:
+            self._simple = simple = self._is_simple()
+            if self._nesting.frames and not self._xhtml:
+                self.pos = self._nesting.read(self.buffer, self.pos)
         found = (STEP if simple else TOKEN).match(self.buffer, self.pos)
         assert found is not None  # noqa: S101 - both patterns match the empty string
-        slash, name, tail = found.groups()
-        if name is None:
+        tag, slash, name, tail = found.groups()
+        if tag is None:
             return self._other(found.end(), simple=simple)
-        self._start = found.start(1) - 1
+        start = found.start(1)
+        if simple:
+            varies = b"nonce=" in tag
+            if self._remember(start, SHORTEST if varies else PIECE) > start:
+                return True
+            if varies:
+                self._cut = -1
+        self._start = start
         self._element = name.lower()
         self._end = -1
-        self._complete(found.end(), opens=not slash, closed=tail[-1:] == b"/")
-        if simple and self._state is Scanner._data and self.fork is None and not nesting.frames:
-            self._remember(self.pos)
-        return True
+        return self._complete(tag, found.end(), opens=not slash, closed=tail[-1:] == b"/")
+
+    def _is_simple(self) -> bool:
+        """Nothing is open and nothing to come that changes what a tag means, or where it stands."""
+        special = self._nesting.frames or self._starter or self._xhtml or self._elsewhere
+        return not special and self._scripting is None
 
     def _other(self, at: int, *, simple: bool) -> bool:
         """Go on with what isn't a complete tag: text, a comment, a tag whose end is still to come."""
@@ -97,46 +108,47 @@ class Scanner(PartialScanner):
         if not following or following == b"/":
             self.held = False
             return False
-        if simple and moved and self.buffer[at - 1] != 0x3C:
-            self._remember(at)
-            if self.pos > at:
-                return True
+        # A `<` before it is text only because of what follows, which another page needn't have.
+        if simple and moved and self.buffer[at - 1] != 0x3C and self._remember(at) > at:
+            return True
         if following[:1] == b"!":
             return self._declaration(at)
         if following[:1] == b"?" or (following[:1] == b"/" and not following[1:].isalpha()):
             return self._enter(Scanner._bogus, at + (1 if following[:1] == b"?" else 2))
         if not following[:1].isalpha() and following[:1] != b"/":
             return True
-        if moved:
-            # Not all here yet: most tags are when the next `>` is.
-            self.held, self._start = True, at
-            return False
-        return self._tag_at(at)
+        if self.held and self._start == at:
+            return self._tag_at(at)
+        # Not all here yet: most tags are when the next `>` is.
+        self.held, self._start = True, at
+        return False
 
     # Tags.
 
-    def _complete(self, end: int, *, opens: bool, closed: bool) -> bool:
+    def _complete(self, tag: bytes, end: int, *, opens: bool, closed: bool) -> bool:
         """A tag from `_start` to `end` is there; `closed` if it closes itself (`/>`)."""
-        start = self._start
-        if end - start > LIMIT:
+        if len(tag) > LIMIT:
             return self._oversize()
         self.held = False
         self._state = Scanner._data
         self.pos = end
-        tag = self._tag = bytes(self.buffer[start:end])
+        self._tag = tag
         if self._starter:
             self._put_starter()
-        nesting = self._nesting
+        nesting, name = self._nesting, self._element
         if not opens:
             if nesting.frames:
-                nesting.end(self._element)
+                nesting.end(name)
+            self._framed = self._framed and name != b"frameset"
             return True
         verdict = UNTOUCHED
         live = not (nesting.frames and nesting.inert)
-        if live and (self._element in LOADING or SUSPECT.search(tag) is not None):
+        if live and (name in LOADING or SUSPECT.search(tag) is not None):
             verdict = self._verdicts.tag(tag)
-            self._apply(verdict)
-        if nesting.frames or self._element in STRUCTURE:
+            if verdict is not UNTOUCHED:
+                self._apply(verdict)
+        if nesting.frames or name in STRUCTURE:
+            self._simple = False
             return self._begin(verdict, end, closed=closed)
         return True
 
@@ -149,7 +161,7 @@ class Scanner(PartialScanner):
     def _begin(self, verdict: Verdict, end: int, *, closed: bool) -> bool:
         """Go on behind a start tag as its element demands."""
         name = self._element
-        if closed and self._xhtml:
+        if (closed and self._xhtml) or (self._framed and name != b"noframes"):
             return True
         if name == b"svg" and not closed and self._nesting.plain:
             icon = ICON.match(self.buffer, end)
@@ -169,6 +181,9 @@ class Scanner(PartialScanner):
             self._begin_noscript(end)
         elif name == b"base":
             self._set_base()
+        elif name == b"frameset" and self._scripting is None:
+            # In place of a body, all but frames is ignored there, even what would be text (13.2.6.4.20).
+            self._fork(Scanner._data, end)._framed = True
         elif name in RAW_END:
             self._state = Scanner._raw
         return True
@@ -200,7 +215,6 @@ class Scanner(PartialScanner):
         return fork
 
     def _begin_noscript(self, end: int) -> None:
-        self._cut = -1
         if self._scripting is None:
             plain = PLAIN_NOSCRIPT.match(self.buffer, end)
             text_end = _NOSCRIPT_END.search(self.buffer, end)
@@ -220,21 +234,43 @@ class Scanner(PartialScanner):
 
     # What has been seen before.
 
-    def _remember(self, at: int) -> None:
-        """Keep the piece that ends here if it is long enough; read over those that follow and are known."""
+    def _remember(self, at: int, enough: int = PIECE) -> int:
+        """Keep the piece that ends here if it has `enough` bytes; read over those that follow and are known.
+
+        Returns the offset behind them.
+        """
         cut = self._cut
-        if cut >= 0 and at - cut < PIECE:
-            return
+        if cut >= 0 and at - cut < enough:
+            return at
         if cut >= 0:
-            edits = tuple((place - cut, text) for place, text in self.edits[self._cut_edits :])
-            verdicts = tuple(self.found[self._cut_found :])
-            self._memory.keep(Piece(bytes(self.buffer[cut:at]), edits, verdicts))
-        while (piece := self._memory.recall(self.buffer, at)) is not None:
-            self.edits += [(at + place, text) for place, text in piece.edits]
+            self._keep(cut, at, self._cut_edits, self._cut_found)
+        return self._read_known(at)
+
+    def _read_known(self, at: int) -> int:
+        """Read over the pieces from here on that are known, and make one of those that came together."""
+        first, edits, found, known = at, len(self.edits), len(self.found), 0
+        while (
+            len(self.buffer) - at >= SHORTEST and (piece := self._memory.recall(self.buffer, at)) is not None
+        ):
+            if piece.edits:
+                self.edits += [(at + place, text) for place, text in piece.edits]
             self.found += piece.verdicts
             at += len(piece.source)
+            known += 1
+            if at - first >= LONGEST:
+                if known > 1:
+                    self._keep(first, at, edits, found)
+                first, edits, found, known = at, len(self.edits), len(self.found), 0
+        if known > 1:
+            self._keep(first, at, edits, found)
         self.pos = self._cut = at
         self._cut_edits, self._cut_found = len(self.edits), len(self.found)
+        return at
+
+    def _keep(self, start: int, end: int, edits: int, found: int) -> None:
+        """Remember the piece from `start` to `end`; so many edits and verdicts came before it."""
+        own = tuple([(place - start, text) for place, text in self.edits[edits:]])
+        self._memory.keep(Piece(bytes(self.buffer[start:end]), own, tuple(self.found[found:])))
 
 
 def _preamble(name: bytes, tag: bytes) -> bool:

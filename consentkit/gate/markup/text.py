@@ -47,7 +47,7 @@ class TextScanner:
         self._element = b""
         self._tag = b""
         self._mode = ""
-        self._long = LongTag(frozenset(), "between")
+        self._long: LongTag | None = None
         self._verdict = UNTOUCHED
         self._cut = -1  # where the piece being read began, if it may be remembered
         self._cut_edits = self._cut_found = 0

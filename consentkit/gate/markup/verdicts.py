@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from consentkit.gate.markup.elements import BLANK, LOADING, REFS, Attributes, Load, executes, loads, renamed
-from consentkit.gate.markup.glance import is_local, is_mere
+from consentkit.gate.markup.glance import MERE, Form, form_of, is_local
 from consentkit.gate.markup.marks import Mark, Marks
-from consentkit.gate.markup.scales import FOREIGN_CSS, Rules, Scales, Seen
+from consentkit.gate.markup.scales import FOREIGN_CSS, Inner, Rules, Scales, Seen
 from consentkit.gate.markup.tags import (
     ATTRIBUTE,
     OPEN_ATTRIBUTE,
@@ -66,7 +66,7 @@ class Verdicts:
     _SHEETS: Final = 2 << 20
     _BASES: Final = 16
 
-    def __init__(self, rules: Rules, srcdoc: Callable[[str], str | None], base: str = "") -> None:
+    def __init__(self, rules: Rules, srcdoc: Callable[[str], Inner], base: str = "") -> None:
         """Judge by `rules`, documents within an attribute by `srcdoc`; `base` is what `<base href>` says."""
         self._rules = rules
         self._srcdoc = srcdoc
@@ -74,6 +74,7 @@ class Verdicts:
         self._scales = Scales(rules, srcdoc, base)
         self._marks = Marks(rules)
         self._remembered: dict[bytes, Verdict] = {}
+        self._forms: dict[Form, Verdict] = {}
         self._sheets: dict[bytes, tuple[str | None, tuple[Seen, ...]]] = {}
         self._sheets_size = 0
         self._bases: dict[str, Verdicts] = {}
@@ -83,7 +84,14 @@ class Verdicts:
         known = self._remembered.get(tag)
         if known is not None:
             return known
-        if is_mere(tag) or (not self._base and is_local(tag) and not self._marks.possible(tag)):
+        form = form_of(tag)
+        if form is MERE:
+            return UNTOUCHED
+        if form is not None and (form[1] or not self._base) and not self._marks.by_class(tag):
+            usual = self._usual(form, tag)
+            if usual is not None:
+                return usual
+        elif form is None and not self._base and is_local(tag) and not self._marks.possible(tag):
             return UNTOUCHED
         key = tag
         nonce = _NONCE.search(tag) if b"nonce=" in tag else None
@@ -103,9 +111,18 @@ class Verdicts:
             self._remembered[key] = verdict
         return verdict
 
+    def _usual(self, form: Form, tag: bytes) -> Verdict | None:
+        """The verdict on all tags of a form; None if that depends on more than the host."""
+        known = self._forms.get(form)
+        if known is None and (not form[1] or self._rules.anybodys(f"//{form[1].decode()}/")):
+            if len(self._forms) >= self._ENTRIES:
+                self._forms.clear()
+            known = self._forms[form] = self._judge(tag, None)
+        return known
+
     def inline(self, tag: bytes, body: bytes) -> Verdict:
         """The verdict on a script by its inline body."""
-        service = self._rules.inline(body)
+        service = self._scales.inline(body)
         return UNTOUCHED if service is None else condemned(tag, service)
 
     def style(self, tag: bytes, body: bytes) -> Verdict:
@@ -129,18 +146,24 @@ class Verdicts:
 
         `head` is the tag as far as its attributes are complete, with a `>` put behind; `cut` what is there
         of the attribute that isn't. If that is a `data:` URL or doesn't load anything, `head` decides;
-        anything else can't be decided and is blocked for good, as service "".
+        anything else can't be decided and is blocked for good, as service "". So is a stylesheet, whose
+        `BARRIER` has to be put behind the tag's real end.
         """
+        name, end = _name(head)
+        if name == b"style":
+            places = [attribute.at for attribute in attributes(head, end) if attribute.name == b"type"]
+            return Verdict("", disarm(end, places, "", script=True))
         return self._judge(head, cut)
 
     def based(self, href: str) -> "Verdicts":
         """The same rules for a document whose `<base href>` this is (HTML 4.2.3, "frozen base URL").
 
         These themselves if it changes nothing: relative, it stays on the page's own host; invalid, or of
-        `data:` or `javascript:`, it doesn't count.
+        `data:` or `javascript:`, it doesn't count; on a host where nothing is blocked, neither is anything
+        relative to it.
         """
         base = joined(href, self._base) if self._base else href
-        if split_url(base) is None:
+        if split_url(base) is None or (not self._base and self._rules.anybodys(base)):
             return self
         known = self._bases.get(base)
         if known is None:
@@ -158,7 +181,7 @@ class Verdicts:
         ]
         loading = loads(name, found)
         names = {attribute for attribute, _ in found}
-        if name in LOADING and self._marks.among(names):
+        if name in LOADING and name != b"base" and self._marks.among(names):
             mark = self._marks.read(found)
             if mark is not None:
                 return self._marked(tag, found, loading, mark)
