@@ -29,7 +29,8 @@ FLUSH_SECONDS = 10.0
 MONTHS_KEPT = 13
 """A year and the month to compare with: what nobody needs isn't kept. B8 would allow 25."""
 MOST_NAMES = 1000
-"""Distinct names a day; pages can name any number of hosts, and visitors can write pages."""
+"""Distinct names a day; pages can name any number of hosts, and visitors can write pages. As many services
+come on top, so that nobody's inventions crowd them out."""
 MOST_WAITING = 2 * MOST_NAMES
 MOST_PAGES = 1000
 LONGEST_PAGE = 8192
@@ -41,6 +42,21 @@ OTHER = "…other"
 
 # A cookie named after a visitor or a session would make its name personal, and be of no use in a table.
 _NUMBERED: Final = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){2,}-?[0-9a-fA-F]*|[0-9]{6,}")
+_RUN: Final = re.compile(r"[0-9A-Za-z]{8,}")
+_LONGEST_RUN: Final = 32
+_HEX: Final = re.compile(r"[0-9a-fA-F]+")
+# A person's address, and whatever is before it.
+_ADDRESSED: Final = re.compile(r"(?<=.)(?:@|%40).*", re.DOTALL)
+_HOST: Final = re.compile(
+    r"\??(?:\*\.)?(?:[a-z0-9_-]{1,63}\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})(?::\d{1,5})?"
+    r"|\??(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?"
+)
+_MADE_UP: Final = re.compile(
+    r"(?<![a-z0-9_-])(?:[0-9a-f_-]{8,}(?=\.)|[a-z0-9_-]*?[0-9]{8,}[a-z0-9_-]*+(?=\.))"
+)
+# Ids of services, and patterns of the policy: what these kinds name, but for hosts in strict mode.
+_OURS: Final = frozenset(("blocked", "passed", "overridden", "expired"))
+_ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*|")
 
 
 _Key = tuple[date, str, Kind, str]
@@ -128,7 +144,8 @@ class Tally:
             self._raise(key, 1)
 
     def _raise(self, key: _Key, count: int) -> None:
-        if key not in self._counts and len(self._counts) >= MOST_WAITING:
+        most = 2 * MOST_WAITING if _is_service(key[2], key[3]) else MOST_WAITING
+        if key not in self._counts and len(self._counts) >= most:
             key = (*key[:3], OTHER)
         self._counts[key] = self._counts.get(key, 0) + count
 
@@ -199,16 +216,44 @@ def plain_name(name: str) -> str:
     name = name[:1] + re.split(r"[/?#]", name[1:], maxsplit=1)[0]
     if not name.isprintable():
         name = "".join(char if char.isprintable() else "\ufffd" for char in name)
-    if "." not in name:
-        name = _NUMBERED.sub("*", name)
+    if _ADDRESSED.search(name):
+        return "*@*"
+    if _HOST.fullmatch(name):
+        name = _MADE_UP.sub("*", name)
+    else:
+        name = _RUN.sub(lambda run: "*" if _is_random(run[0]) else run[0], _NUMBERED.sub("*", name))
     return name[:LONGEST_NAME]
 
 
-def bounded(rows: Iterable[Row], names: Callable[[date], set[str]]) -> Iterator[Row]:
-    """Yield rows, those with a name too many as `OTHER`; `names` gives the names a day has in the store."""
-    days: dict[date, set[str]] = {}
+def _is_random(run: str) -> bool:
+    """Return whether letters and digits in a row, 8 at least, are nobody's words: an id, a key, a token."""
+    if len(run) > _LONGEST_RUN or _HEX.fullmatch(run) or sum(map(str.isdigit, run)) > 2:
+        return True
+    # Words joined by capitals have at least two small letters to each.
+    capitals = sum(map(str.isupper, run))
+    return capitals < len(run) < 3 * capitals
+
+
+def _is_service(kind: Kind, name: str) -> bool:
+    return kind in _OURS and _ID.fullmatch(name) is not None
+
+
+Name = tuple[Kind, str]
+
+
+def bounded(rows: Iterable[Row], names: Callable[[date], set[Name]]) -> Iterator[Row]:
+    """Yield rows, those with a name too many as `OTHER`; `names` gives the kinds and names of a day's rows
+    in the store.
+    """
+    days: dict[date, tuple[set[str], set[str]]] = {}
     for row in rows:
-        known = days[row.day] if row.day in days else days.setdefault(row.day, names(row.day) - {OTHER})
+        if row.day not in days:
+            days[row.day] = set(), set()
+            for kind, name in names(row.day):
+                if name == OTHER:
+                    continue
+                days[row.day][_is_service(kind, name)].add(name)
+        known = days[row.day][_is_service(row.kind, row.name)]
         if row.name in known or row.name == OTHER:
             yield row
         elif len(known) < MOST_NAMES:

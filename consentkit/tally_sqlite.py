@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 from consentkit.errors import ConfigurationError, StoreUnavailable
-from consentkit.tally import Kind, Row, bounded
+from consentkit.tally import Kind, Name, Row, bounded
 
 TIMEOUT = 2.0
 """Seconds to wait for other processes; nobody but the tally's own thread waits, or a server that stops."""
@@ -40,9 +40,8 @@ class SqliteTally:
             run("BEGIN IMMEDIATE")
             run(_TABLE)
 
-            def names(day: date) -> set[str]:
-                found = run("SELECT DISTINCT name FROM tally WHERE day = ?", (day.isoformat(),))
-                return {name for (name,) in found}
+            def names(day: date) -> set[Name]:
+                return set(run("SELECT DISTINCT kind, name FROM tally WHERE day = ?", (day.isoformat(),)))
 
             for row in bounded(rows, names):
                 run(_ADD, (row.day.isoformat(), row.version, row.name, row.kind, row.count))

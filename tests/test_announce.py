@@ -52,3 +52,22 @@ def blocked(url: str) -> bool:
 )
 def test_other_headers_that_contact_somebody(name: bytes, value: bytes, kept: bytes) -> None:
     assert without_announcements(name, value, blocked) == kept
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (b"<https://t.example/<x>; rel=preload, </own>; rel=preload", b"</own>; rel=preload"),
+        (b"<<https://t.example/>; rel=preload", b""),
+        (b"<https://t.example/>; rel=preload, <https://t.example/", b""),
+        (b"</own>; rel=preload, <https://t.example/", b"</own>; rel=preload, <https://t.example/"),
+    ],
+)
+def test_a_link_that_isn_t_well_formed_is_read_as_far_as_it_goes(value: bytes, kept: bytes) -> None:
+    assert without_announcements(b"link", value, blocked) == kept
+
+
+def test_a_link_that_never_closes_is_read_once() -> None:
+    """Were it looked for from each place again, this would take hours."""
+    value = b"<" * 1_000_000
+    assert without_announcements(b"link", value, blocked) is value

@@ -7,7 +7,7 @@ import brotli
 import pytest
 import zstandard
 
-from consentkit.gate.coding import DAMAGE, PIECE, ZSTD_PIECE, Unreadable, decoder
+from consentkit.gate.coding import DAMAGE, MOST_EMPTY, PIECE, ZSTD_PIECE, Unreadable, decoder
 
 TEXT = b"<p>some words</p>" * 40
 
@@ -36,6 +36,11 @@ def zstd(data: bytes) -> bytes:
         (b"gzip", gzip.compress(TEXT)),
         (b"x-gzip", gzip.compress(TEXT[:100]) + gzip.compress(b"") + gzip.compress(TEXT[100:])),
         (b"gzip", gzip.compress(TEXT) + b"\0\0\0\0"),
+        (
+            b"gzip",
+            b"".join(gzip.compress(b"") * 20 + gzip.compress(TEXT[at : at + 10]) for at in range(0, 680, 10)),
+        ),
+        (b"zstd", b"".join(zstd(b"") * 20 + zstd(TEXT[at : at + 10]) for at in range(0, 680, 10))),
         (b"deflate", zlib.compress(TEXT)),
         (b"deflate", raw_deflate(TEXT)),
         (b"br", brotli.compress(TEXT)),
@@ -72,6 +77,36 @@ def test_what_can_t_be_undone_is_named(encoding: bytes) -> None:
 def test_damage_isn_t_taken_for_an_end(encoding: bytes, data: bytes) -> None:
     with pytest.raises(DAMAGE):
         undone(encoding, data, 4096)
+
+
+@pytest.mark.parametrize("size", [1, 4096, 1 << 21])
+@pytest.mark.parametrize(
+    ("encoding", "nothing"),
+    [
+        (b"gzip", gzip.compress(b"", mtime=0)),
+        (b"deflate", zlib.compress(b"")),
+        (b"deflate", raw_deflate(b"")),
+        (b"zstd", zstd(b"")),
+        (b"zstd", b"\x50\x2a\x4d\x18\0\0\0\0"),
+    ],
+)
+def test_what_stands_for_nothing_again_and_again_is_damage(
+    encoding: bytes, nothing: bytes, size: int
+) -> None:
+    assert undone(encoding, nothing * MOST_EMPTY, size) == b""
+    with pytest.raises(DAMAGE):
+        undone(encoding, nothing * (2 * MOST_EMPTY), size)
+
+
+def test_members_that_stand_for_little_are_undone_in_steps() -> None:
+    """Were all that follows copied for each of them, this would take minutes."""
+    member = gzip.compress(b"x")
+    assert undone(b"gzip", member * 200_000, 1 << 23) == b"x" * 200_000
+
+
+@pytest.mark.parametrize("size", range(PIECE - 3, PIECE + 300, 7))
+def test_what_is_ready_at_the_end_of_a_piece_comes_out(size: int) -> None:
+    assert undone(b"deflate", raw_deflate(b"\0" * size), 1 << 20) == b"\0" * size
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from consentkit.gate.coding import Unreadable
-from consentkit.gate.kind import declared_page, is_page, is_xhtml
+from consentkit.gate.kind import declared, is_page, is_xhtml
 
 
 def typed(*content_types: bytes) -> list[tuple[bytes, bytes]]:
@@ -35,7 +35,7 @@ def typed(*content_types: bytes) -> list[tuple[bytes, bytes]]:
     ],
 )
 def test_which_types_browsers_read_as_a_page(content_types: list[bytes], page: bool | None) -> None:
-    assert declared_page(typed(*content_types)) is page
+    assert declared(typed(*content_types)).page is page
 
 
 @pytest.mark.parametrize(
@@ -159,3 +159,17 @@ def test_a_header_settles_the_charset() -> None:
     for charset in (b"utf-8", b"windows-1252", b"Shift_JIS"):
         declared = typed(b"text/html; charset=" + charset)
         assert is_page(declared, b"<meta charset=iso-2022-jp>", last=False)
+
+
+def test_a_page_that_shifts_between_encodings_behind_its_first_kilobyte_is_refused() -> None:
+    """Chromium takes iso-2022-jp from a `<meta>` anywhere in the head, and then `<` may be half a letter."""
+    page = b"<title>" + b"x" * 2000 + b"</title><meta charset=iso-2022-jp>\x1b$B<!--\x1b(B<script src=/a>"
+    with pytest.raises(Unreadable):
+        is_page([(b"content-type", b"text/html")], page, last=True)
+    assert is_page([(b"content-type", b"text/html; charset=utf-8")], page, last=True)
+
+
+def test_a_body_that_is_not_in_the_coding_it_names_is_refused() -> None:
+    headers = [(b"content-type", b"text/html"), (b"content-encoding", b"gzip")]
+    with pytest.raises(Unreadable):
+        is_page(headers, b"<!doctype html><p>plain", last=True)

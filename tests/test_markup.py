@@ -116,6 +116,16 @@ BLOCKED = {
     b"<math><annotation-xml><svg><title><style><img src=//t.test/x></style></title></svg></math>": 0,
     b"<math><annotation-xml><k><p><script>track(1)</script>": 1,
     b"<math><script>track(1)</script></math>": 0,
+    b"<div><svg><path/></div><script><!--\ntrack(1)\n//--></script>": 1,
+    b"<li><svg></li><![CDATA[><img src=//t.test/x>]]>": 1,
+    b"<svg><script><!-->track(1)//--></script></svg>": 1,
+    b"<svg><script>a<a title='>'>1</a>;track(1)</script></svg>": 1,
+    b"<frameset><svg><![CDATA[><frame src=//t.test/x>]]></svg></frameset>": 1,
+    b"<template><col><style></template><img src=//t.test/x></style>": 1,
+    b"<svg><title><template></title></svg><img src=//t.test/x>": 1,
+    b"<svg><![CDATA[><img src=//t.test/x>]]></svg>": 1,
+    b"<base href='http://['><base href=//t.test/><img src=x>": 1,
+    b"<noscript><base href=/></noscript><base href=//t.test/><img src=x>": 1,
     b"<svg/><style><img src=//t.test/x></style>": 0,
     b"<svg></svg><style><img src=//t.test/x></style>": 0,
     b"<svg><p><style><img src=//t.test/x></style>": 0,
@@ -123,7 +133,7 @@ BLOCKED = {
     b"<svg><font><style><img src=//t.test/x></style>": 1,
     b"<svg><font color=red><style><img src=//t.test/x></style>": 0,
     b"<svg></p><style><img src=//t.test/x></style>": 0,
-    b"<svg><![CDATA[<img src=//t.test/x>]]></svg>": 0,
+    b"<svg><![CDATA[<img alt=//t.test/x>]]></svg>": 0,
     b"<svg><![CDATA[ > ]]><img src=//t.test/x>": 1,
     b"<![CDATA[ ><img src=//t.test/x>]]>": 1,
     b"<noscript><img src=//t.test/x></noscript>": 1,
@@ -235,19 +245,27 @@ def test_blocking_renames_every_loading_attribute_and_its_duplicates() -> None:
 
 
 STARTED = {
-    b"<!doctype html><html><head><title>": b"<!doctype html><html><head>|<title>",
+    b"<!doctype html><html><head><title>x</title><link>": (
+        b"<!doctype html><html><head><title>x</title>|<link>"
+    ),
+    b"<title>x</title> and nothing else": b"<title>x</title> and nothing else|",
     b"<head><meta charset=utf-8><script>": b"<head><meta charset=utf-8>|<script>",
     b"<head>\n<meta http-equiv=Content-Type content=x>\n<meta http-equiv=Content-Security-Policy>": (
         b"<head>\n<meta http-equiv=Content-Type content=x>\n|<meta http-equiv=Content-Security-Policy>"
     ),
-    b"<head><meta name=viewport><meta charset=utf-8>": b"<head>|<meta name=viewport><meta charset=utf-8>",
+    b"<head><meta name=viewport><meta charset=utf-8><p>": (
+        b"<head><meta name=viewport><meta charset=utf-8>|<p>"
+    ),
+    b"<meta charset=utf-8><meta http-equiv=refresh content=9>": (
+        b"<meta charset=utf-8>|<meta http-equiv=refresh content=9>"
+    ),
     b"<html><head></head><body>": b"<html><head>|</head><body>",
     b"<!doctype html>\n<!-- <p> --><p>": b"<!doctype html>\n<!-- <p> -->|<p>",
     b"<?xml version='1.0'?><html><body>": b"<?xml version='1.0'?><html>|<body>",
     b"text <script>": b"text |<script>",
     b"<noscript><img></noscript>": b"|<noscript><img></noscript>",
     b"<header>": b"|<header>",
-    b"just text, no element &amp; </b>": b"just text, no element &amp; </b>",
+    b"just text, no element &amp; <": b"just text, no element &amp; <",
     b"<!doctype html>": b"<!doctype html>",
     b"<p": b"<p",
     b"": b"",
@@ -315,3 +333,56 @@ def test_in_xhtml_any_element_may_close_itself(size: int) -> None:
     assert undo(out) == page
     assert undo(rewrite(page)) == page
     assert b"data-consentkit=" not in rewrite(page), "in HTML the first script goes on"
+
+
+def test_a_piece_that_ends_with_a_stray_less_than_sign_is_not_remembered() -> None:
+    """What follows decides whether that sign is text; another page goes on otherwise."""
+    rules = Whose([service("t", "t.test")])
+    fill = b"<p class=a>hello world</p>\n" * 60
+    for page in (b"text <<img src=//t.test/a><p>tail", b"text <script src=//t.test/a></script>" + fill):
+        rewriter = Rewriter(rules, b"")
+        assert b'data-consentkit="t"' in rewriter.feed(fill + page) + rewriter.close()
+
+
+def test_a_chunk_may_be_a_memoryview() -> None:
+    rewriter = Rewriter(RULES, b"")
+    out = rewriter.feed(b"<!doctype html><p>hi")
+    out += rewriter.feed(memoryview(b"<script src=//t.test/x></script>"))  # type: ignore[arg-type]
+    assert b'data-consentkit="t"' in out + rewriter.close()
+
+
+def test_the_charset_stays_within_the_first_kilobyte() -> None:
+    page = (
+        b"<!doctype html><html><head><title>x</title><meta name=viewport content=a><meta charset=utf-8><link>"
+    )
+    assert rewrite(page, starter=b"<script>" + b"x" * 5000 + b"</script>").startswith(
+        page[: page.index(b"<link")]
+    )
+
+
+XML = {
+    b"<html><body><h:img xmlns:h='x' src='//t.test/x'/></body></html>": b'<h:img data-consentkit="t"',
+    b"<html><xmp><img src='//t.test/x'/></xmp></html>": b'<img data-consentkit="t"',
+    b"<html><plaintext>a</plaintext><img src='//t.test/x'/></html>": b'<img data-consentkit="t"',
+    b"<html><style>a<img src='//t.test/x'/></style></html>": b'<img data-consentkit="t"',
+    b"<html><script>tr&#97;ck(1)</script></html>": b'<script data-consentkit="t"',
+    b"<html><script>tra<!-- -->ck(1)</script></html>": b'<script data-consentkit="t"',
+    b"<html><!--><p>--><img src='//t.test/x'/></html>": b'<img data-consentkit="t"',
+    b"<?xml version='1.0'?><?a > ?><html><img src='//t.test/x'/></html>": b'<img data-consentkit="t"',
+    b"<?xml-stylesheet type='text/css' href='//t.test/x'?><html></html>": b"<?consentkit-xml-stylesheet",
+}
+
+
+@pytest.mark.parametrize(("page", "expected"), XML.items())
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_page_of_xml_is_read_as_xml(page: bytes, expected: bytes, size: int) -> None:
+    rewriter = Rewriter(RULES, b"", xhtml=True)
+    pieces = [rewriter.feed(page[at : at + size]) for at in range(0, len(page), size)]
+    assert b"".join([*pieces, rewriter.close()]).count(expected) == 1
+
+
+def test_an_author_may_mark_a_stylesheet() -> None:
+    sheet = b"@import '//t.test/x';</style>"
+    assert b"data-consentkit" not in rewrite(b"<style data-category=necessary>" + sheet)
+    assert b'data-consentkit="@marketing"' in rewrite(b"<style data-category=marketing>" + sheet)
+    assert b"data-consentkit" not in rewrite(b"<style data-category=marketing>b{}</style>")

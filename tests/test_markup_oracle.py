@@ -17,7 +17,8 @@ JUDGE = oracle.Judge([soups.TRACKER])
 BATCH, SHOWN = 500, 3
 SHARES = {"html": 8, "noscript": 4, "foreign": 8}
 # Where the gate and html5lib differ and it is html5lib that is wrong: how to tell such a page, and why.
-# One soup in a thousand may differ so, one more as READ_TWICE says, and none for another reason.
+# One soup in a thousand may differ so, one more as READ_TWICE says, and none for another reason, but that it
+# is armed for a browser's preload scanner.
 EXPLAINED = {
     rb"(?s)<(?:svg|math)\b.*</(?:p|br)\b": (
         "html5lib 1.1 follows the standard of 2013, where </p> and </br> didn't yet leave svg and math."
@@ -30,18 +31,31 @@ EXPLAINED = {
         "html5lib 1.1 lets a select drop every tag but its options; the standard keeps them since 2025."
     ),
 }
-# Where browsers themselves read twice, and what one reading has to block is text or a value to the other:
-# that may come out changed, but never armed.
+# Where the gate can't know which of two readings is the browser's, and blocks what is armed in either: it may
+# come out changed, or blocked, but never armed.
 READ_TWICE = {
-    rb"<frameset\b": "What stands before it decides whether a frameset is one; both readings are blocked.",
-    rb"(?s)<(?:svg|math)\b.*<(?:script|style|title|textarea|xmp|iframe|noembed|noframes|noscript)\b": (
-        "A preload scanner knows no namespaces: Chromium's takes markup in svg for an element's text."
+    rb"(?s)<(?:svg|math)\b.*</(?!svg|math)": (
+        "Whether an end tag in svg ends an HTML element around it, and the svg with it, isn't followed."
     ),
+    rb"<frameset\b": "What stands before it decides whether a frameset is one.",
 }
 
 
 def read_twice(page: bytes, why: str) -> bool:
-    return why.startswith("changed:") and any(re.search(kind, page.lower()) for kind in READ_TWICE)
+    return why.startswith(("changed:", "blocked:")) and any(
+        re.search(kind, page.lower()) for kind in READ_TWICE
+    )
+
+
+def preloaded(page: bytes, why: str) -> bool:
+    """Whether a preload scanner may fetch something: to it, svg and math are elements like any other.
+
+    And it drops no frame because of where it stands.
+    """
+    seen = re.sub(rb"(?i)<(/?)(?=svg|math)", rb"<\1x", page)
+    elements = oracle.elements(re.sub(rb"(?i)<frame(?=[\s/>])", b"<embed", seen))
+    fetched = any(JUDGE.may(element, base) for element, base in JUDGE.bases(elements))
+    return fetched and why.startswith(("changed:", "blocked:"))
 
 
 def outdated(page: bytes) -> bool:
@@ -53,7 +67,8 @@ def faults(family: soups.Family, batch: int) -> list[tuple[bytes, str]]:
     found = []
     for number in range(batch * BATCH, (batch + 1) * BATCH):
         page = soups.page(f"{family} {number}", family)
-        if problem := wrong(page, family):
+        problem = wrong(page, family)
+        if problem and not preloaded(page, problem):
             found.append((small(page, family, problem) if len(found) < SHOWN else page, problem))
     return found
 

@@ -16,6 +16,7 @@ from sample import Clock, august, policy
 
 from consentkit.errors import ConfigurationError, StoreUnavailable
 from consentkit.kit import ConsentKit
+from consentkit.policy.registry import known_services
 from consentkit.proof.claims import claims
 from consentkit.tally import (
     LONGEST_NAME,
@@ -158,6 +159,27 @@ def test_many_threads_lose_no_count(tally: Tally) -> None:
         ("sid_deadbeefdeadbeef00", "sid_*"),
         ("_ga_ABC123", "_ga_ABC123"),
         ("iso-2022-jp", "iso-2022-jp"),
+        ("session.123456789", "session.*"),
+        ("user_john.doe@example.com", "*@*"),
+        ("user_john.doe%40example.com", "*@*"),
+        ("550e8400-e29b-41d4-a716-446655440000.x", "*.x"),
+        ("550e8400-e29b-41d4-a716-446655440000.com", "*.com"),
+        ("550e8400e29b41d4.cdn.test:8443", "*.cdn.test:8443"),
+        ("12345678.cdn.test", "*.cdn.test"),
+        ("?u123456789.cdn.test", "?*.cdn.test"),
+        ("163.cdn-4.test", "163.cdn-4.test"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("[2001:db8:12345678::1]:80", "[2001:db8:12345678::1]:80"),
+        ("*.images.test", "*.images.test"),
+        ("sess_AbCdEfGhIjKl", "sess_*"),
+        ("sess.AbCdEfGhIjKl", "sess.*"),
+        ("token-a1b2c3x4y5", "token-*"),
+        ("key:" + "k" * 33, "key:*"),
+        ("__RequestVerificationToken", "__RequestVerificationToken"),
+        ("ARRAffinitySameSite", "ARRAffinitySameSite"),
+        (".AspNetCore.Antiforgery", ".AspNetCore.Antiforgery"),
+        ("PHPSESSID", "PHPSESSID"),
+        ("laravel_session", "laravel_session"),
         ("a\x00b\x1b[31m\n\u202e\ud800", "a\ufffdb\ufffd[31m\ufffd\ufffd\ufffd"),
     ],
 )
@@ -166,8 +188,12 @@ def test_a_name_keeps_nothing_about_anybody(name: str, kept: str) -> None:
     plain_name(name).encode()
 
 
+def test_what_services_are_called_stays() -> None:
+    assert [plain_name(each) for each in known_services()] == list(known_services())
+
+
 def test_a_long_name_is_cut() -> None:
-    assert len(plain_name("x" * 10_000)) == LONGEST_NAME
+    assert len(plain_name("x-" * 10_000)) == LONGEST_NAME
 
 
 def test_the_table_has_no_room_for_a_visitor(tally: Tally, file: Path) -> None:
@@ -213,6 +239,31 @@ def test_a_day_takes_a_thousand_names_and_counts_the_rest_together(
     assert tally.rows(date(2026, 9, 1))[0].name == "late.example"
 
 
+def test_invented_names_don_t_crowd_out_the_services(tally: Tally) -> None:
+    for start in range(0, MOST_NAMES + 200, 100):
+        tally.count(VERSION, [("undeclared", f"h{start + number}.example") for number in range(100)])
+        tally.count(VERSION, [("blocked", f"h{start + number}.example") for number in range(100)])
+        tally.flush()
+    kinds = ("blocked", "passed", "overridden", "expired")
+    tally.count(VERSION, [(kind, "youtube") for kind in kinds])
+    assert [counts(tally).get((kind, "youtube")) for kind in kinds] == [1] * 4
+    for number in range(2 * MOST_NAMES):
+        tally.count(VERSION, [("blocked", f"s-{number}")])
+    assert len({row.name for row in tally.rows()}) == 2 * MOST_NAMES + 1
+
+
+def test_services_are_told_apart_though_the_store_is_away(clock: Clock) -> None:
+    store = Broken(1)
+    tally = Tally(store, clock)
+    for number in range(MOST_PAGES + MOST_WAITING + 10):
+        tally.count(VERSION, [("undeclared", f"h{number}.example")])
+    tally.flush()
+    for number in range(MOST_PAGES + 1):
+        tally.count(VERSION, [("undeclared", f"h{number}.example"), ("blocked", "youtube")])
+    tally.close()
+    assert sum(row.count for row in store.kept if row.name == "youtube") == MOST_PAGES + 1
+
+
 def test_memory_is_bounded_while_the_store_is_away(clock: Clock) -> None:
     store = Broken(3)
     tally = Tally(store, clock)
@@ -227,9 +278,9 @@ def test_memory_is_bounded_while_the_store_is_away(clock: Clock) -> None:
 
 
 def test_a_page_that_names_very_much_is_not_kept_whole(tally: Tally) -> None:
-    tally.count(VERSION, [("undeclared", f"{'x' * 100_000}{number}") for number in range(3)])
+    tally.count(VERSION, [("undeclared", f"{'x-' * 50_000}{number}") for number in range(3)])
     assert len(tally._pages) == 0
-    assert counts(tally) == {("undeclared", "x" * LONGEST_NAME): 3}
+    assert counts(tally) == {("undeclared", ("x-" * LONGEST_NAME)[:LONGEST_NAME]): 3}
 
 
 # Trouble ------------------------------------------------------------------------------------------------

@@ -1,3 +1,5 @@
+from base64 import b64encode
+
 import pytest
 from test_elements import service, within
 
@@ -109,6 +111,75 @@ def test_an_inline_script_is_blocked_by_its_marks() -> None:
     assert rewritten(b"<script>", verdicts().inline(b"<script>", b"track(1)")) == (
         b'<script data-consentkit="t" type="text/plain">'
     )
+
+
+# What a URL carries within itself.
+
+XHTML = '<x xmlns="http://www.w3.org/1999/xhtml">'
+
+
+def framed(kind: str, document: bytes) -> bytes:
+    return f"<iframe src='data:{kind};base64,{b64encode(document).decode()}'>".encode()
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/html", "TEXT/XML", "text/xsl", "application/rss+xml", "image/svg+xml"]
+)
+def test_every_type_of_document_that_a_url_carries_is_read(kind: str) -> None:
+    tag = framed(kind, XHTML.encode() + b'<img src="https://t.test/a"/></x>')
+    assert verdicts().tag(tag).service == "t"
+    assert verdicts().tag(framed(kind, XHTML.encode() + b'<img src="/a"/></x>')) is UNTOUCHED
+    assert verdicts(STRICT).tag(framed(kind, XHTML.encode() + b"</x>")).service is None
+
+
+@pytest.mark.parametrize(
+    ("xml", "service"),
+    [
+        (b'<?xml-stylesheet href="https://t.test/a" type="text/css"?><x/>', "t"),
+        (b'<h:img xmlns:h="http://www.w3.org/1999/xhtml" src="https://t.test/a"/>', "t"),
+        (b'<h:img xmlns:h="http://www.w3.org/1999/xhtml" src="ht&#x74;ps:&#47;&#10;/t.test/a"/>', "t"),
+        (b'<x><![CDATA[ > <!-- ]]><h:img src="https://t.test/a"/></x>', "t"),
+        (b'<x><style><img src="https://t.test/a"/></style></x>', "t"),
+        (b"<x><h:script>tr&#97;ck(1)</h:script></x>", "t"),
+        (b'<x><![CDATA[ > <!-- ]]><h:p onclick="track(1)"/></x>', "t"),
+        (b"<x><!--<script></script>--><h:script>track(1)</h:script></x>", "t"),
+        (b'<!DOCTYPE x [<!ENTITY y "&#60;i/>">]><x>&y;</x>', ""),
+        (b'<x xmlns:t="https://t.test/"/>', None),
+        (b"<x>track (1) //x</x>", None),
+    ],
+)
+def test_xml_that_a_url_carries_is_blocked_by_whatever_it_names(xml: bytes, service: str | None) -> None:
+    assert verdicts().tag(framed("text/xml", xml)).service == service
+
+
+@pytest.mark.parametrize(
+    "charset", ["utf-16le", "UTF-16BE", "utf-16", "'unicode'", "csunicode", "iso-2022-jp", "utf-7"]
+)
+def test_what_a_url_carries_in_an_encoding_that_cannot_be_read_is_blocked_for_good(charset: str) -> None:
+    kind = f"text/%s;charset={charset}".replace("'", "&quot;")
+    assert verdicts().tag(framed(kind % "html", b"x")).service == ""
+    assert verdicts().tag(framed(kind % "javascript", b"x").replace(b"iframe", b"script")).service == ""
+    sheet = framed(kind % "css", b"x").replace(b"iframe", b"link rel=stylesheet").replace(b"src", b"href")
+    assert verdicts().tag(sheet).service == ""
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "<img src=https://t.test/a>".encode("utf-16le"),
+        "<img src=https://t.test/a>".encode("utf-16"),
+        b"<meta charset=iso-2022-jp>\x1b$B<img src=//t.test/x>",
+        b"\x1b(J<p>",
+    ],
+)
+def test_what_a_url_carries_is_not_read_as_what_it_is_not(document: bytes) -> None:
+    assert verdicts().tag(framed("text/html", document)).service == ""
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", "unicode-1-1-utf-8", "us-ascii", "windows-1252"])
+def test_what_a_url_carries_in_an_ordinary_encoding_is_read(charset: str) -> None:
+    assert verdicts().tag(framed(f"text/html;charset={charset}", b"<img src=/own>")) is UNTOUCHED
+    assert verdicts().tag(framed(f"text/html;charset={charset}", b"<img src=//t.test>")).service == "t"
 
 
 # Bases.

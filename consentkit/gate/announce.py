@@ -19,7 +19,8 @@ from consentkit.gate.markup.elements import FETCHING, HINTS
 Blocked = Callable[[str], bool]
 """Whether contacting an address needs consent."""
 
-LINK: Final = re.compile(rb"<([^>]*)>((?:[^,\"]|" + QUOTED + rb")*)", re.DOTALL)
+# What opens and never closes is taken as one, without parameters: looking from each `<` again takes long.
+LINK: Final = re.compile(rb"<([^>]*)(?:>((?:[^,\"]|" + QUOTED + rb")*)|\Z)", re.DOTALL)
 REL: Final = re.compile(rb";\s*rel\s*=\s*(" + QUOTED + rb"|[^\s;]*)", re.IGNORECASE | re.DOTALL)
 REFRESH: Final = re.compile(
     rb"\s*[\d.]*[\s;,]*(?:url\s*=\s*)?(?:\"([^\"]*)|'([^']*)|(.*))", re.IGNORECASE | re.DOTALL
@@ -29,7 +30,7 @@ STRING: Final = re.compile(QUOTED, re.DOTALL)
 
 
 def _link(value: bytes, blocked: Blocked) -> bytes:
-    entries = list(LINK.finditer(value))
+    entries = [entry for entry in LINK.finditer(value) if entry[2] is not None]
     kept = [entry for entry in entries if not (_contacts(entry[2]) and blocked(entry[1].decode("latin-1")))]
     return value if len(kept) == len(entries) else b", ".join(entry.group().strip() for entry in kept)
 

@@ -4,15 +4,16 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, cast
 
-from consentkit.gate.coding import decoder
+from consentkit.gate.coding import Unreadable, decoder
 from consentkit.gate.headers import Headers, values
 from consentkit.gate.kind import asks_within, check_within, is_xhtml
 from consentkit.gate.markup import Rewriter, Rules
-from consentkit.gate.prescan import PRESCAN
+from consentkit.gate.prescan import PRESCAN, shifts
 from consentkit.tally import Kind
 
 logger = logging.getLogger("consentkit")
 
+SHIFTED: Final = Unreadable("iso-2022", "it shifts between encodings in its middle; serve it as UTF-8")
 SLICE: Final = 64 * 1024
 """Bytes rewritten before other requests get a turn."""
 
@@ -24,7 +25,9 @@ class PageBody:
         encoding = values(headers, b"content-encoding")
         self._decoder = decoder(encoding) if encoding else None
         self._rewriter = Rewriter(rules, starter, xhtml=is_xhtml(headers))
-        self._opening: bytes | None = b"" if asks_within(headers) else None
+        self._asks = asks_within(headers)
+        self._opening: bytes | None = b"" if self._asks else None
+        self._escape = False  # the last byte may begin a sequence that changes the encoding
         self._damaged = False
 
     @property
@@ -62,6 +65,10 @@ class PageBody:
             opening = self._opening + data[:PRESCAN]
             check_within(opening)
             self._opening = opening if len(opening) < PRESCAN else None
+        if self._asks:
+            if shifts(data) or (self._escape and data[:1] in (b"$", b"(")):
+                raise SHIFTED
+            self._escape = data.endswith(b"\x1b")
         return self._rewriter.feed(data)
 
     def _tried(self, step: Callable[..., bytes], *arguments: object) -> bytes:

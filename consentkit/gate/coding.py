@@ -19,6 +19,10 @@ ZSTD_PIECE: Final = ZSTD_STEP // 4 * 128 * 1024
 ZSTD_WINDOW: Final = 8 << 20
 """Bytes; the largest window that the content coding may use (RFC 9659, 3)."""
 MOST_CODINGS: Final = 4
+STEP: Final = 4 * 1024
+"""Bytes of gzip or deflate data undone at once: what follows a member is copied, so it has to be little."""
+MOST_EMPTY: Final = 64
+"""Members or frames in a row that stand for nothing: more than writers of blocks and their ends ever make."""
 DAMAGE: Final = (zlib.error, brotli.error, zstandard.ZstdError)
 """What a decoder raises for data that isn't in its coding."""
 
@@ -49,6 +53,22 @@ class _Identity:
             yield data
 
 
+class _Empty:
+    """Counts what stands for nothing, and fails at too much of it: it costs time and comes to no end."""
+
+    def __init__(self, damage: type[Exception]) -> None:
+        self._damage = damage
+        self._count = 0
+
+    def reset(self) -> None:
+        self._count = 0
+
+    def another(self) -> None:
+        self._count += 1
+        if self._count > MOST_EMPTY:
+            raise self._damage(f"more than {MOST_EMPTY} members or frames in a row are empty")
+
+
 class _Zlib:
     """Members or streams in a row (RFC 1952, 2.2); what follows one and isn't another is ignored."""
 
@@ -57,9 +77,17 @@ class _Zlib:
         self._member = zlib.decompressobj(wbits)
         self._further = False
         self._over = False
+        self._empty = _Empty(zlib.error)
 
     def pieces(self, data: bytes, /) -> Iterator[bytes]:
-        while data and not self._over:
+        for at in range(0, len(data), STEP):
+            yield from self._step(data[at : at + STEP])
+            if self._over:
+                return
+
+    def _step(self, data: bytes) -> Iterator[bytes]:
+        full = False
+        while (data or full) and not self._over:
             try:
                 piece = self._member.decompress(data, PIECE)
             except zlib.error:
@@ -67,12 +95,15 @@ class _Zlib:
                     raise
                 self._over = True
                 return
+            full = len(piece) == PIECE  # some more may be ready though all data are taken
             if piece:
+                self._empty.reset()
                 yield piece
             data = self._member.unconsumed_tail
             if self._member.eof:
-                data = self._member.unused_data
+                data, full = self._member.unused_data, False
                 self._member, self._further = zlib.decompressobj(self._wbits), True
+                self._empty.another()
 
 
 class _Deflate:
@@ -115,6 +146,7 @@ class _Zstd:
     def __init__(self) -> None:
         self._context = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
         self._frame = self._context.decompressobj()
+        self._empty = _Empty(zstandard.ZstdError)
 
     def pieces(self, data: bytes, /) -> Iterator[bytes]:
         for at in range(0, len(data), ZSTD_STEP):
@@ -122,9 +154,11 @@ class _Zstd:
             while step:
                 if self._frame.eof:
                     self._frame = self._context.decompressobj()
+                    self._empty.another()
                 piece = self._frame.decompress(step)
                 step = self._frame.unused_data if self._frame.eof else b""
                 if piece:
+                    self._empty.reset()
                     yield piece
 
 

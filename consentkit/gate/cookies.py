@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
-from itertools import compress, islice
+from itertools import islice
 from typing import Generic, TypeVar
 
 LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
@@ -44,13 +44,13 @@ def cut_cookies(header: bytes, categories: ByName[str | None], allowed: Allowed)
     returned.
     """
     pairs = header.split(b";")
-    needed = [categories[pair.split(b"=", 1)[0]] for pair in pairs]
+    needed = [categories[pair.partition(b"=")[0]] for pair in pairs]
     if needed.count(None) == len(needed):
         return header
     denied = {*needed}.difference(allowed(), NOTHING)
     if not denied:
         return header
-    return b";".join(compress(pairs, [need not in denied for need in needed])).lstrip()
+    return b";".join([pair for pair, need in zip(pairs, needed, strict=True) if need not in denied]).lstrip()
 
 
 def cookie_values(header: bytes, name: bytes) -> list[bytes]:

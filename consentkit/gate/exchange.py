@@ -9,9 +9,10 @@ from consentkit.gate.announce import ANNOUNCING, without_announcements
 from consentkit.gate.coding import Unreadable
 from consentkit.gate.cookies import cookie_names, cut_cookies, expiries
 from consentkit.gate.headers import Headers
-from consentkit.gate.kind import declared_page
+from consentkit.gate.kind import Declared, declared
+from consentkit.gate.markup import Page
 from consentkit.gate.orders import Orders, Seen
-from consentkit.gate.screening import Screening, nothing
+from consentkit.gate.screening import Screening, counted, nothing, plain_page
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.request import host_of
 
@@ -21,6 +22,7 @@ UNCONDITIONAL_COOKIE = rules.UNCONDITIONAL | COOKIE
 BODILESS = frozenset({204, 205, 304})
 BYPASSES = frozenset({"http.response.pathsend", "http.response.zerocopysend", "http.response.push"})
 FILTERED = frozenset({"websocket.accept", "websocket.http.response.start", "http.response.early_hint"})
+FILTERED_FIELDS = ANNOUNCING | {b"set-cookie"}
 PARTIAL = Unreadable("206", "it is a part of a page, though Range wasn't asked for; serve it whole")
 LATE = (
     "%s: consent_of was asked after the answer's headers had gone out, so a shared cache may keep this answer"
@@ -32,8 +34,8 @@ class Exchange:
     """One request and its answer: cookies and announcements filtered, pages screened."""
 
     __slots__ = (
-        *("_orders", "_scope", "_send", "_visitor", "_rewrite"),
-        *("_cookies", "_screening", "_sent"),
+        *("_orders", "_scope", "_send", "_visitor", "_rewrite", "_for_page"),
+        *("_cookies", "_says", "_held", "_screening", "_sent"),
     )
 
     def __init__(self, orders: Orders, scope: Scope, send: Send, *, rewrite: bool) -> None:
@@ -42,8 +44,11 @@ class Exchange:
         self._send = send
         self._visitor: VisitorConsent = scope["consentkit"]
         self._rewrite = rewrite
+        self._for_page = True  # whether the request may be answered with a page
+        self._says: Declared
         self._cookies = b""  # what the request brought, if any of it is denied
-        self._screening: Screening | None = None  # for an answer that is, or may be, a page
+        self._held: Message | None = None  # the start of an answer that is, or may be, a page
+        self._screening: Screening | None = None  # for one that isn't a plain page, come whole
         self._sent: Headers = []  # the headers of the answer, once they are out
 
     def _allowed(self) -> frozenset[str]:
@@ -65,7 +70,8 @@ class Exchange:
             dropped = COOKIE
             added = [(b"cookie", kept)] if kept else []
         if self._rewrite:
-            if rules.may_be_page(fields):
+            self._for_page = rules.may_be_page(fields)
+            if self._for_page:
                 dropped = UNCONDITIONAL_COOKIE if dropped else rules.UNCONDITIONAL
                 if b"if-none-match" in fields:
                     added += rules.page_conditions(headers, self._orders.tag)
@@ -97,6 +103,8 @@ class Exchange:
         kind = message["type"]
         if self._screening is not None:
             return self._screened(self._screening, message)
+        if self._held is not None:
+            return self._opened(self._held, message)
         if kind == "http.response.body":
             if self._visitor.asked and not message.get("more_body", False):
                 self._late()
@@ -105,6 +113,27 @@ class Exchange:
         elif kind in FILTERED:
             message = self._filtered(message)
         return self._send(message)
+
+    def _opened(self, held: Message, message: Message) -> Awaitable[None]:
+        """Take in what follows the start of an answer that may be a page."""
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            body = message.get("body", b"")
+            page = plain_page(self._orders, self._scope, self._says, held["headers"], body)
+            if page is not None:
+                return self._whole(held, page)
+        self._held = None
+        self._screening = Screening(self._orders, self._scope, held, self._begin, self._send)
+        return self._screened(self._screening, message)
+
+    async def _whole(self, held: Message, page: Page) -> None:
+        headers = rules.page_headers(held["headers"], self._orders.tag)
+        headers.append((b"content-length", b"%d" % len(page.out)))
+        await self._begin(held, headers)
+        await self._send({"type": "http.response.body", "body": page.out, "more_body": False})
+        if page.seen or page.blocked:
+            counted(self._orders, self._scope, page.blocked, page.seen)
+        if self._visitor.asked:
+            self._late()
 
     async def _screened(self, screening: Screening, message: Message) -> None:
         kind = message["type"]
@@ -131,48 +160,59 @@ class Exchange:
 
     def _answer_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> Headers:
         kept: Headers = []
-        settings = self._orders.settings
         seen: list[Seen] = []
         for raw, value in headers:
             name = raw.lower()
-            if name == b"set-cookie":
-                category, pair = settings[value.split(b";", 1)[0].split(b"=", 1)[0]]
-                denied = category is not None and category not in self._allowed()
-                if pair is not None and denied is (category is not None):
-                    seen.append(pair)
-                if denied:
-                    continue
-            elif name in ANNOUNCING:
-                value = without_announcements(name, value, self._announces)
-                if not value:
+            if name in FILTERED_FIELDS:
+                if name != b"set-cookie":
+                    value = without_announcements(name, value, self._announces)
+                    if not value:
+                        continue
+                elif not self._may_set(value, seen):
                     continue
             kept.append((name, value))
         if seen:
-            self._orders.count(seen)
+            self._orders.count(frozenset(seen))
         return kept
 
+    def _may_set(self, cookie: bytes, seen: list[Seen]) -> bool:
+        name = cookie.partition(b"=")[0]
+        if b";" in name:
+            name = name.partition(b";")[0]
+        category, pair = self._orders.settings[name]
+        passes = category is None or category in self._visitor.allowed
+        if pair is not None and passes is (category is None):
+            seen.append(pair)
+        return passes
+
     def _on_start(self, message: Message) -> Awaitable[None]:
-        headers, status = self._answer_headers(message.get("headers", ())), message["status"]
-        page = self._declared_page(headers)
+        headers = self._answer_headers(message.get("headers", ()))
+        if not self._rewrite:
+            return self._begin(message, headers)
+        says = declared(headers)
+        if says.page is False:
+            return self._begin(message, headers)
+        status = message["status"]
+        page = self._shown_page(says, headers)
         if page is False or (page is None and status == 206):
             return self._begin(message, headers)
         if status in BODILESS or self._scope["method"] == "HEAD":
             return self._begin(message, rules.page_headers(headers, self._orders.tag))
         start = {**message, "headers": headers}
+        if status != 206 and not message.get("trailers", False):
+            self._says = says
+            self._held = start
+            return nothing()
         self._screening = screening = Screening(self._orders, self._scope, start, self._begin, self._send)
         return screening.refuse(PARTIAL) if status == 206 else nothing()
 
-    def _declared_page(self, headers: Headers) -> bool | None:
-        page = declared_page(headers) if self._rewrite else False
-        if page is False:
-            return False
-        asked = self._scope["headers"]
-        if page is None and not rules.may_be_page(dict(asked)):
+    def _shown_page(self, says: Declared, headers: Headers) -> bool | None:
+        if says.page is None and not self._for_page:
             return False  # an image or script without a type; nobody reads that as a page
         # What browsers save isn't shown; but a page's own script may fetch it, and show it all the same.
-        if rules.is_download(headers) and rules.first(asked, b"sec-fetch-dest") != b"empty":
-            return False
-        return page
+        if b"content-disposition" in dict(headers) and rules.is_download(headers):
+            return says.page if rules.first(self._scope["headers"], b"sec-fetch-dest") == b"empty" else False
+        return says.page
 
     def _begin(self, start: Message, headers: Headers) -> Awaitable[None]:
         """Send the start. Only now is it known whether the answer depends on this visitor."""

@@ -9,7 +9,7 @@ from html import escape
 
 from consentkit.edition import Edition
 from consentkit.gate.cookies import ByName
-from consentkit.gate.csp import Admission, admission
+from consentkit.gate.csp import UNRESTRICTED, Admission, admission
 from consentkit.gate.headers import Headers
 from consentkit.gate.markup import Rules
 from consentkit.gate.state import CONSENT_COOKIE, HINT_COOKIE
@@ -45,7 +45,10 @@ class Orders:
         self._necessary = Matcher(each for each in services if each.category == "necessary")
         self.allowed_to_nobody = decide(edition.policy, {}, None, datetime.min.replace(tzinfo=UTC)).allowed
         self._hashes = _csp_hashes(edition.starter.body)
+        strict = edition.policy.pages.third_parties == "strict"
+        self.everywhere: Rules | None = None if strict else edition.rules("")
         self._starter = lru_cache(maxsize=2)(self._written)
+        self.usual_starter = self.starter(UNRESTRICTED, xhtml=False)
 
     def rules(self, host: str) -> Rules:
         """Return what decides on the pages of a host."""

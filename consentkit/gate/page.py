@@ -91,9 +91,13 @@ class Gate:
         return allowed_in(opened[0], orders.edition.policy, now) if opened else orders.allowed_to_nobody
 
     def _opened(self, headers: Headers) -> list[Opened]:
-        cookies = [value for name, value in headers if name == b"cookie"]
-        sealed = [value for header in cookies for value in cookie_values(header, OURS)]
-        return [opened for each in sealed if (opened := self._open(each))]
+        return [
+            opened
+            for name, header in headers
+            if name == b"cookie"
+            for each in cookie_values(header, OURS)
+            if (opened := self._open(each))
+        ]
 
 
 def _subtree(path: str) -> str:

@@ -34,6 +34,16 @@ def declared_charset(opening: bytes) -> bytes:
     return next((label for label in _declared(opening) if label), b"")
 
 
+def shifts(data: bytes) -> bool:
+    """Return whether bytes hold an escape sequence of ISO-2022 (RFC 1468), which no page in UTF-8 needs.
+
+    Behind one, the byte of `<` can be half of a Japanese letter, and markup text. Chromium looks for the
+    label iso-2022-jp in all of a page's head, not only in its first PRESCAN bytes, if no header settles the
+    encoding. A sequence's first two bytes show it, so between two chunks one byte has to be looked at again.
+    """
+    return b"\x1b" in data and (b"\x1b$" in data or b"\x1b(" in data)
+
+
 def _declared(opening: bytes) -> Iterator[bytes]:
     """Yield what each `<meta>` names; comments, markup declarations and other tags' values hold none."""
     at = opening.find(b"<")

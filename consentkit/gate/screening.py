@@ -3,24 +3,30 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from functools import lru_cache
 from itertools import chain
-from typing import Literal
+from typing import Final, Literal, cast
 
 from starlette.types import Message, Scope, Send
 
 from consentkit.gate import headers as rules
-from consentkit.gate.body import PageBody
+from consentkit.gate.body import SLICE, PageBody
 from consentkit.gate.coding import Unreadable
 from consentkit.gate.headers import Headers
-from consentkit.gate.kind import is_page, is_xhtml
+from consentkit.gate.kind import Declared, is_page, is_plain_page, is_xhtml
+from consentkit.gate.markup import Page, rewrite_page
 from consentkit.gate.orders import Orders, Seen
 from consentkit.request import host_of
+from consentkit.tally import Kind
 
 logger = logging.getLogger("consentkit")
 
 Begin = Callable[[Message, Headers], Awaitable[None]]
 """Sends the start message that was held, with these headers in place of its own."""
 
+PLAIN = SLICE
+"""Bytes; a page that came at once, isn't longer and has nothing special about it takes a shorter way."""
+UNUSUAL: Final = frozenset({b"content-encoding", b"content-security-policy"})
 WHOLE = 1 << 20
 """Bytes; a page that came at once and isn't longer goes out at once, with its length."""
 UNREADABLE = (
@@ -152,17 +158,41 @@ class Screening:
             self._counted(body)
 
     def _counted(self, body: PageBody) -> None:
-        for service in body.blocked & self._orders.known:
-            self._orders.tell(UNDECLARED, service, of=service)
-        if body.seen:
-            host = host_of(self._scope)
-            self._orders.count([pair for pair in body.seen if not _own(pair, host)])
+        counted(self._orders, self._scope, body.blocked, body.seen)
 
 
-def _own(pair: Seen, host: str) -> bool:
-    """Return whether what was seen is the site's own host, or one below it."""
+def plain_page(orders: Orders, scope: Scope, says: Declared, headers: Headers, body: bytes) -> Page | None:
+    """Return a page that came whole as it goes out, with the starter; None where that isn't so simple.
+
+    `says` is what its `headers` declare it to be. The page is what a Screening would make of it.
+    """
+    if len(body) > PLAIN or not is_plain_page(says, body) or not UNUSUAL.isdisjoint(dict(headers)):
+        return None
+    try:
+        rules_ = orders.everywhere or orders.rules(host_of(scope))
+        return rewrite_page(rules_, orders.usual_starter, body)
+    except Exception:  # noqa: BLE001 - a Screening says what is wrong, and lets out none of it
+        return None
+
+
+def counted(orders: Orders, scope: Scope, blocked: frozenset[str], seen: frozenset[tuple[str, str]]) -> None:
+    """Count what was seen on a page that went out, and tell the operator what nobody can consent to."""
+    if blocked:
+        for service in blocked & orders.known:
+            orders.tell(UNDECLARED, service, of=service)
+    if seen:
+        orders.count(_of_others(seen, host_of(scope)))
+
+
+@lru_cache(maxsize=256)
+def _of_others(seen: frozenset[tuple[str, str]], host: str) -> frozenset[Seen]:
+    """What was seen, without the site's own host and those below it."""
     own = host.removeprefix("www.")
-    return pair[0] == "undeclared" and (pair[1] == own or pair[1].endswith("." + own))
+    return frozenset(
+        (cast(Kind, kind), name)
+        for kind, name in seen
+        if kind != "undeclared" or not (name == own or name.endswith("." + own))
+    )
 
 
 async def nothing() -> None:

@@ -121,7 +121,7 @@ def allowed_in(opened: Opened, policy: Policy, now: datetime) -> frozenset[str] 
     try:
         _, _, _, answer = opened
         version, decided, granted, _ = answer.split(b":")
-        return allowed_at_once(policy, _version(version), int(decided), _categories(granted), now)
+        return allowed_at_once(policy, *_answer(version, granted), int(decided), now)
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -144,6 +144,11 @@ def _choices(answers: Sequence[bytes]) -> Iterator[tuple[str, Choice]]:
             choice = Choice(value, decided, version)
             for category in _categories(categories):
                 yield category, choice
+
+
+@lru_cache(maxsize=256)
+def _answer(version: bytes, granted: bytes) -> tuple[str, tuple[str, ...]]:
+    return _version(version), _categories(granted)
 
 
 @lru_cache(maxsize=256)  # as many as a site publishes in the life of a cookie

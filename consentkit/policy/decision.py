@@ -80,7 +80,7 @@ def decide(policy: Policy, history: Mapping[str, Policy], consent: Consent | Non
 
 
 def allowed_at_once(
-    policy: Policy, version: str, decided: int, granted: tuple[str, ...], now: datetime
+    policy: Policy, version: str, granted: tuple[str, ...], decided: int, now: datetime
 ) -> frozenset[str] | None:
     """Return what `decide` allows a visitor whose answers were all given at one instant under `policy`.
 

@@ -1,7 +1,7 @@
 """Compiled indexes: URL -> service, inline script -> service, cookie name -> service."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -10,13 +10,18 @@ from consentkit.policy.urls import UNSURE, Address, split_port, split_url
 
 # A category of the site's own counts as the strictest.
 _STRICTNESS: Final[dict[str, int]] = {"marketing": 0, "analytics": 1, "preferences": 2, "necessary": 3}
-# What may stand between `import` and a module's name: bundlers and linters are told things in comments.
-_GAP: Final = rb"\s*+(?:/\*[^*]{0,200}\*/\s*+){0,3}"
 # import "…", import("…"), import … from "…", export … from "…": what isn't a bare name
-_IMPORT: Final = re.compile(
-    rb"\b(?:import" + _GAP + rb"(?:\(" + _GAP + rb")?|from" + _GAP + rb")[\"'`]\s*+"
-    rb"((?:[hH][tT][tT][pP][sS]?:)?//[^\"'`\s]{1,2048}|\.{0,2}/[^\"'`\s]{0,2048})"
+_IMPORT: Final = re.compile(rb"\b(?:import(?=[^\w.;,:=)}]|\Z)|from(?=[^\w.;,:=()}]|\Z))")
+_MODULE: Final = re.compile(
+    rb"[\"'`]\s*+((?:[hH][tT][tT][pP][sS]?:)?//[^\"'`\s]{1,2048}|\.{0,2}/[^\"'`\s]{0,2048})"
 )
+# White space of ECMAScript, 12.2 and 12.3, in UTF-8; and what begins a comment (12.4, B.1.1).
+_BLANK: Final = re.compile(
+    rb"(?>(?:\s|\xc2?\xa0|\xef\xbb\xbf|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)*)"
+    rb"(/\*|//|<!--|-->)?"
+)
+_LINE_END: Final = re.compile(rb"[\r\n]|\xe2\x80[\xa8\xa9]")
+_COMMENT_END: Final = re.compile(rb"\*/")
 _RELATIVE: Final = re.compile(r"\.|/(?!/)")
 _IMPORTING: Final = frozenset((b"import", b"export"))
 # Words of many scripts: a mark is looked for by one that it alone has, if it can.
@@ -149,12 +154,61 @@ class Scripts:
         service = next((service for mark, service in marks if _occurs(mark, body)), None)
         if _IMPORTING.isdisjoint(present):
             return Script(service, ())
-        found = dict.fromkeys(url.decode("utf-8", "replace") for url in _IMPORT.findall(body))
+        found = dict.fromkeys(url.decode("utf-8", "replace") for url in _modules(body))
         relative = tuple(url for url in found if _RELATIVE.match(url))
         return Script(service, tuple(url for url in found if url not in relative), relative)
 
 
 _SILENT: Final = Script(None, ())
+
+
+def _modules(body: bytes) -> Iterator[bytes]:
+    """Yield the names of the modules that a script imports, but for bare ones."""
+    gaps = _Gaps(body)
+    for word in _IMPORT.finditer(body):
+        at = gaps.end(word.end())
+        if body[at : at + 1] == b"(" and word[0] == b"import":
+            at = gaps.end(at + 1)
+        module = _MODULE.match(body, at)
+        if module is not None:
+            yield module[1]
+
+
+class _Gaps:
+    """Where the white space and the comments end that stand somewhere in a script.
+
+    Looked for anywhere, any number of times, in a time that grows with the script alone: what has been read
+    is known, even though a comment may hold the word that a further look starts from.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._ends: dict[int, int] = {}
+        self._ahead = {_COMMENT_END: (0, -1, 0), _LINE_END: (0, -1, 0)}
+
+    def end(self, at: int) -> int:
+        """The place behind the white space and the comments from `at` on."""
+        passed: list[int] = []
+        while at not in self._ends:
+            passed.append(at)
+            blank = _BLANK.match(self._body, at)
+            assert blank is not None  # noqa: S101 - matches the empty string
+            at = blank.end()
+            if blank[1] is None:
+                break
+            at = self._behind(_COMMENT_END if blank[1] == b"/*" else _LINE_END, at)
+        else:
+            at = self._ends[at]
+        self._ends.update(dict.fromkeys(passed, at))
+        return at
+
+    def _behind(self, sought: re.Pattern[bytes], at: int) -> int:
+        start, found, end = self._ahead[sought]
+        if not start <= at <= found:
+            match = sought.search(self._body, at)
+            found, end = match.span() if match is not None else (len(self._body),) * 2
+            self._ahead[sought] = at, found, end
+        return end
 
 
 class Matcher:

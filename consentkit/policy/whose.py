@@ -98,10 +98,13 @@ class _Facts:
 class Whose:
     """The rules of one policy, for the pages of one host if unknown third parties are blocked.
 
-    Compared and hashed by identity: `at` returns the same object for the same host. A URL that is relative,
-    invalid, or of a scheme that reaches no host is nobody's; one that can't be read for certain is blocked
-    as the service "".
+    Compared and hashed by identity. A URL that is relative, invalid, or of a scheme that reaches no host is
+    nobody's; one that can't be read for certain is blocked as the service "".
     """
+
+    _SITES: Final = 8
+    """Hosts whose rules, and with them what is remembered of their pages, are kept at once: visitors can
+    make up any number of them."""
 
     def __init__(
         self,
@@ -126,11 +129,12 @@ class Whose:
         self._strict = strict
         self._own = ""
         self._alike = lru_cache(maxsize=4096)(self._wherever)
-        self._sites = lru_cache(maxsize=64)(self._site)
+        self._sites = lru_cache(maxsize=self._SITES)(self._site)
 
     def at(self, host: str) -> "Whose":
         """The rules on pages of `host`, a request's `Host` header; they differ by host in strict mode only.
 
+        The same object for the same host, as long as it is among the 8 hosts asked for last.
         A page's own are its host without a leading `www.` and everything below that.
         """
         if not self._strict:

@@ -38,10 +38,11 @@ class BodyScanner(TextScanner):
             judged = not (verdict.necessary or verdict.service is not None or self._nesting.inert)
         else:
             judged = verdict.runs_in_html if html else verdict.runs_in_svg
+            judged = judged or (self._xhtml and verdict.runs_in_html)
         if html:
             self.held = judged
             self._state = BodyScanner._style if self._element == b"style" else BodyScanner._script
-        elif judged and not closed and self._nesting.svg:
+        elif judged and not closed and (self._nesting.svg or self._xhtml):
             self.held = True
             self._state = BodyScanner._foreign
         return True
@@ -113,7 +114,7 @@ class BodyScanner(TextScanner):
         self._scan = at
         opening = bytes(self.buffer[at : at + 9])
         if opening.startswith(b"<!--"):
-            self._mode, self._scan = "comment", at + 2
+            self._mode, self._scan = ("xml", at + 4) if self._xhtml else ("comment", at + 2)
         elif opening.startswith(b"<![CDATA["):
             self._mode, self._scan = "cdata", at + 9
         elif (

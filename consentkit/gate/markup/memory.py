@@ -20,6 +20,7 @@ LONGEST: Final = 1 << 15
 _KEY: Final = 24
 _ALIKE: Final = 8
 _BYTES: Final = 4 << 20
+_PAGES: Final = 32
 
 
 class Piece(NamedTuple):
@@ -30,15 +31,26 @@ class Piece(NamedTuple):
     verdicts: tuple[Verdict, ...]
 
 
+class Page(NamedTuple):
+    """A page as it came and as it goes out, the services made inert on it, and what there is to count."""
+
+    source: bytes
+    starter: bytes
+    out: bytes
+    blocked: frozenset[str]
+    seen: frozenset[tuple[str, str]]
+
+
 class Memory:
     """Remembers pieces by how they begin, and by what comes a little later: menus begin alike everywhere.
 
-    In two generations, so that what is in use stays.
+    In two generations, so that what is in use stays. Beside them, the last whole pages.
     """
 
-    __slots__ = ("_old", "_size", "_young")
+    __slots__ = ("_old", "_pages", "_size", "_young")
 
     def __init__(self) -> None:
+        self._pages: dict[tuple[int, bytes, bytes], Page] = {}
         self._young: dict[bytes, list[Piece]] = {}
         self._old: dict[bytes, list[Piece]] = {}
         self._size = 0
@@ -55,6 +67,17 @@ class Memory:
                 return piece
         return None
 
+    def recall_page(self, source: bytes, starter: bytes) -> Page | None:
+        """A whole page, if it was among the last ones, and with the same starter."""
+        page = self._pages.get(_outline(source))
+        return page if page is not None and page.source == source and page.starter == starter else None
+
+    def keep_page(self, page: Page) -> None:
+        """Remember a whole page in place of the one that has been kept longest."""
+        if len(self._pages) >= _PAGES:
+            del self._pages[next(iter(self._pages))]
+        self._pages[_outline(page.source)] = page
+
     def keep(self, piece: Piece) -> None:
         """Remember a piece of at least `SHORTEST` bytes, to be tried before those that begin like it."""
         size = len(piece.source)
@@ -69,3 +92,8 @@ class Memory:
 
 def _key(page: bytes | bytearray, at: int) -> bytes:
     return bytes(page[at : at + _KEY] + page[at + SHORTEST - _KEY : at + SHORTEST])
+
+
+def _outline(page: bytes) -> tuple[int, bytes, bytes]:
+    middle = len(page) // 2
+    return len(page), page[middle : middle + _KEY], page[-_KEY:]

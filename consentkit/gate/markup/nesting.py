@@ -31,6 +31,8 @@ _SPECIAL: Final = _CLOSES_P | frozenset(
     b" tbody td template textarea tfoot th thead title tr".split()
 )
 _CLOSES_ITSELF: Final = frozenset((b"li", b"dd", b"dt", b"option"))
+# HTML elements in which an svg usually stands.
+_AROUND: Final = _SPECIAL | frozenset(b"a b em i label q s small span strong sub sup u".split())
 _NEVER_POPPED: Final = frozenset((b"body", b"html", b"head"))
 
 Point = Literal["", "html", "text", "annotation"]
@@ -139,6 +141,11 @@ class Nesting:
         return self._templates > 0
 
     @property
+    def in_template(self) -> bool:
+        """True directly in a template."""
+        return bool(self.frames) and self.frames[-1].kind == "template"
+
+    @property
     def svg(self) -> bool:
         """True where scripts and stylesheets are those of svg; math has none."""
         return bool(self.frames) and self.frames[-1].kind == "svg"
@@ -168,37 +175,39 @@ class Nesting:
             self._html(name)
         return True
 
-    def end(self, name: bytes) -> None:
-        """Take in an end tag."""
+    def end(self, name: bytes) -> bool:
+        """Take in an end tag; True if what it ends can only be around all that is followed here."""
         frames = self.frames
         if not frames or name in _NEVER_POPPED:
-            return
+            return False
         if name == b"template":
             self._close_template()
         elif frames[-1].kind == "html":
             if _reaches(frames[-1], name):
                 self._close(len(frames) - 1, name)
         elif frames[-1].kind != "template":
-            self._end_foreign(name)
+            return self._end_foreign(name)
+        return False
 
-    def _end_foreign(self, name: bytes) -> None:
+    def _end_foreign(self, name: bytes) -> bool:
         frames = self.frames
         if name in (b"p", b"br"):
             if frames[-1].point not in ("html", "text"):
                 self._break_out()
                 if name == b"p":
                     self.end(name)
-            return
+            return False
         depth = len(frames) - 1
         while depth >= 0 and frames[depth].kind in ("svg", "math"):
             if frames[depth].holds(name):
                 self._close(depth, name)
-                return
+                return False
             depth -= 1
         # An integration point in between is a boundary that HTML's end tags don't cross.
         direct = depth == len(frames) - 2 and not frames[-1].point
         if direct and depth >= 0 and frames[depth].kind == "html" and _reaches(frames[depth], name):
             self._close(depth, name)
+        return depth < 0 and name in _AROUND and all(f.point in ("", "annotation") for f in frames)
 
     def _break_out(self) -> None:
         """Leave svg and math up to where HTML stands in them."""

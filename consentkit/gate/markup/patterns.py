@@ -7,7 +7,7 @@ from consentkit.gate.markup.elements import LOADING
 from consentkit.gate.markup.tags import ATTRIBUTES, NAME, VALUE, either, grammar, many, maybe
 
 _RAW: Final = ("style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "noscript")
-_STRUCTURE: Final = (*_RAW, "script", "plaintext", "template", "svg", "math", "base", "frameset")
+_STRUCTURE: Final = (*_RAW, "script", "plaintext", "template", "svg", "math", "base", "frameset", "col")
 STRUCTURE: Final = frozenset(name.encode() for name in _STRUCTURE)
 """Elements that change how what follows them is read."""
 
@@ -109,6 +109,8 @@ PLAIN_NOSCRIPT: Final = grammar(
 """The content of a noscript that ends where it ends, whether it is read as text or as markup."""
 
 NAME_END: Final = grammar(rb"[W/>]")
+SHEET: Final = re.compile(rb"<\?xml-stylesheet\s(?:[^>]*?\s)?href\s*=\s*(\"[^\"]*\"|'[^']*')")
+"""The stylesheet that an XML page names before it begins."""
 COMMENT_END: Final = re.compile(rb"--!?>")
 RAW_END: Final = {name.encode(): grammar(rb"</%NAME%(?=[W/>])", NAME=either([name])) for name in _RAW}
 _SCRIPT: Final = either(["script"])
@@ -116,7 +118,12 @@ UNBROKEN: Final = {
     name.encode(): grammar(rb"[^<]*+</%NAME%(?=[W/>])", NAME=either([name])) for name in (*_RAW, "script")
 }
 """The content of such an element that is text in svg as it is in HTML: nothing is tagged in it."""
-BREAKS: Final = {"comment": COMMENT_END, "cdata": re.compile(rb"]]>"), "bogus": re.compile(rb">")}
+BREAKS: Final = {
+    "comment": COMMENT_END,
+    "xml": re.compile(rb"-->"),
+    "cdata": re.compile(rb"]]>"),
+    "bogus": re.compile(rb">"),
+}
 """Where what isn't text ends, in a script or a stylesheet of an svg."""
 SCRIPT_TURN: Final = {
     "": grammar(rb"<(?:!--|(/)%SCRIPT%(?=[W/>]))", SCRIPT=_SCRIPT),

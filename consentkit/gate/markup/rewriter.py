@@ -13,12 +13,12 @@ from functools import lru_cache
 from typing import Final
 
 from consentkit.gate.markup.bodies import LIMIT
-from consentkit.gate.markup.memory import Memory
+from consentkit.gate.markup.memory import Memory, Page
 from consentkit.gate.markup.scanner import Scanner
 from consentkit.gate.markup.tags import PREFIX
 from consentkit.gate.markup.verdicts import Rules, Verdicts
 
-__all__ = ["LIMIT", "PREFIX", "Rewriter", "Rules"]
+__all__ = ["LIMIT", "PREFIX", "Page", "Rewriter", "Rules", "rewrite_page"]
 
 _SRCDOC_DEPTH: Final = 4
 _PATIENCE: Final = 8192
@@ -30,8 +30,8 @@ class Rewriter:
 
     `rules` decide; they are hashable and the same object for all responses of a policy, because what was
     decided once is remembered with them. `starter` is inserted once, as given, before the first start tag
-    other than `<html>`, `<head>` and an early `<meta>` naming the charset, or before `</head>`; a page
-    without any such tag gets none, and b"" asks for none.
+    other than `<html>`, `<head>`, `<title>` and a `<meta>` that only says something, or before `</head>`, or
+    at the end; a page without any tag gets none, and b"" asks for none.
     """
 
     def __init__(self, rules: Rules, starter: bytes, *, xhtml: bool = False) -> None:
@@ -48,6 +48,7 @@ class Rewriter:
         self._scanners = [Scanner(self._buffer, verdicts, memory, starter, xhtml=xhtml)]
         self._awaited: bytes | None = b"<"
         self._patience = 0
+        self._closing = False
 
     @property
     def blocked(self) -> frozenset[str]:
@@ -63,6 +64,8 @@ class Rewriter:
 
     def feed(self, chunk: bytes) -> bytes:
         """Take in the next bytes of the page; the bytes that can go out now (maybe none)."""
+        if type(chunk) is not bytes:
+            chunk = bytes(chunk)  # in a memoryview nothing is found
         awaited = self._awaited
         if awaited is not None and awaited not in chunk:
             # Nothing is held: what comes is text.
@@ -101,9 +104,11 @@ class Rewriter:
     def close(self) -> bytes:
         """The page has ended: the rest of it."""
         self._run()
+        self._closing = True
+        self._run()
         while sum(scanner.finish() for scanner in self._scanners):
             self._run()
-        return self._emit(len(self._buffer))
+        return self._emit(len(self._buffer)) + self._scanners[0].unplaced
 
     def _wait(self) -> None:
         """Note what has to come before looking again is of any use."""
@@ -138,6 +143,9 @@ class Rewriter:
                 return True
             behind = int(second.pos < first.pos)
             if behind in stuck:
+                if not self._closing:
+                    # It waits: where they agree mustn't depend on how the page was cut.
+                    return False
                 behind = 1 - behind
             if not self._scanners[behind].advance():
                 stuck.add(behind)
@@ -166,12 +174,26 @@ class Rewriter:
         return out
 
 
-@lru_cache(maxsize=32)
+def rewrite_page(rules: Rules, starter: bytes, source: bytes) -> Page:
+    """Rewrite a whole page of HTML at once; the last ones are remembered whole."""
+    source, memory = bytes(source), _memory(rules)
+    known = memory.recall_page(source, starter)
+    if known is not None:
+        return known
+    rewriter = Rewriter(rules, starter)
+    out = rewriter.feed(source) + rewriter.close()
+    page = Page(source, starter, out, rewriter.blocked, rewriter.seen)
+    memory.keep_page(page)
+    return page
+
+
+# As many as a site has hosts whose pages differ: in strict mode each has rules of its own.
+@lru_cache(maxsize=8)
 def _memory(rules: Rules) -> Memory:  # noqa: ARG001 - one for each
     return Memory()
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def _verdicts(rules: Rules, depth: int) -> Verdicts:
     def srcdoc(html: str) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
         if depth == _SRCDOC_DEPTH:

@@ -12,7 +12,7 @@ from typing import Any
 
 from consentkit.gate.markup.bodies import LIMIT
 from consentkit.gate.markup.elements import LOADING
-from consentkit.gate.markup.memory import LONGEST, PIECE, SHORTEST, Memory, Piece
+from consentkit.gate.markup.memory import PIECE, SHORTEST, Memory
 from consentkit.gate.markup.nesting import Nesting
 from consentkit.gate.markup.partial import PartialScanner
 from consentkit.gate.markup.patterns import (
@@ -27,7 +27,7 @@ from consentkit.gate.markup.patterns import (
 )
 from consentkit.gate.markup.tags import attributes
 from consentkit.gate.markup.text import TextScanner
-from consentkit.gate.markup.verdicts import UNTOUCHED, Verdict, Verdicts
+from consentkit.gate.markup.verdicts import UNTOUCHED, Verdict, Verdicts, may_be_base
 
 _NOSCRIPT_END = RAW_END[b"noscript"]
 
@@ -44,13 +44,16 @@ class Scanner(PartialScanner):
         self._simple = False
         self.fork: Scanner | None = None  # a second reading that begins here
         self._preloading = False  # this is the reading of a preload scanner
-        self._framed = False  # this is the reading of a page that is nothing but frames
+        self._framed = b""  # until this ends, all but what belongs there is ignored
 
     def agrees_with(self, other: "Scanner") -> bool:
         """Whether from here on both readings are the same."""
         if self.pos != other.pos or other._framed or not self._state is other._state is Scanner._data:
             return False
-        return other._preloading or (self._verdicts is other._verdicts and self._nesting == other._nesting)
+        if other._preloading:
+            return not self._nesting.inert
+        same = self._verdicts is other._verdicts and self._based == other._based
+        return same and self._nesting == other._nesting
 
     def join(self, other: "Scanner") -> None:
         """Take over the findings of a reading that agrees again."""
@@ -62,6 +65,11 @@ class Scanner(PartialScanner):
     def idle(self) -> bool:
         """Nothing is open and nothing held: whatever isn't a tag may pass."""
         return self._state is Scanner._data and self.pos == len(self.buffer)
+
+    @property
+    def unplaced(self) -> bytes:
+        """At the end of a page that had nothing but a beginning: the starter."""
+        return self._starter if self._element and self._state is Scanner._data else b""
 
     @property
     def awaited(self) -> bytes | None:
@@ -77,7 +85,8 @@ class Scanner(PartialScanner):
         simple = self._simple
         if not simple:
             self._simple = simple = self._is_simple()
-            if self._nesting.frames and not self._xhtml:
+            # Two readings have to stop at every tag, to see where they agree.
+            if self._nesting.frames and self._scripting is None and not self._xhtml:
                 self.pos = self._nesting.read(self.buffer, self.pos)
         found = (STEP if simple else TOKEN).match(self.buffer, self.pos)
         assert found is not None  # noqa: S101 - both patterns match the empty string
@@ -85,7 +94,8 @@ class Scanner(PartialScanner):
         if tag is None:
             return self._other(found.end(), simple=simple)
         start = found.start(1)
-        if simple:
+        # A `<` before it is text only because of what follows, which another page needn't have.
+        if simple and not (start and self.buffer[start - 1] == 0x3C):
             varies = b"nonce=" in tag
             if self._remember(start, SHORTEST if varies else PIECE) > start:
                 return True
@@ -108,11 +118,12 @@ class Scanner(PartialScanner):
         if not following or following == b"/":
             self.held = False
             return False
-        # A `<` before it is text only because of what follows, which another page needn't have.
         if simple and moved and self.buffer[at - 1] != 0x3C and self._remember(at) > at:
             return True
         if following[:1] == b"!":
-            return self._declaration(at)
+            return self._declaration(at) and self._fork_if_cdata(at)
+        if following[:1] == b"?" and self._xhtml:
+            return self._enter(Scanner._instruction, at)
         if following[:1] == b"?" or (following[:1] == b"/" and not following[1:].isalpha()):
             return self._enter(Scanner._bogus, at + (1 if following[:1] == b"?" else 2))
         if not following[:1].isalpha() and following[:1] != b"/":
@@ -132,14 +143,18 @@ class Scanner(PartialScanner):
         self.held = False
         self._state = Scanner._data
         self.pos = end
+        if self._xhtml and b":" in self._element:
+            tag = self._unprefixed(tag)
         self._tag = tag
         if self._starter:
             self._put_starter()
         nesting, name = self._nesting, self._element
         if not opens:
-            if nesting.frames:
-                nesting.end(name)
-            self._framed = self._framed and name != b"frameset"
+            if nesting.frames and nesting.end(name) and self._scripting is None:
+                # Whether it ends an element around the svg, and the svg with it, isn't known here.
+                self._fork(Scanner._data, end)._nesting = Nesting()
+            if name == self._framed:
+                self._framed = b""
             return True
         verdict = UNTOUCHED
         live = not (nesting.frames and nesting.inert)
@@ -161,7 +176,9 @@ class Scanner(PartialScanner):
     def _begin(self, verdict: Verdict, end: int, *, closed: bool) -> bool:
         """Go on behind a start tag as its element demands."""
         name = self._element
-        if (closed and self._xhtml) or (self._framed and name != b"noframes"):
+        if self._xhtml:
+            return self._begin_xml(verdict, end, closed=closed)
+        if self._framed and name not in (b"noframes", b"template"):
             return True
         if name == b"svg" and not closed and self._nesting.plain:
             icon = ICON.match(self.buffer, end)
@@ -183,10 +200,27 @@ class Scanner(PartialScanner):
             self._set_base()
         elif name == b"frameset" and self._scripting is None:
             # In place of a body, all but frames is ignored there, even what would be text (13.2.6.4.20).
-            self._fork(Scanner._data, end)._framed = True
+            self._fork(Scanner._data, end)._framed = name
+        elif name == b"col" and self._nesting.in_template and self._scripting is None:
+            # And all but columns where a template begins with one (13.2.6.4.12).
+            self._fork(Scanner._data, end)._framed = b"template"
         elif name in RAW_END:
             self._state = Scanner._raw
         return True
+
+    def _begin_xml(self, verdict: Verdict, end: int, *, closed: bool) -> bool:
+        """In XML nothing is text but text, whatever the element."""
+        if self._element in (b"script", b"style"):
+            return self._begin_body(verdict, end, html=False, closed=closed)
+        if self._element == b"base":
+            self._set_base()
+        return True
+
+    def _unprefixed(self, tag: bytes) -> bytes:
+        """In XML an element may have a prefix: what is said of its tag, is said without."""
+        prefix, _, self._element = self._element.rpartition(b":")
+        self._start += len(prefix) + 1
+        return tag[:1] + tag[len(prefix) + 2 :] if tag[1] != 0x2F else tag
 
     def _set_base(self) -> None:
         """Of several bases the first that has an address counts (HTML 2.4.1)."""
@@ -195,7 +229,9 @@ class Scanner(PartialScanner):
         if href is None or self._based or self._nesting.inert:
             return
         verdicts = self._verdicts.based(href)
-        self._based, self._elsewhere = True, verdicts is not self._verdicts
+        # An invalid one counts in the document and not for the preload scanner: then the next counts, too.
+        self._based = verdicts is not self._verdicts or may_be_base(href)
+        self._elsewhere = self._elsewhere or verdicts is not self._verdicts
         self._verdicts = verdicts
 
     def _fork_if_broken(self, end: int) -> None:
@@ -203,6 +239,15 @@ class Scanner(PartialScanner):
         if UNBROKEN[self._element].match(self.buffer, end) is None:
             fork = self._fork(Scanner._script if self._element == b"script" else Scanner._raw, end)
             fork._preloading, fork._nesting = True, Nesting()
+
+    def _fork_if_cdata(self, at: int) -> bool:
+        """A CDATA section is a bogus comment to the preload scanner, which ends with its first `>`."""
+        if self._state is Scanner._cdata and not self._xhtml and self._scripting is None:
+            end = self.buffer.find(b">", at)
+            if end < 0 or self.buffer[end - 2 : end] != b"]]":
+                fork = self._fork(Scanner._bogus, at + 2)
+                fork._preloading, fork._nesting = True, Nesting()
+        return True
 
     def _fork(self, state: Callable[[Any], bool], end: int) -> "Scanner":
         """Begin a second reading, here, in another state."""
@@ -232,55 +277,18 @@ class Scanner(PartialScanner):
         other.edits, other.found, other.fork, other._nesting = [], [], None, self._nesting.copy()
         return other
 
-    # What has been seen before.
-
-    def _remember(self, at: int, enough: int = PIECE) -> int:
-        """Keep the piece that ends here if it has `enough` bytes; read over those that follow and are known.
-
-        Returns the offset behind them.
-        """
-        cut = self._cut
-        if cut >= 0 and at - cut < enough:
-            return at
-        if cut >= 0:
-            self._keep(cut, at, self._cut_edits, self._cut_found)
-        return self._read_known(at)
-
-    def _read_known(self, at: int) -> int:
-        """Read over the pieces from here on that are known, and make one of those that came together."""
-        first, edits, found, known = at, len(self.edits), len(self.found), 0
-        while (
-            len(self.buffer) - at >= SHORTEST and (piece := self._memory.recall(self.buffer, at)) is not None
-        ):
-            if piece.edits:
-                self.edits += [(at + place, text) for place, text in piece.edits]
-            self.found += piece.verdicts
-            at += len(piece.source)
-            known += 1
-            if at - first >= LONGEST:
-                if known > 1:
-                    self._keep(first, at, edits, found)
-                first, edits, found, known = at, len(self.edits), len(self.found), 0
-        if known > 1:
-            self._keep(first, at, edits, found)
-        self.pos = self._cut = at
-        self._cut_edits, self._cut_found = len(self.edits), len(self.found)
-        return at
-
-    def _keep(self, start: int, end: int, edits: int, found: int) -> None:
-        """Remember the piece from `start` to `end`; so many edits and verdicts came before it."""
-        own = tuple([(place - start, text) for place, text in self.edits[edits:]])
-        self._memory.keep(Piece(bytes(self.buffer[start:end]), own, tuple(self.found[found:])))
-
 
 def _preamble(name: bytes, tag: bytes) -> bool:
-    """Whether a tag may stand before the starter: the charset has to be in a page's first 1,024 bytes."""
+    """Whether a tag may stand before the starter: it neither loads, runs nor forbids anything.
+
+    The charset has to be in a page's first 1,024 bytes, and most pages name it in a `<meta>`.
+    """
     if tag.startswith(b"</"):
         return name != b"head"
     if name != b"meta":
-        return name in (b"html", b"head")
-    found = {a.name: a.value.strip().lower() for a in attributes(tag, len(b"<meta"))}
-    return b"charset" in found or found.get(b"http-equiv") == "content-type"
+        return name in (b"html", b"head", b"title")
+    orders = {a.value.strip().lower() for a in attributes(tag, len(b"<meta")) if a.name == b"http-equiv"}
+    return orders <= {"content-type", "content-language", "x-ua-compatible"}
 
 
 def _shadow(tag: bytes) -> bool:

@@ -1,12 +1,12 @@
-"""Everything on a page that isn't a tag: comments, declarations, raw text, CDATA; and where one is."""
+"""Everything on a page that isn't a tag: comments, raw text, CDATA; and what has been seen before."""
 
 from collections.abc import Callable
 from typing import Any
 
 from consentkit.gate.markup.longtag import LongTag
-from consentkit.gate.markup.memory import Memory
+from consentkit.gate.markup.memory import LONGEST, PIECE, SHORTEST, Memory, Piece
 from consentkit.gate.markup.nesting import Nesting
-from consentkit.gate.markup.patterns import COMMENT_END, RAW_END
+from consentkit.gate.markup.patterns import BREAKS, COMMENT_END, RAW_END, SHEET
 from consentkit.gate.markup.verdicts import UNTOUCHED, Verdict, Verdicts
 
 
@@ -91,7 +91,7 @@ class TextScanner:
         opening = bytes(self.buffer[at : at + 9])
         if opening.startswith(b"<!--"):
             for empty in (b"<!-->", b"<!--->"):
-                if opening.startswith(empty):
+                if opening.startswith(empty) and not self._xhtml:
                     return self._back(at + len(empty))
             return opening not in (b"<!--", b"<!---") and self._enter(TextScanner._comment, at + 4)
         if opening == b"<!-":
@@ -101,7 +101,7 @@ class TextScanner:
         return opening != b"<!" and self._enter(TextScanner._bogus, at + 2)
 
     def _comment(self) -> bool:
-        found = COMMENT_END.search(self.buffer, self.pos)
+        found = (BREAKS["xml"] if self._xhtml else COMMENT_END).search(self.buffer, self.pos)
         if found is None:
             self.pos = max(self.pos, len(self.buffer) - 3)
             return False
@@ -121,6 +121,23 @@ class TextScanner:
             return False
         return self._back(end + 1)
 
+    def _instruction(self) -> bool:
+        """A processing instruction of XML; one that fetches a stylesheet loses its name."""
+        self.held, self._start = True, self.pos
+        end = self.buffer.find(b"?>", self.pos)
+        if end < 0 and len(self.buffer) - self.pos < LONGEST:
+            return False
+        self.held = False
+        if end < 0:
+            return self._enter(TextScanner._bogus, self.pos + 2)
+        sheet = SHEET.match(self.buffer, self.pos, end)
+        if sheet is not None:
+            verdict = self._verdicts.tag(b"<link rel=stylesheet href=" + sheet[1] + b">")
+            if verdict.service is not None:
+                self.found.append(verdict)
+                self.edits.append((self.pos + 2, b"consentkit-"))
+        return self._back(end + 2)
+
     def _raw(self) -> bool:
         found = RAW_END[self._element].search(self.buffer, self.pos)
         if found is None:
@@ -131,3 +148,43 @@ class TextScanner:
     def _plaintext(self) -> bool:
         self.pos = len(self.buffer)
         return False
+
+    # What has been seen before.
+
+    def _remember(self, at: int, enough: int = PIECE) -> int:
+        """Keep the piece that ends here if it has `enough` bytes; read over those that follow and are known.
+
+        Returns the offset behind them.
+        """
+        cut = self._cut
+        if cut >= 0 and at - cut < enough:
+            return at
+        if cut >= 0:
+            self._keep(cut, at, self._cut_edits, self._cut_found)
+        return self._read_known(at)
+
+    def _read_known(self, at: int) -> int:
+        """Read over the pieces from here on that are known, and make one of those that came together."""
+        first, edits, found, known = at, len(self.edits), len(self.found), 0
+        while (
+            len(self.buffer) - at >= SHORTEST and (piece := self._memory.recall(self.buffer, at)) is not None
+        ):
+            if piece.edits:
+                self.edits += [(at + place, text) for place, text in piece.edits]
+            self.found += piece.verdicts
+            at += len(piece.source)
+            known += 1
+            if at - first >= LONGEST:
+                if known > 1:
+                    self._keep(first, at, edits, found)
+                first, edits, found, known = at, len(self.edits), len(self.found), 0
+        if known > 1:
+            self._keep(first, at, edits, found)
+        self.pos = self._cut = at
+        self._cut_edits, self._cut_found = len(self.edits), len(self.found)
+        return at
+
+    def _keep(self, start: int, end: int, edits: int, found: int) -> None:
+        """Remember the piece from `start` to `end`; so many edits and verdicts came before it."""
+        own = tuple([(place - start, text) for place, text in self.edits[edits:]])
+        self._memory.keep(Piece(bytes(self.buffer[start:end]), own, tuple(self.found[found:])))

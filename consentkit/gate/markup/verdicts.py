@@ -14,7 +14,7 @@ from consentkit.gate.markup.tags import (
     TAG_NAME,
     Edits,
     attributes,
-    decode,
+    decoded,
     disarm,
 )
 from consentkit.policy.urls import joined, split_url
@@ -55,6 +55,7 @@ first rule that is something else. CSS itself ignores rules of unknown names, so
 comes back: CSS Cascading 4, section 2, lets only valid rules end the imports.
 """
 
+_ABSOLUTE: Final = re.compile(r"[\x00-\x20]*+(?:[a-zA-Z][a-zA-Z0-9+.\-\t\n\r]*+:|[/\\][\t\n\r]*+[/\\])")
 _NONCE: Final = re.compile(rb"[\t\n\f\r ](nonce=[\"'])([A-Za-z0-9+/=_-]{8,128})[\"']")
 
 
@@ -137,6 +138,16 @@ class Verdicts:
                 self._sheets, self._sheets_size = {}, len(body) + 512
             self._sheets[body] = known
         service, seen = known
+        mark = self._marks.read(_attributes(tag)) if self._marks.possible(tag) or b"&" in tag else None
+        if mark is not None and (service is not None or seen):
+            overruled = service is not None and self._rules.category(service) != mark.category
+            override: tuple[Seen, ...] = (
+                (("overridden", service.lstrip("?")),) if service and overruled else ()
+            )
+            if mark.necessary:
+                return Verdict(necessary=True, seen=override or seen)
+            service = mark.blocked_as if service is None or overruled else service
+            return condemned(tag, service)._replace(seen=override or seen)
         if service is not None:
             return condemned(tag, service)
         return Verdict(seen=seen) if seen else UNTOUCHED
@@ -175,10 +186,8 @@ class Verdicts:
     # Judging.
 
     def _judge(self, tag: bytes, cut: bytes | None) -> Verdict:
-        name, end = _name(tag)
-        found = [
-            (n.lower(), double or single or bare) for n, double, single, bare in ATTRIBUTE.findall(tag, end)
-        ]
+        name, _ = _name(tag)
+        found = _attributes(tag)
         loading = loads(name, found)
         names = {attribute for attribute, _ in found}
         if name in LOADING and name != b"base" and self._marks.among(names):
@@ -227,6 +236,11 @@ class Verdicts:
         return blocked._replace(edits=edits, seen=(*blocked.seen, *override))
 
 
+def may_be_base(href: str) -> bool:
+    """Whether a `<base>` of this address is one: relative, or a URL of a scheme that reaches a host."""
+    return split_url(href) is not None or _ABSOLUTE.match(href) is None
+
+
 def condemned(tag: bytes, service: str) -> Verdict:
     """The verdict that makes this start tag inert as the service's."""
     name, end = _name(tag)
@@ -240,26 +254,6 @@ def _disarmed(name: bytes, tag: bytes, places: list[int], service: str) -> Edits
     return (*edits, (len(tag), BARRIER)) if name == b"style" else edits
 
 
-def decoded(body: bytes) -> bytes:
-    """The text of an svg script or stylesheet as it runs: there, it is markup.
-
-    Character references stand for their characters, comments and tags for nothing, CDATA for what it holds.
-    """
-    return b"".join(map(_text, _PIECES.finditer(body)))
-
-
-_PIECES: Final = re.compile(
-    rb"<!\[CDATA\[(.*?)(?:\]\]>|\Z)|<!--.*?(?:-->|--!>|\Z)|<[a-zA-Z/!?][^>]*>?|([^<]+|<)", re.DOTALL
-)
-
-
-def _text(piece: re.Match[bytes]) -> bytes:
-    section, text = piece.groups()
-    if section is not None:
-        return section
-    return decode(text).encode("utf-8", "replace") if text else b""
-
-
 def _renamed(name: bytes) -> set[bytes]:
     return {*renamed(name), *((b"type",) if name == b"style" else ())}
 
@@ -268,6 +262,13 @@ def _counted(services: Iterable[str]) -> tuple[Seen, ...]:
     """What to count about what is blocked: services and hosts; what couldn't be told has no name."""
     names = dict.fromkeys(service.removeprefix("?") for service in services if service[:1] not in ("", "@"))
     return tuple(("blocked", name) for name in names)
+
+
+def _attributes(tag: bytes) -> Attributes:
+    return [
+        (name.lower(), double or single or bare)
+        for name, double, single, bare in ATTRIBUTE.findall(tag, _name(tag)[1])
+    ]
 
 
 def _name(tag: bytes) -> tuple[bytes, int]:
