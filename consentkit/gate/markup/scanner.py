@@ -7,6 +7,7 @@ decides which it is: a `<frameset>` in place of the body, or one that is ignored
 Source: HTML Living Standard 13.2.5 (tokenization).
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,7 @@ from consentkit.gate.markup.patterns import (
     TOKEN,
     UNBROKEN,
 )
-from consentkit.gate.markup.tags import attributes
+from consentkit.gate.markup.tags import attributes, preamble, shadow
 from consentkit.gate.markup.text import TextScanner
 from consentkit.gate.markup.verdicts import UNTOUCHED, Verdict, Verdicts, may_be_base
 
@@ -57,7 +58,9 @@ class Scanner(PartialScanner):
 
     def join(self, other: "Scanner") -> None:
         """Take over the findings of a reading that agrees again."""
-        self.edits = sorted({*self.edits, *other.edits})
+        if other.edits:
+            first = bisect_left(self.edits, other.edits[0])
+            self.edits[first:] = sorted({*self.edits[first:], *other.edits})
         self.found += other.found
         self._scripting = None
 
@@ -169,7 +172,7 @@ class Scanner(PartialScanner):
 
     def _put_starter(self) -> None:
         """Insert the starter before a tag that isn't part of the page's first lines (html, head, charset)."""
-        if not _preamble(self._element, self._tag):
+        if not preamble(self._element, self._tag):
             self.edits.append((self._start, self._starter))
             self._starter = b""
 
@@ -184,7 +187,7 @@ class Scanner(PartialScanner):
             icon = ICON.match(self.buffer, end)
             if icon is not None:
                 return self._back(icon.end())
-        template = name == b"template" and (self._nesting.inert or not _shadow(self._tag))
+        template = name == b"template" and (self._nesting.inert or not shadow(self._tag))
         html = self._preloading or self._nesting.start(name, self._tag, closed=closed, template=template)
         if not html and name in UNBROKEN and not closed and self._scripting is None:
             self._fork_if_broken(end)
@@ -271,27 +274,11 @@ class Scanner(PartialScanner):
             self._state = Scanner._raw
 
     def _copy(self) -> "Scanner":
-        other = Scanner(self.buffer, self._verdicts, self._memory, self._starter)
-        for name in (*TextScanner.__slots__,):
+        other = Scanner.__new__(Scanner)
+        for name in _SLOTS:
             setattr(other, name, getattr(self, name))
         other.edits, other.found, other.fork, other._nesting = [], [], None, self._nesting.copy()
         return other
 
 
-def _preamble(name: bytes, tag: bytes) -> bool:
-    """Whether a tag may stand before the starter: it neither loads, runs nor forbids anything.
-
-    The charset has to be in a page's first 1,024 bytes, and most pages name it in a `<meta>`.
-    """
-    if tag.startswith(b"</"):
-        return name != b"head"
-    if name != b"meta":
-        return name in (b"html", b"head", b"title")
-    orders = {a.value.strip().lower() for a in attributes(tag, len(b"<meta")) if a.name == b"http-equiv"}
-    return orders <= {"content-type", "content-language", "x-ua-compatible"}
-
-
-def _shadow(tag: bytes) -> bool:
-    """Whether a template becomes a shadow root while the page is read: its content is live."""
-    modes = (a.value.lower() for a in attributes(tag, len(b"<template")) if a.name == b"shadowrootmode")
-    return next(modes, "") in ("open", "closed")
+_SLOTS = (*TextScanner.__slots__, *Scanner.__slots__)

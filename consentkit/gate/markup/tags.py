@@ -171,6 +171,28 @@ def _named(found: re.Match[str], name: str) -> str:
     return whole
 
 
+# What single tags say of themselves.
+
+
+def preamble(name: bytes, tag: bytes) -> bool:
+    """Whether a tag may stand before the starter: it neither loads, runs nor forbids anything.
+
+    The charset has to be in a page's first 1,024 bytes, and most pages name it in a `<meta>`.
+    """
+    if tag.startswith(b"</"):
+        return name != b"head"
+    if name != b"meta":
+        return name in (b"html", b"head", b"title")
+    orders = {a.value.strip().lower() for a in attributes(tag, len(b"<meta")) if a.name == b"http-equiv"}
+    return orders <= {"content-type", "content-language", "x-ua-compatible"}
+
+
+def shadow(tag: bytes) -> bool:
+    """Whether a template becomes a shadow root while the page is read: its content is live."""
+    modes = (a.value.lower() for a in attributes(tag, len(b"<template")) if a.name == b"shadowrootmode")
+    return next(modes, "") in ("open", "closed")
+
+
 # The text of svg scripts and stylesheets.
 
 
