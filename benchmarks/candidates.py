@@ -37,7 +37,6 @@ URLS: Final = {
     "use": ("href", "xlink:href"),
 }
 SELECTOR: Final = ",".join(name for name in URLS if name != "script")
-MARKED: Final = re.compile(rb'<([a-zA-Z]+) data-consentkit="')
 Done = tuple[bytes, list[str]]
 Rewrite = Callable[[bytes, Rules], Done]
 
@@ -86,10 +85,8 @@ def consentkit(page: bytes, rules: Rules, chunk: int = 0) -> Done:
     rewriter = Rewriter(rules, b"")
     if chunk:
         pieces = [rewriter.feed(page[at : at + chunk]) for at in range(0, len(page), chunk)]
-        after = b"".join([*pieces, rewriter.close()])
-    else:
-        after = rewriter.feed(page) + rewriter.close()
-    return after, [] if not rewriter.blocked else [name.decode().lower() for name in MARKED.findall(after)]
+        return b"".join([*pieces, rewriter.close()]), sorted(rewriter.blocked)
+    return rewriter.feed(page) + rewriter.close(), sorted(rewriter.blocked)
 
 
 class _LolElement:

@@ -85,7 +85,8 @@ def keygen() -> None:
 def check(path: Path, show_schema: bool, store: str, as_json: bool) -> None:
     """Check a policy file; every mistake is listed at once.
 
-    Where the site's store is, hosts and cookies that were seen but aren't in the policy are warned of.
+    Where the site's store is, hosts, cookies and services that were seen but aren't in the policy are
+    warned of.
     """
     if show_schema:
         click.echo(json.dumps(schema(), indent=2))
@@ -100,30 +101,42 @@ def check(path: Path, show_schema: bool, store: str, as_json: bool) -> None:
         rows = [{"path": p.path, "message": p.message, "allowed": p.allowed} for p in problems]
         say({"ok": False, "problems": rows}, "\n".join(map(str, problems)), as_json=as_json)
         sys.exit(FINDING)
-    undeclared, warnings = undeclared_in(store, policy)
+    undeclared, blocked, warnings = missing_from(store, policy)
     text = f"{path} is good: version {policy.version[:16]}, {len(policy.services)} services declared."
-    value = {"ok": True, "version": policy.version, "undeclared": undeclared, "warnings": warnings}
-    say(value, "\n".join([text, *(f"Warning: {warning}" for warning in warnings)]), as_json=as_json)
+    value = {"ok": True, "version": policy.version, "undeclared": undeclared, "blocked": blocked}
+    say(
+        value | {"warnings": warnings},
+        "\n".join([text, *(f"Warning: {warning}" for warning in warnings)]),
+        as_json=as_json,
+    )
 
 
-def undeclared_in(store: str, policy: Policy) -> tuple[list[str], list[str]]:
-    """Return what the store's site has seen lately that `policy` doesn't name, and warnings about it."""
+def missing_from(store: str, policy: Policy) -> tuple[list[str], list[str], list[str]]:
+    """Return what the store's site has seen lately that `policy` doesn't name, and warnings about it.
+
+    First the hosts and cookies, then the services that are known and therefore blocked for good.
+    """
     since = utc_now().date() - timedelta(days=seen_trackers.DAYS)
     try:
         counted = open_store(store)
         rows = counted.read(since) if counted.path.exists() else []
     except ConsentKitError as error:
-        return [], [f"what the site has seen can't be read: {error}"]
-    undeclared = seen_trackers.undeclared(rows, policy)
-    if not undeclared:
-        return [], []
-    more = f" and {len(undeclared) - MOST_NAMED} more" if len(undeclared) > MOST_NAMED else ""
-    names = ", ".join(undeclared[:MOST_NAMED])
-    warning = (
-        f"seen in the last {seen_trackers.DAYS} days, but not in this policy: {names}{more}."
-        " List them: consentkit audit trackers"
-    )
-    return undeclared, [warning]
+        return [], [], [f"what the site has seen can't be read: {error}"]
+    undeclared, blocked = seen_trackers.undeclared(rows, policy), seen_trackers.staying_off(rows, policy)
+    lately = f"seen in the last {seen_trackers.DAYS} days"
+    warnings = []
+    if undeclared:
+        where = "List them: consentkit audit trackers"
+        warnings.append(f"{lately}, but not in this policy: {_some(undeclared)}. {where}")
+    if blocked:
+        why = "blocked even after a yes, because this policy doesn't declare it"
+        warnings.append(f"{lately}, {why}: {_some(blocked)}. Add it to services, or take it off the pages")
+    return undeclared, blocked, warnings
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 @main.group()

@@ -7,6 +7,10 @@ import pytest
 from browser import until
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from shop_stub import CATEGORIES, POLICY, TEXTS, Shop
+from test_elements import service
+
+from consentkit.gate.markup import Rewriter
+from consentkit.policy.whose import Whose
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -319,6 +323,53 @@ def test_what_could_not_be_decided_or_was_not_declared_never_comes_back(page: Pa
     press(page, "Accept all")
     page.wait_for_function("document.querySelector('img[src$=last]')?.complete")
     assert revived(shop) == ["last"]
+
+
+def test_what_its_author_needs_loads_once_unless_it_was_made_inert(page: Page, shop: Shop) -> None:
+    ways = {
+        "frame": "<iframe src={u} {m}></iframe>",
+        "image": "<img src={u} {m}>",
+        "style": "<link rel=stylesheet href={u} {m}>",
+        "object": "<object data={u} {m}></object>",
+        "script": "<script src={u}.js {m}></script>",
+        "waiting": "<iframe data-src={u} {m}></iframe>",
+        "plain": "<script type=text/plain src={u}.js {m}></script>",
+        "folded": "<template {m}><iframe src={u}></iframe></template>",
+    }
+    expected = sorted(name + ".js" * (name in ("script", "plain")) for name in ways)
+    shop.more = marked(shop.foreign, ways, "data-category=necessary")
+    page.reload()
+    until(page, lambda: len(revived(shop)) >= len(ways), "not everything that is needed came")
+    settled(page, shop)
+    assert revived(shop) == expected
+    choose_analytics(page)
+    settled(page, shop)
+    assert revived(shop) == expected
+    shop.tracker.asked.clear()
+    page.reload()
+    until(page, lambda: len(revived(shop)) >= len(ways), "not everything that is needed came")
+    settled(page, shop)
+    assert revived(shop) == expected
+
+
+def test_what_another_tool_made_inert_comes_alive_with_its_category(page: Page, shop: Shop) -> None:
+    source = f"{shop.foreign}/revived/"
+    markup = f"""<script type="text/plain" data-service="shop-stats" data-category="statistics"
+      src="{source}script.js"></script>
+      <iframe class="cmplz-iframe" data-category="marketing" data-service="youtube"
+      data-src-cmplz="{source}frame" src="about:blank"></iframe>"""
+    declared = [service("shop-stats", "analytics", "t.test"), service("youtube", "marketing", "yt.test")]
+    gate = Rewriter(Whose(declared, aliases=("complianz",)), b"")
+    shop.more = (gate.feed(markup.encode()) + gate.close()).decode()
+    page.reload()
+    choose_analytics(page)
+    until(page, lambda: "script.js" in revived(shop), "the script stays off")
+    settled(page, shop)
+    assert revived(shop) == ["script.js"]
+    page.locator("#manage").click()
+    press(page, "Accept all")
+    until(page, lambda: "frame" in revived(shop), "the frame stays off")
+    assert revived(shop) == ["frame", "script.js"]
 
 
 def test_a_blocked_base_and_what_depends_on_it_come_back_together(page: Page, shop: Shop) -> None:

@@ -237,6 +237,7 @@ def test_trackers_are_listed_by_kind_with_category_count_and_days(folder: Path) 
     stranger, youtube, *others = value["rows"]
     assert stranger == {
         "kind": "undeclared",
+        "group": "undeclared",
         "name": "cdn.example.net",
         "category": None,
         "count": 2,
@@ -276,6 +277,27 @@ def test_check_warns_of_strangers_that_were_seen_and_still_passes(folder: Path, 
     value = json.loads(run("check", str(path), "--json", *store).stdout)
     assert value["ok"] is True
     assert set(value["undeclared"]) == {"cdn.example.net", "strict.example", *(name for _, name in hosts)}
+
+
+def test_check_warns_of_services_that_stay_off_because_nobody_declared_them(
+    folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "consent.toml"
+    path.write_text(GOOD)
+    seen(folder, ("blocked", "youtube"), ("blocked", "hotjar"), ("blocked", "@analytics"), ("blocked", ""))
+    seen(folder, ("blocked", "cdn.example.net"), ("blocked", OTHER))
+    result = run("check", str(path), *where(folder)[:2])
+    assert result.exit_code == 0
+    assert "blocked even after a yes, because this policy doesn't declare it: hotjar. Add it" in result.stdout
+    value = json.loads(run("check", str(path), "--json", *where(folder)[:2]).stdout)
+    assert (value["undeclared"], value["blocked"]) == (["cdn.example.net"], ["hotjar"])
+    assert len(value["warnings"]) == 2
+    text = run("audit", "trackers", *where(folder)).stdout
+    assert "blocked, not declared: Stays off even after a yes" in text
+    assert "blocked, host that nobody declared: Stays off" in text
+    path.write_text(GOOD.replace('"youtube"', '"youtube", "hotjar"'))
+    value = json.loads(run("check", str(path), "--json", *where(folder)[:2]).stdout)
+    assert value["blocked"] == []
 
 
 def test_check_is_quiet_about_what_the_policy_now_names(folder: Path, tmp_path: Path) -> None:

@@ -78,9 +78,30 @@ def test_the_trackers_seen_are_listed_with_what_each_kind_means(client: TestClie
     assert f'<th scope="row">youtube{marketing}<td>3</td><td>2026-08-31</td>' in page
     assert f'<th scope="row">matomo{analytics}' in page  # known, though undeclared
     assert '<th scope="row">cdn.example.net</th><td>3</td>' in page
-    assert "own mark in the page (data-category)" in page
+    assert "own mark in the page (data-category, data-service or another tool&#39;s) decided" in page
     assert page.index("Undeclared") < page.index("Blocked") < page.index("Overridden")
     assert "Refused" not in page
+
+
+def test_what_a_yes_never_brings_back_is_not_said_to_wait_for_one(client: TestClient) -> None:
+    names = ("youtube", "@analytics", "hotjar", "cdn.example.net", "")
+    tally_of(client).count(version_of(client), [("blocked", name) for name in names])
+    enter(client)
+    page = client.get("/consent/audit/trackers").text
+    _, waiting, undeclared, stranger, untold = page.split("<h2 ")
+    assert waiting.startswith('id="blocked">Blocked</h2>')
+    assert "Held back until its category is allowed." in waiting
+    assert "youtube" in waiting
+    assert "@analytics" in waiting
+    assert undeclared.startswith('id="blocked-not-declared">Blocked, not declared</h2>')
+    assert "Stays off even after a yes" in undeclared
+    assert "Add it to services." in undeclared
+    assert "hotjar" in undeclared
+    assert "Blocked, host that nobody declared</h2>" in stranger
+    assert "Stays off even after a yes" in stranger
+    assert "cdn.example.net" in stranger
+    assert "can&#39;t be told which" in untold
+    assert 'aria-labelledby="blocked-host-that-nobody-declared"' in stranger
 
 
 def test_the_range_of_days_is_one_of_five(client: TestClient, clock: Clock) -> None:

@@ -324,6 +324,33 @@ def test_a_host_that_is_no_pattern_is_refused_with_the_form_it_has(host: str) ->
     assert "host[:port][/path-prefix]" in problem.allowed
 
 
+@pytest.mark.parametrize("host", ["https://cdn.example.com", "", "a b"])
+def test_a_host_of_the_wrong_form_is_told_in_a_sentence(host: str) -> None:
+    message = only_problem(policy(pages={"allow": [host]})).message
+    wanted = "must be a host such as cdn.example.com or *.example.com, without https://"
+    assert message == f"{wanted}, not {host!r}"
+
+
+@pytest.mark.parametrize("host", ["static.hotjar.com", "*.hotjar.com", "script.hotjar.com/x/"])
+def test_a_known_tracker_cannot_be_let_through(host: str) -> None:
+    table = {"allow": ["cdn.example.com", host], "unreadable": "never"}
+    found = problems_of(policy(pages=table))
+    assert found["pages.allow.1"].message == "is a known tracker's ('hotjar'): declare the service instead"
+    assert set(found) == {"pages.allow.1", "pages.unreadable"}
+
+
+def test_a_declared_service_decides_about_its_hosts_alone() -> None:
+    raw = policy(services=["hotjar"], pages={"allow": ["static.hotjar.com"]})
+    assert only_problem(raw).message == "is of 'hotjar', which is declared: take it off this list"
+    raw = policy(services=[{"id": "hotjar", "category": "necessary"}], pages={"allow": ["static.hotjar.com"]})
+    assert parse(raw)[0].pages.allow == ["static.hotjar.com"]
+
+
+@pytest.mark.parametrize("host", ["com.example", "*.google.com", "hotjar.com.example", "www.google.com"])
+def test_a_host_that_is_more_than_a_trackers_can_be_let_through(host: str) -> None:
+    assert parse(policy(pages={"allow": [host]}))[0].pages.allow == [host]
+
+
 def test_everything_wrong_with_pages_is_told_at_once() -> None:
     table = {
         "third_parties": "off",
@@ -332,9 +359,11 @@ def test_everything_wrong_with_pages_is_told_at_once() -> None:
         "more": 1,
     }
     found = problems_of(policy(pages=table | {"unreadable": None}))
-    assert found["pages.third_parties"].allowed == ("report", "strict")
+    assert str(found["pages.third_parties"]) == (
+        "pages.third_parties: must be one of two words, not 'off' (allowed: report, strict)"
+    )
     assert found["pages.unreadable"].allowed == ("refuse", "pass")
-    assert found["pages.allow.0"].message == "must be a host, such as cdn.example.com or *.example.com, not 7"
+    assert found["pages.allow.0"].message == "must be a host such as cdn.example.com or *.example.com, not 7"
     assert found["pages.allow.2"].message == "'x.example' is listed twice"
     assert "onetrust" in found["pages.aliases.0"].allowed
     assert found["pages.more"].allowed == ("third_parties", "allow", "aliases", "unreadable")

@@ -189,6 +189,27 @@ READ = {
     ("complianz", b"<iframe data-category=statistics data-src-cmplz=//t.test/x>"): (
         b' data-category="analytics" data-src="//t.test/x"'
     ),
+    # The element's own data-service and data-category come behind what is put in.
+    ("complianz", b"<script type=text/plain data-service=t data-category=statistics>"): (
+        b' data-category="analytics"'
+    ),
+    ("complianz", b"<script type=text/plain data-service=t data-category=marketing>"): b"",
+    ("complianz", b"<script type=text/plain data-service=youtube data-category=statistics>"): (
+        b' data-category="analytics"'
+    ),
+    (
+        "complianz",
+        b"<iframe src=about:blank data-category=marketing data-service=youtube data-src-cmplz=//yt.test/x>",
+    ): b' data-src="//yt.test/x"',
+    ("complianz", b"<iframe data-category=marketing data-service=vimeo data-src-cmplz=//t.test/x>"): (
+        b' data-service="@marketing" data-src="//t.test/x"'
+    ),
+    ("cookiebot", b"<iframe data-service=youtube data-cookieconsent=marketing data-cookieblock-src=//y>"): (
+        b' data-src="//y"'
+    ),
+    ("cookiebot", b"<script type=text/plain data-service=youtube data-category=Statistics>"): (
+        b' data-category="marketing"'
+    ),
     ("usercentrics", b"<script type=text/plain data-usercentrics='Google Tag Manager'>"): (
         b' data-category="marketing" data-service="google-tag-manager"'
     ),
@@ -226,7 +247,7 @@ def test_another_tools_mark_on_what_is_inert_is_said_in_our_words(
     assert verdict.service is None
     end = re.match(rb"<\w+", tag)
     assert end is not None
-    assert verdict.edits == (() if expected is None else ((end.end(), expected),))
+    assert verdict.edits == (((end.end(), expected),) if expected else ())
 
 
 @pytest.mark.parametrize("case", [case for case in READ if b"data-category" not in case[1]])

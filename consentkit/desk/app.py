@@ -126,8 +126,8 @@ class Desk:
         wanted = request.query_params.get("days", "")
         days = next((each for each in RANGES if str(each) == wanted), trackers.DAYS)
         rows = self.kit.tally.rows(self.kit.clock().date() - timedelta(days=days - 1))
-        kinds = trackers.by_kind(trackers.summed(rows, self.kit.published))
-        return self._render("trackers.html", kinds=kinds, days=days, ranges=RANGES)
+        groups = trackers.by_group(trackers.summed(rows, self.kit.published))
+        return self._render("trackers.html", groups=groups, days=days, ranges=RANGES)
 
     def _verify(self) -> Response:
         return self._render("verify.html", report=self.kit.log.verify(), vkey=self.kit.log.vkey)

@@ -1,4 +1,7 @@
-"""What was seen at the gate, summed up for people: the audit page, `audit trackers` and `check` (H17)."""
+"""What was seen at the gate, summed up for people: the audit page, `audit trackers` and `check` (H17).
+
+Of what is blocked, only declared services come back after a yes; `MEANING` has groups for the others.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,18 +14,25 @@ from consentkit.policy.match import Matcher
 from consentkit.policy.registry import DECLARED, Pattern, Service
 from consentkit.policy.version import CATEGORIES, Policy
 from consentkit.publication import Publications
-from consentkit.tally import KINDS, OTHER, Kind, Row
+from consentkit.tally import OTHER, Kind, Row
 
 DAYS = 30
 """How far back people look unless they say otherwise."""
 
-MEANING: Final[Mapping[Kind, str]] = {
+NOT_DECLARED: Final = "blocked, not declared"
+STRANGER: Final = "blocked, host that nobody declared"
+UNTOLD: Final = "blocked, perhaps for good"
+MEANING: Final[Mapping[str, str]] = {
     "undeclared": "Let through although the policy doesn't name it. Declare its service, or put the host on"
     " the policy's list of those that may pass.",
     "blocked": "Held back until its category is allowed.",
+    NOT_DECLARED: "Stays off even after a yes, because no visitor was told about it. Add it to services.",
+    STRANGER: "Stays off even after a yes. Declare its service, or put the host on the policy's list of those"
+    " that may pass.",
+    UNTOLD: "Held back; whether a yes brings it back can't be told from the count.",
     "passed": "Let through without asking: a necessary service, or a host on the policy's list.",
-    "overridden": "The site's own mark in the page (data-category) lets it through, or puts it into another"
-    " category than the policy does.",
+    "overridden": "The site's own mark in the page (data-category, data-service or another tool's) decided:"
+    " it was let through, or waits for what the mark names.",
     "clamped": "Its cookie was made to end earlier.",
     "expired": "Its cookie was removed, because its category isn't allowed or not any more.",
     "refused": "Pages in this encoding can't be checked for trackers.",
@@ -31,9 +41,13 @@ MEANING: Final[Mapping[Kind, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One kind of one name over a range of days; `category` is None where no policy gives it one."""
+    """One kind of one name over a range of days; `category` is None where no policy gives it one.
+
+    `group`, a key of `MEANING`, is the kind, or what more is known of something blocked.
+    """
 
     kind: Kind
+    group: str
     name: str
     category: str | None
     count: int
@@ -54,14 +68,17 @@ def summed(rows: Iterable[Row], published: Publications) -> list[Seen]:
     for row in rows:
         groups.setdefault((row.kind, row.name), []).append(row)
     seen = [_sum(kind, name, found, published) for (kind, name), found in groups.items()]
-    return sorted(seen, key=lambda each: (KINDS.index(each.kind), -each.count, each.name))
+    order = list(MEANING)
+    return sorted(seen, key=lambda each: (order.index(each.group), -each.count, each.name))
 
 
 def _sum(kind: Kind, name: str, rows: list[Row], published: Publications) -> Seen:
     newest = max(rows, key=lambda row: row.day).version
-    category = category_of(name, published.policies[newest] if published.knows(newest) else None)
+    policy = published.policies[newest] if published.knows(newest) else None
+    category = category_of(name, policy)
+    group = blocked_how(name, policy) if kind == "blocked" else kind
     days = [row.day for row in rows]
-    return Seen(kind, name, category, sum(row.count for row in rows), min(days), max(days))
+    return Seen(kind, group, name, category, sum(row.count for row in rows), min(days), max(days))
 
 
 def category_of(name: str, policy: Policy | None) -> str | None:
@@ -72,15 +89,29 @@ def category_of(name: str, policy: Policy | None) -> str | None:
     return service.category if service else None
 
 
-def by_kind(seen: Iterable[Seen]) -> list[tuple[Kind, str, list[Seen]]]:
-    """Return (kind, what it means, what was seen) for each kind there is."""
-    return [(kind, MEANING[kind], list(each)) for kind, each in groupby(seen, lambda one: one.kind)]
+def blocked_how(name: str, policy: Policy | None) -> str:
+    """Return the group of something blocked, by the policy that was in force."""
+    if is_host(name):
+        return STRANGER
+    if name[:1] == "@" or (policy is not None and name in policy.services):
+        return "blocked"
+    return NOT_DECLARED if policy is not None and name in policy.known else UNTOLD
+
+
+def is_host(name: str) -> bool:
+    """Return whether something blocked is a host: a service's id has neither dots nor colons."""
+    return name[:1] == "?" or "." in name or ":" in name
+
+
+def by_group(seen: Iterable[Seen]) -> list[tuple[str, str, list[Seen]]]:
+    """Return (group, what it means, what was seen) for each group there is."""
+    return [(group, MEANING[group], list(each)) for group, each in groupby(seen, lambda one: one.group)]
 
 
 def lines(seen: Iterable[Seen]) -> Iterator[str]:
-    """Yield the table for a terminal, what each kind means above it."""
-    for kind, meaning, found in by_kind(seen):
-        yield f"{kind}: {meaning}"
+    """Yield the table for a terminal, what each group means above it."""
+    for group, meaning, found in by_group(seen):
+        yield f"{group}: {meaning}"
         for one in found:
             category = one.category or "–"
             yield f"  {one.count:>9}  {one.first} to {one.last}  {category:<11}  {one.label}"
@@ -89,7 +120,8 @@ def lines(seen: Iterable[Seen]) -> Iterator[str]:
 def plain(one: Seen) -> dict[str, Any]:
     """Return a row as JSON has it."""
     days = {"first": one.first.isoformat(), "last": one.last.isoformat()}
-    return {"kind": one.kind, "name": one.name, "category": one.category, "count": one.count, **days}
+    where = {"kind": one.kind, "group": one.group}
+    return {**where, "name": one.name, "category": one.category, "count": one.count, **days}
 
 
 def undeclared(rows: Iterable[Row], policy: Policy) -> list[str]:
@@ -99,7 +131,7 @@ def undeclared(rows: Iterable[Row], policy: Policy) -> list[str]:
     """
     counts: Counter[str] = Counter()
     for row in rows:
-        if row.kind == "undeclared" or (row.kind == "blocked" and row.name[:1] == "?"):
+        if row.kind == "undeclared" or (row.kind == "blocked" and is_host(row.name)):
             counts[row.name.removeprefix("?")] += row.count
     listed = tuple(Pattern(host, DECLARED) for host in policy.pages.allow)
     passing = Service("@allow", "", "", "", "necessary", (), "", listed, (), (), ())
@@ -109,3 +141,12 @@ def undeclared(rows: Iterable[Row], policy: Policy) -> list[str]:
         for name, _ in counts.most_common()
         if name != OTHER and not (named.host(f"//{name}") or named.cookie(name))
     ]
+
+
+def staying_off(rows: Iterable[Row], policy: Policy) -> list[str]:
+    """Return the known services seen blocked that `policy` doesn't declare, most often seen first."""
+    counts: Counter[str] = Counter()
+    for row in rows:
+        if row.kind == "blocked" and row.name in policy.known and row.name not in policy.services:
+            counts[row.name] += row.count
+    return [name for name, _ in counts.most_common()]

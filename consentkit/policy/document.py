@@ -20,7 +20,8 @@ from pydantic import (
 from consentkit.errors import PolicyError, Problem
 from consentkit.policy import words
 from consentkit.policy.aliases import ALIASES
-from consentkit.policy.declared import declared_services, pattern_problems
+from consentkit.policy.allowed import allow_problems
+from consentkit.policy.declared import declared_services
 from consentkit.policy.registry import LINE, LINE_MAX, PATH, WEB, Service, known_services, shown
 
 OptionalCategory = Literal["preferences", "analytics", "marketing"]
@@ -50,12 +51,12 @@ _WANTED = {
     "site.languages.*": "a language",
     "site.default_language": "a language",
     "pages": "a table",
-    "pages.third_parties": "a mode",
+    "pages.third_parties": "one of two words",
     "pages.allow": "a list of hosts",
-    "pages.allow.*": "a host, such as cdn.example.com or *.example.com",
+    "pages.allow.*": "a host such as cdn.example.com or *.example.com",
     "pages.aliases": "a list of tools",
     "pages.aliases.*": "a tool whose marks are read",
-    "pages.unreadable": "a mode",
+    "pages.unreadable": "one of two words",
     "lifetimes": "a table",
     "lifetimes.consent_months": f"a whole number from 1 to {CONSENT_MONTHS}",
     "categories": "a list of one category or more",
@@ -172,7 +173,7 @@ def parse(raw: Mapping[str, Any]) -> tuple[PolicyDocument, dict[str, Service]]:
     problems += _repeated("categories", raw.get("categories"))
     services, service_problems = declared_services(raw.get("services", []), _asked(raw))
     problems += service_problems
-    problems += _pages(raw.get("pages"))
+    problems += _pages(raw.get("pages"), services)
     problems += _languages(raw)
     problems += words.text_problems(raw.get("texts", {}), _offered(raw))
     if problems or document is None:
@@ -249,12 +250,12 @@ def _repeated(path: str, values: object) -> Iterator[Problem]:
             yield Problem(f"{path}.{place}", f"{shown(value)} is listed twice")
 
 
-def _pages(table: object) -> Iterator[Problem]:
+def _pages(table: object, services: Mapping[str, Service]) -> Iterator[Problem]:
     if not isinstance(table, Mapping):
         return
     for field in ("allow", "aliases"):
         yield from _repeated(f"pages.{field}", table.get(field))
-    yield from pattern_problems(table.get("allow"), "pages.allow")
+    yield from allow_problems(table.get("allow"), "pages.allow", services)
     aliases = table.get("aliases")
     for place, alias in enumerate(aliases if isinstance(aliases, list) else []):
         if isinstance(alias, str) and alias not in ALIASES:

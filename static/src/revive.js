@@ -1,7 +1,8 @@
 const PREFIX = "data-consentkit";
 const SCRIPT = "script[type='text/plain']";
 const ARMED = `:is(${SCRIPT},template,iframe,frame,embed,object,param,img,image,feImage,use,animate,set,source,video,audio,track,input,link,meta,base,style,body,frameset)`;
-const MARKED = `[${PREFIX}]:not(script),${SCRIPT}:is([${PREFIX}],[data-category]),${ARMED}[data-category]`;
+// What only its author marks comes back if its author made it inert: anything else has loaded already.
+const MARKED = `[${PREFIX}]:not(script),${SCRIPT}:is([${PREFIX}],[data-category]),${ARMED}[data-category]:is(template,[data-src])`;
 // Sanitizers let data-* pass. So what could run gets back its name only where none of them lets the element
 // pass, and any other element only what draws or counts: never the href of an <a>, the action of a <form>.
 const SHELLS = "iframe,frame,frameset,body,object,embed,link";

@@ -65,9 +65,9 @@ function start() {
 
   /** Everything that touches the page's elements is in the banner's file; it is only loaded for a reason. */
   function settle() {
-    const inert = "[data-category]:is(script,template,[data-src])";
+    const inert = "[data-category]:is(script[type='text/plain'],template,[data-src])";
     const reason = state.allowed[1] ? "[data-consentkit]," + inert : "iframe[data-consentkit],iframe" + inert;
-    if (!ui && !state.ask && !document.querySelector(reason + `,[data-category=${NECESSARY}]`)) return;
+    if (!ui && !state.ask && !document.querySelector(`${reason},${inert}[data-category=${NECESSARY}]`)) return;
     panel()
       .then((banner) => banner.refresh())
       .catch(() => {});

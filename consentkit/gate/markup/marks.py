@@ -6,7 +6,7 @@ one of their own, so a category that nobody is asked about says nothing, and nei
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from consentkit.gate.markup.elements import BLANK, Attributes
@@ -17,6 +17,7 @@ NECESSARY: Final = "necessary"
 _CATEGORY: Final = b"data-category"
 _SERVICE: Final = b"data-service"
 _SOURCE: Final = b"data-src"
+_TYPE: Final = b"type"
 _SLUG: Final = re.compile("[^a-z0-9]+")
 _UNSAFE: Final = {'"': "&quot;", "&": "&amp;"}
 
@@ -65,11 +66,14 @@ class Mark:
 class Marks:
     """Reads the marks of one policy's authors."""
 
-    __slots__ = ("_classes", "_declared", "_names", "_tools", "_words")
+    __slots__ = ("_classes", "_declared", "_names", "_others", "_sharing", "_tools", "_words")
 
     def __init__(self, declared: Declared) -> None:
         self._declared = declared
         self._tools = [ALIASES[name] for name in declared.aliases if name in ALIASES]
+        # The same attribute as ours: what these tools mean by it comes before what we would.
+        self._sharing = [tool for tool in self._tools if tool.attribute.encode() == _CATEGORY]
+        self._others = [tool for tool in self._tools if tool not in self._sharing]
         names = {_CATEGORY, _SERVICE, *(tool.attribute.encode() for tool in self._tools)}
         self._names = frozenset(names)
         # "class" is on every tag; what counts is what it holds.
@@ -100,23 +104,30 @@ class Marks:
             first.setdefault(name, raw)
         if self._names.isdisjoint(first):
             return None
-        return self._own(first) or self._others(first)
+        return self._first(self._sharing, first) or self._own(first) or self._first(self._others, first)
 
     def _own(self, first: dict[bytes, bytes]) -> Mark | None:
-        waits = _SOURCE in first
         category = _text(first, _CATEGORY).strip(BLANK).lower()
         if category == NECESSARY:
-            return Mark(category, waits=waits)
-        service: str | None = _text(first, _SERVICE).strip(BLANK)
-        governs = self._declared.category(service) if service else None
-        if governs is None or not self._declared.asks(governs):
-            service = None
+            return Mark(category, waits=_SOURCE in first)
+        service = self._asked_service(first)
         if not self._declared.asks(category):
-            category = (governs or "") if service else ""
-        return Mark(category, service, waits=waits) if category else None
+            category = (self._declared.category(service) or "") if service else ""
+        if not category:
+            return None
+        claims = [("data-category", category)] if _text(first, _CATEGORY) else []
+        if service is not None:
+            claims.append(("data-service", service))
+        return self._written(first, Mark(category, service), claims, self._tools)
 
-    def _others(self, first: dict[bytes, bytes]) -> Mark | None:
-        marks = (self._other(tool, first) for tool in self._tools if tool.attribute.encode() in first)
+    def _asked_service(self, first: dict[bytes, bytes]) -> str | None:
+        """The service that `data-service` names, if visitors are asked about its category."""
+        service = _text(first, _SERVICE).strip(BLANK)
+        category = self._declared.category(service) if service else None
+        return service if category is not None and self._declared.asks(category) else None
+
+    def _first(self, tools: Iterable[Alias], first: dict[bytes, bytes]) -> Mark | None:
+        marks = (self._other(tool, first) for tool in tools if tool.attribute.encode() in first)
         return next((mark for mark in marks if mark is not None), None)
 
     def _other(self, tool: Alias, first: dict[bytes, bytes]) -> Mark | None:
@@ -131,21 +142,37 @@ class Marks:
         if not categories or "" in categories or len(categories) > 2:
             return None
         ordered = sorted(categories)
-        source = next((first[name] for name in map(str.encode, tool.sources) if name in first), None)
         claims = [("data-category", ordered[0])]
         if service is not None:
             claims.append(("data-service", service))
         elif len(ordered) > 1:
             claims.append(("data-service", f"@{ordered[1]}"))
-        elif _SERVICE in first and self._declared.category(_text(first, _SERVICE)) is None:
+        elif ordered[0] != NECESSARY and (service := self._asked_service(first)) is not None:
+            claims.append(("data-service", service))
+        elif _SERVICE in first:
             # The other tool's name for a service means nothing here, and must not deny for good.
             claims.append(("data-service", f"@{ordered[0]}"))
+        return self._written(first, Mark(ordered[0], service), claims, (tool,))
+
+    def _written(
+        self, first: dict[bytes, bytes], mark: Mark, claims: list[tuple[str, str]], tools: Iterable[Alias]
+    ) -> Mark:
+        """The mark with what our browser side needs: these claims, and what `tools` call by names of theirs.
+
+        Of two attributes of one name a browser takes the first, so the element's own don't count any more;
+        what it already says in so many words isn't said again.
+        """
+        tools = [tool for tool in tools if tool.attribute.encode() in first]
+        names = (name.encode() for tool in tools for name in tool.sources)
+        source = next((first[name] for name in names if name in first), None)
         if source is not None:
-            claims.append(("data-src", decode(source)))
-        if tool.script_type and _text(first, b"type").lower() == tool.script_type:
-            claims.append(("type", "text/plain"))
+            claims = [*claims, ("data-src", decode(source))]
+        kind = _text(first, _TYPE).lower()
+        if any(tool.script_type and kind == tool.script_type for tool in tools):
+            claims = [*claims, ("type", "text/plain")]
+        news = [(name, value) for name, value in claims if _text(first, name.encode()) != value]
         waits = source is not None or _SOURCE in first
-        return Mark(ordered[0], service, _written(claims), waits=waits)
+        return replace(mark, inserted=_attributes(news), waits=waits)
 
     def _meant(self, tool: Alias, name: str) -> str:
         """Our category for a tool's name of one; "" if visitors aren't asked about any such."""
@@ -173,6 +200,6 @@ def _text(first: dict[bytes, bytes], name: bytes) -> str:
     return decode(first.get(name, b""))
 
 
-def _written(claims: Iterable[tuple[str, str]]) -> bytes:
+def _attributes(claims: Iterable[tuple[str, str]]) -> bytes:
     pairs = ((name, "".join(_UNSAFE.get(char, char) for char in value)) for name, value in claims)
     return "".join(f' {name}="{value}"' for name, value in pairs).encode()

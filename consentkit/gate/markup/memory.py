@@ -19,7 +19,7 @@ LONGEST: Final = 1 << 15
 """Bytes from which a piece made of short ones that keep coming together is long enough."""
 _KEY: Final = 24
 _ALIKE: Final = 8
-_BYTES: Final = 4 << 20
+_BYTES: Final = 16 << 20
 _PAGES: Final = 32
 
 

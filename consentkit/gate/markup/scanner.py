@@ -165,6 +165,8 @@ class Scanner(PartialScanner):
             verdict = self._verdicts.tag(tag)
             if verdict is not UNTOUCHED:
                 self._apply(verdict)
+        if self._simple and name == b"script":
+            return self._begin_body(verdict, end, html=True, closed=False)
         if nesting.frames or name in STRUCTURE:
             self._simple = False
             return self._begin(verdict, end, closed=closed)
