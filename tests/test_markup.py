@@ -1,3 +1,4 @@
+import random
 import re
 
 import pytest
@@ -339,9 +340,40 @@ def test_a_piece_that_ends_with_a_stray_less_than_sign_is_not_remembered() -> No
     """What follows decides whether that sign is text; another page goes on otherwise."""
     rules = Whose([service("t", "t.test")])
     fill = b"<p class=a>hello world</p>\n" * 60
-    for page in (b"text <<img src=//t.test/a><p>tail", b"text <script src=//t.test/a></script>" + fill):
+    known, other = b"text <<img src=//t.test/a><p>tail", b"text <script src=//t.test/a></script>" + fill
+    for page in (known, known, known, other):
         rewriter = Rewriter(rules, b"")
         assert b'data-consentkit="t"' in rewriter.feed(fill + page) + rewriter.close()
+
+
+def test_what_is_remembered_of_other_pages_changes_nothing() -> None:
+    """Pages made of the same parts in another order, each as if it were the first."""
+    parts = [b"<p class=%d>%b</p>\n" % (n, b"word " * 60) for n in range(8)]
+    parts += [b"<img src=//t.test/%d>" % n for n in range(4)] + [
+        b"<svg><g>",
+        b"</svg>",
+        b"<style>a{}</style>",
+    ]
+    parts += [b"<script nonce=%d>track(1)</script>" % n for n in range(3)] + [
+        b"<noscript><img src=//t.test/n></noscript>"
+    ]
+    parts += [
+        b"<base href=//t.test/>",
+        b"<title>",
+        b"</title>",
+        b"text <",
+        b"<!-- ",
+        b" -->",
+        b"<template>",
+        b"</template>",
+    ]
+    rules = Whose([service("t", "t.test", inline=("track(",))])
+    for seed in range(300):
+        rng = random.Random(seed)  # noqa: S311 - a reproducible sample
+        page = b"".join(rng.choices(parts, k=40))
+        fresh = Rewriter(Whose([service("t", "t.test", inline=("track(",))]), STARTER)
+        used = Rewriter(rules, STARTER)
+        assert used.feed(page) + used.close() == fresh.feed(page) + fresh.close(), seed
 
 
 def test_a_chunk_may_be_a_memoryview() -> None:

@@ -2,7 +2,8 @@
 
 Pages of one site repeat each other: heads, menus and footers come back in every answer, whole pages in most.
 A piece begins and ends where nothing is open, so that what it needs depends on its own bytes alone; looking
-one up compares those bytes, all of them. Kept in this process only, a few MB, the oldest given up first.
+one up compares those bytes, all of them. Only what comes a second time is kept, so that what is one visitor's
+isn't; in this process only, a few MB, the oldest given up first.
 """
 
 from typing import Final, NamedTuple
@@ -21,6 +22,7 @@ _KEY: Final = 24
 _ALIKE: Final = 8
 _BYTES: Final = 16 << 20
 _PAGES: Final = 32
+_ONCE: Final = 1 << 14
 
 
 class Piece(NamedTuple):
@@ -47,10 +49,11 @@ class Memory:
     In two generations, so that what is in use stays. Beside them, the last whole pages.
     """
 
-    __slots__ = ("_old", "_pages", "_size", "_young")
+    __slots__ = ("_old", "_once", "_pages", "_size", "_young")
 
     def __init__(self) -> None:
-        self._pages: dict[tuple[int, bytes, bytes], Page] = {}
+        self._once: set[bytes] = set()
+        self._pages: dict[bytes, Page] = {}
         self._young: dict[bytes, list[Piece]] = {}
         self._old: dict[bytes, list[Piece]] = {}
         self._size = 0
@@ -73,10 +76,27 @@ class Memory:
         return page if page is not None and page.source == source and page.starter == starter else None
 
     def keep_page(self, page: Page) -> None:
-        """Remember a whole page in place of the one that has been kept longest."""
+        """Remember a whole page that comes a second time, in place of the one that has been kept longest."""
+        outline = _outline(page.source)
+        if outline not in self._once:
+            self._note(outline)
+            return
         if len(self._pages) >= _PAGES:
             del self._pages[next(iter(self._pages))]
-        self._pages[_outline(page.source)] = page
+        self._pages[outline] = page
+
+    def is_new(self, page: bytearray, at: int) -> bool:
+        """Whether this is the first time that a piece begins so."""
+        key = _key(page, at)
+        if key in self._once:
+            return False
+        self._note(key)
+        return True
+
+    def _note(self, key: bytes) -> None:
+        if len(self._once) >= _ONCE:
+            self._once.clear()
+        self._once.add(key)
 
     def keep(self, piece: Piece) -> None:
         """Remember a piece of at least `SHORTEST` bytes, to be tried before those that begin like it."""
@@ -94,6 +114,6 @@ def _key(page: bytes | bytearray, at: int) -> bytes:
     return bytes(page[at : at + _KEY] + page[at + SHORTEST - _KEY : at + SHORTEST])
 
 
-def _outline(page: bytes) -> tuple[int, bytes, bytes]:
+def _outline(page: bytes) -> bytes:
     middle = len(page) // 2
-    return len(page), page[middle : middle + _KEY], page[-_KEY:]
+    return b"%d %b %b" % (len(page), page[middle : middle + _KEY], page[-_KEY:])

@@ -159,7 +159,7 @@ class TextScanner:
         cut = self._cut
         if cut >= 0 and at - cut < enough:
             return at
-        if cut >= 0:
+        if cut >= 0 and not self._memory.is_new(self.buffer, cut):
             self._keep(cut, at, self._cut_edits, self._cut_found)
         return self._read_known(at)
 
