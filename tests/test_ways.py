@@ -83,7 +83,11 @@ def own_numbers(scripts: bool) -> set[int]:
 def test_without_consentkit_every_way_is_seen_alone(driver: Playwright, full: bool) -> None:
     for scheme, scripts in MODES if full else MODES[::3]:
         hosts, site = visited(driver, scheme, scripts, None)
-        unseen = [way for way in ALL if way.works(scripts=scripts) and way.seen_as() not in hosts]
+        works = [way for way in ALL if way.works(scripts=scripts)]
+        if any(way.seen_as() not in hosts for way in works):
+            # A busy machine may fetch something after the page has been silent for long.
+            hosts |= visited(driver, scheme, scripts, None)[0]
+        unseen = [way for way in works if way.seen_as() not in hosts]
         assert not unseen, described(unseen, scheme)
         assert f"data.{TRACKER}" not in hosts
         assert site.own() == own_numbers(scripts)
