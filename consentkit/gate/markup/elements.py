@@ -106,7 +106,7 @@ SCRIPT_TYPES: Final = frozenset((
 _PARAMS: Final = frozenset(("movie", "src", "data", "url", "code", "filename"))
 _ADDRESSES: Final = frozenset((*REFS, b"src"))
 _REFRESH: Final = re.compile(
-    "W*+[0-9.]++W*+[;,]?+W*+(?:urlW*+=W*+)?+(?:\"([^\"]*)|'([^']*)|(.*))".replace("W", r"[\t\n\f\r ]"),
+    "W*+[0-9.]++W*+[;,]?+W*+(?:urlW*+=W*+|)(?:\"([^\"]*)|'([^']*)|(.*))".replace("W", r"[\t\n\f\r ]"),
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
 _CANDIDATE: Final = re.compile(

@@ -41,7 +41,7 @@ _RELS: Final = (
 )
 _TYPES: Final = "text/javascript|module|application/javascript|application/x-javascript"
 _URL: Final = (
-    rb"(?:(?:https?:)?+//([a-z0-9._-]{1,200}\.[a-z][a-z-]*+)|()(?:\.{0,2}/)?+[a-zA-Z0-9_][a-zA-Z0-9_.-]*+)"
+    rb"(?:(?:https?:|)//([a-z0-9._-]{1,200}\.[a-z][a-z-]*+)|()(?:\.{0,2}/)?+[a-zA-Z0-9_][a-zA-Z0-9_.-]*+)"
 )
 """A URL's beginning: the host, or what only a relative one begins with."""
 
