@@ -67,7 +67,7 @@ class Rules(Protocol):
 
 
 # A URL that isn't relative, as far as its beginning tells.
-_FOREIGN: Final = re.compile(r"[\x00-\x20]*+(?:[a-zA-Z][a-zA-Z0-9+.\-\t\n\r]*+:|[/\\][\t\n\r]*+[/\\])")
+FOREIGN: Final = re.compile(r"[\x00-\x20]*+(?:[a-zA-Z][a-zA-Z0-9+.\-\t\n\r]*+:|[/\\][\t\n\r]*+[/\\])")
 FOREIGN_CSS: Final = re.compile(
     rb"\\|@import|\((?:(?<=image-set\()|(?<=src\()|(?<=url\()[\x00-\x20\"']*+"
     rb"(?:/[\t\n\r]*+/|(?!data:(?:image|font|application)/)[a-z][a-z0-9+.\-\t\n\r]*+:))",
@@ -148,7 +148,7 @@ class Scales:
     def _url(self, name: bytes, url: str) -> tuple[str | None, Seen | None]:
         if self._base:
             url = joined(url, self._base)
-        if _FOREIGN.match(url) is None:
+        if FOREIGN.match(url) is None:
             return _NOTHING
         answer = self._rules.answer(url)
         if answer[0] is None and name in _CARRIERS and _CARRYING.match(url) is not None:

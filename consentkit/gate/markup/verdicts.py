@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from consentkit.gate.markup.elements import BLANK, LOADING, REFS, Attributes, Load, executes, loads, renamed
 from consentkit.gate.markup.glance import MERE, Form, form_of, is_local
 from consentkit.gate.markup.marks import Mark, Marks
-from consentkit.gate.markup.scales import FOREIGN_CSS, Inner, Rules, Scales, Seen
+from consentkit.gate.markup.scales import FOREIGN, FOREIGN_CSS, Inner, Rules, Scales, Seen
 from consentkit.gate.markup.tags import (
     ATTRIBUTE,
     OPEN_ATTRIBUTE,
@@ -55,7 +55,6 @@ first rule that is something else. CSS itself ignores rules of unknown names, so
 comes back: CSS Cascading 4, section 2, lets only valid rules end the imports.
 """
 
-_ABSOLUTE: Final = re.compile(r"[\x00-\x20]*+(?:[a-zA-Z][a-zA-Z0-9+.\-\t\n\r]*+:|[/\\][\t\n\r]*+[/\\])")
 _NONCE: Final = re.compile(rb"[\t\n\f\r ](nonce=[\"'])([A-Za-z0-9+/=_-]{8,128})[\"']")
 
 
@@ -238,7 +237,7 @@ class Verdicts:
 
 def may_be_base(href: str) -> bool:
     """Whether a `<base>` of this address is one: relative, or a URL of a scheme that reaches a host."""
-    return split_url(href) is not None or _ABSOLUTE.match(href) is None
+    return split_url(href) is not None or FOREIGN.match(href) is None
 
 
 def condemned(tag: bytes, service: str) -> Verdict:
