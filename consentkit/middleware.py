@@ -16,9 +16,9 @@ from consentkit.desk.app import Desk
 from consentkit.errors import ConfigurationError, ConsentKitError
 from consentkit.gate.api import Api
 from consentkit.gate.geo import Countries, networks
-from consentkit.gate.headers import Headers
 from consentkit.gate.page import Gate
-from consentkit.gate.state import Seal, check_secret
+from consentkit.gate.seal import check_secret
+from consentkit.gate.state import Seal
 from consentkit.gate.visitor import VisitorConsent, fixed
 from consentkit.kit import ConsentKit, utc_now
 from consentkit.policy.decision import Decision
@@ -160,14 +160,12 @@ class _Fixed:
 
     decision: Decision
     policy: None = None
+    clock: Callable[[], datetime] = utc_now
 
-    def now(self) -> datetime:
-        return utc_now()
-
-    def settle(self, _: Headers, __: datetime) -> tuple[None, Decision]:
+    def settle(self, _: bytes, __: datetime) -> tuple[None, Decision]:
         return None, self.decision
 
-    def glance(self, _: Headers, __: datetime) -> None:
+    def glance(self, _: bytes, __: datetime) -> None:
         return None
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Final, Literal, Protocol, get_args
+from weakref import WeakMethod
 
 from consentkit.policy.months import add_months
 
@@ -98,9 +99,11 @@ class Tally:
         self._store = store
         self._clock = clock
         self._reset()
+        # What the parent counted is the parent's to write; its thread and locks are no use in a child.
+        reset = WeakMethod(self._reset)
+        os.register_at_fork(after_in_child=lambda: (found := reset()) and found())
 
     def _reset(self) -> None:
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
         self._stopped = threading.Event()
@@ -109,22 +112,16 @@ class Tally:
         self._counts: dict[_Key, int] = {}
         self._warned = False
 
-    def _after_fork(self) -> None:
-        # What the parent counted is the parent's to write; its thread and locks are no use here.
-        if self._pid != os.getpid():
-            self._reset()
+    def count(self, version: str, pairs: Iterable[tuple[Kind, str]], now: datetime | None = None) -> None:
+        """Count each (kind, name) for the day of `now` under policy `version`; never raises, never waits.
 
-    def count(self, version: str, pairs: Iterable[tuple[Kind, str]]) -> None:
-        """Count each (kind, name) for today under policy `version`; never raises, never waits for I/O.
-
-        Names lose what could be about somebody: a path or query, control characters, long numbers and ids in
-        a cookie's name (as `*`), and what is beyond 253 characters. A frozenset seen before costs least.
+        Without `now` the clock is asked. Names lose what could be about somebody: a path or query, control
+        characters, long numbers and ids in a cookie's name (as `*`), and what is beyond 253 characters. A
+        frozenset seen before costs least.
         """
         try:
             if pairs:
-                if self._pid != os.getpid():
-                    self._after_fork()
-                page = (self._clock().date(), version, frozenset(pairs))
+                page = ((now or self._clock()).date(), version, frozenset(pairs))
                 with self._lock:
                     if page in self._pages:
                         self._pages[page] += 1
@@ -151,7 +148,6 @@ class Tally:
 
     def flush(self) -> None:
         """Write what was counted since the last time; never raises."""
-        self._after_fork()
         with self._flushing:
             with self._lock:
                 pages, self._pages = self._pages, {}
@@ -178,7 +174,6 @@ class Tally:
 
     def close(self) -> None:
         """Write what is left and let the thread end."""
-        self._after_fork()
         self._stopped.set()
         self.flush()
         atexit.unregister(self.close)

@@ -13,6 +13,7 @@ from consentkit.gate.cookies import (
     cookie_values,
     cut_cookies,
     expiries,
+    only_cookie,
     parent_domains,
 )
 
@@ -56,6 +57,24 @@ def test_the_values_of_one_name_are_read_wherever_it_stands() -> None:
     header = b" ck=1; xck=2; a=ck=3;ck=4 ;\tck=; ck=ck=5"
     assert list(cookie_values(header, b"ck")) == [b"1", b"4", b"", b"ck=5"]
     assert list(cookie_values(b"a=1", b"ck")) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        (b"ck=1", b"1"),
+        (b"a=1; ck=2; b=3", b"2"),
+        (b"a=1", None),
+        (b"xck=1", None),
+        (b"a=ck=1", None),
+        (b"a= ck=1", None),
+        (b"ck=1; ck=2", None),
+        (b"a=1;ck=2", None),
+    ],
+)
+def test_a_cookie_is_taken_at_once_only_where_nothing_is_odd(header: bytes, value: bytes | None) -> None:
+    assert only_cookie(header, b"ck=") == value
+    assert value is None or cookie_values(header, b"ck") == [value]
 
 
 def test_names_are_read_from_both_headers() -> None:

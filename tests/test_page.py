@@ -336,3 +336,42 @@ def test_an_undeclared_tracker_on_a_page_is_told_to_the_operator_once(
     assert [r.args[0] for r in caplog.records if isinstance(r.args, tuple) and "stays blocked" in r.msg] == [
         "google-analytics"
     ]
+
+
+# Several cookies of ours --------------------------------------------------------------------------------
+
+
+def answered(client: TestClient, *granted: str) -> str:
+    client.cookies.clear()
+    assert choose(client, *granted).status_code == 201
+    return client.cookies["consentkit"]
+
+
+def allows(client: TestClient, *cookies: str) -> bool:
+    client.cookies.clear()
+    header = "; ".join(f"consentkit={each}" for each in cookies)
+    return bool(client.get("/asks", headers={"cookie": header}).json()["analytics"])
+
+
+def test_a_worthless_duplicate_is_ignored(client: TestClient) -> None:
+    """What a sibling host tosses over doesn't open, wherever it stands (§2.6 item 7)."""
+    granted = answered(client, "analytics")
+    assert allows(client, granted)
+    assert allows(client, "tossed", granted)
+    assert allows(client, granted, "3.AA.1.eA:0:analytics:.AAAA")
+
+
+def test_of_one_visitor_s_cookies_the_later_answer_counts(client: TestClient) -> None:
+    granted = answered(client, "analytics")
+    assert choose(client).status_code == 201
+    refused = client.cookies["consentkit"]
+    assert not allows(client, granted, refused)
+    assert not allows(client, refused, granted)
+
+
+def test_of_two_visitors_cookies_none_counts(client: TestClient) -> None:
+    """Nobody can say whose browser this is: denied on doubt (design §3.8)."""
+    first, second = answered(client, "analytics"), answered(client, "analytics")
+    assert not allows(client, first, second)
+    assert allows(client, first)
+    assert allows(client, second)

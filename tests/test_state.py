@@ -1,21 +1,18 @@
 """The consent cookie: opens only as sealed, says only what it must (§2.6 item 7, L20, H4)."""
 
 import string
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
-from random import Random
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from itsdangerous import BadSignature, Signer
-from sample import SECRET, policy
+from sample import SECRET
 
 from consentkit.errors import ConfigurationError
-from consentkit.gate.state import Seal, allowed_in, hint, set_cookie, state_cookies
-from consentkit.policy.decision import Choice, Consent, Decision, Reason, decide
-from consentkit.policy.months import add_months
-from consentkit.policy.version import resolve
+from consentkit.gate.state import Seal, hint, set_cookie, state_cookies
+from consentkit.policy.decision import Choice, Consent, Decision, Reason
 
 NOW = datetime(2026, 8, 31, 12, 0, 0, tzinfo=UTC)
 END = datetime(2027, 2, 28, 12, 0, 0, tzinfo=UTC)
@@ -93,7 +90,7 @@ def test_a_weak_secret_is_refused(secret: str | list[str]) -> None:
     ],
 )
 def test_a_rightly_sealed_oddity_opens_nothing(payload: bytes) -> None:
-    assert SEAL.unseal(SEAL._signer.sign(payload)) is None
+    assert SEAL.unseal(SEAL._signature._signer.sign(payload)) is None
 
 
 def test_it_is_sealed_as_itsdangerous_seals() -> None:
@@ -106,31 +103,6 @@ def test_it_is_sealed_as_itsdangerous_seals() -> None:
 def test_a_cookie_holds_nothing_that_ends_it_early() -> None:
     """RFC 6265, 4.1.1: no space, quote, comma, semicolon or backslash."""
     assert set(VALUE) <= set(string.ascii_letters + string.digits + "-_.:+")
-
-
-def test_a_glance_at_the_cookie_never_allows_what_the_decision_doesn_t() -> None:
-    """Every consent, at every instant around its ends; under this policy, another one, or two of them."""
-    current, older = resolve(policy()), resolve(policy(services=["youtube"]))
-    history = {each.version: each for each in (current, older)}
-    known = 0
-    for place in range(2000):
-        dice = Random(place)  # noqa: S311
-        decided = NOW + timedelta(seconds=dice.randrange(-(10**8), 10**8))
-        versions = [current.version] if dice.random() < 0.7 else [current.version, older.version, "ef" * 32]
-        chosen = dice.sample([*current.categories, "own"], dice.randrange(1, 4))
-        choices = {each: Choice(dice.random() < 0.6, decided, dice.choice(versions)) for each in chosen}
-        consent = Consent(b"0" * 16, 1, choices)
-        opened = SEAL.open(SEAL.seal(consent))
-        assert opened is not None
-        end = add_months(decided, current.lifetimes.consent_months)
-        for base in (decided, end):
-            for seconds in (-86400, -6, -5, -4, -1, -0.5, 0, 0.5, 1, 86400):
-                now = base + timedelta(seconds=seconds)
-                found = allowed_in(opened, current, now)
-                wanted = decide(current, history, consent, now).allowed
-                assert found is None or found == wanted
-                known += found is not None
-    assert known > 10_000
 
 
 def decision(**until: datetime) -> Decision:

@@ -10,10 +10,8 @@ LONGEST_HOST = 253
 MOST_LABELS = 8
 MOST_NAMES = 60
 
-NOTHING = (None,)
-
-Allowed = Callable[[], Iterable[str]]
 Fact = TypeVar("Fact")
+NOTHING = (None,)
 
 
 class ByName(dict[bytes, Fact], Generic[Fact]):
@@ -32,11 +30,12 @@ class ByName(dict[bytes, Fact], Generic[Fact]):
     def __missing__(self, raw: bytes) -> Fact:
         if len(self) >= self.MOST:
             self.clear()
-        self[raw] = found = self._find(raw.decode("latin-1").strip())
+        # A Set-Cookie without a value is a name up to its first attribute.
+        self[raw] = found = self._find(raw.partition(b";")[0].decode("latin-1").strip())
         return found
 
 
-def cut_cookies(header: bytes, categories: ByName[str | None], allowed: Allowed) -> bytes:
+def cut_cookies(header: bytes, categories: ByName[str | None], allowed: Callable[[], Iterable[str]]) -> bytes:
     """Return a Cookie header's value without denied cookies, the others byte for byte.
 
     `categories` names the one that governs a cookie, None where it needs no consent. `allowed` returns those
@@ -44,26 +43,41 @@ def cut_cookies(header: bytes, categories: ByName[str | None], allowed: Allowed)
     returned.
     """
     pairs = header.split(b";")
+    for pair in pairs:
+        if categories[pair.partition(b"=")[0]] is not None:
+            break
+    else:
+        return header  # as most are
     needed = [categories[pair.partition(b"=")[0]] for pair in pairs]
-    if needed.count(None) == len(needed):
-        return header
     denied = {*needed}.difference(allowed(), NOTHING)
     if not denied:
         return header
-    return b";".join([pair for pair, need in zip(pairs, needed, strict=True) if need not in denied]).lstrip()
+    return b";".join([pair for pair, need in zip(pairs, needed) if need not in denied]).lstrip()  # noqa: B905
+
+
+def cookies_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return a request's cookies: HTTP/2 may bring several headers, which stand for one (RFC 9113, 8.2.3)."""
+    return b"; ".join([value for name, value in headers if name == b"cookie"])
+
+
+def only_cookie(header: bytes, mark: bytes) -> bytes | None:
+    """Return the value of the one cookie of a name (`mark` is the name and `=`) in a Cookie header's value.
+
+    None where there is none, or more than one may be meant: `cookie_values` tells.
+    """
+    at = header.find(mark)
+    if at < 0 or (at and header[at - 2 : at] != b"; ") or header.find(mark, at + 1) >= 0:
+        return None
+    end = header.find(b";", at)
+    return header[at + len(mark) :] if end < 0 else header[at + len(mark) : end]
 
 
 def cookie_values(header: bytes, name: bytes) -> list[bytes]:
     """Return the values of the cookies of one name in a Cookie header's value, in order."""
-    mark = name + b"="
-    found = []
-    at = header.find(mark)
-    while at >= 0:
-        before, rest = header[:at].rstrip(), header[at + len(mark) :]
-        if not before or before.endswith(b";"):
-            found.append(rest.partition(b";")[0].strip())
-        at = header.find(mark, at + len(mark))
-    return found
+    if name not in header:
+        return []
+    pairs = (pair.strip().partition(b"=") for pair in header.split(b";"))
+    return [value for each, mark, value in pairs if each == name and mark]
 
 
 def cookie_names(header: bytes) -> Iterator[str]:

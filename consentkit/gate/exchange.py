@@ -7,7 +7,7 @@ from starlette.types import Message, Scope, Send
 from consentkit.gate import headers as rules
 from consentkit.gate.announce import ANNOUNCING, without_announcements
 from consentkit.gate.coding import Unreadable
-from consentkit.gate.cookies import cookie_names, cut_cookies, expiries
+from consentkit.gate.cookies import cookie_names, cookies_of, cut_cookies, expiries
 from consentkit.gate.headers import Headers
 from consentkit.gate.kind import Declared, declared
 from consentkit.gate.markup import Page
@@ -22,7 +22,6 @@ UNCONDITIONAL_COOKIE = rules.UNCONDITIONAL | COOKIE
 BODILESS = frozenset({204, 205, 304})
 BYPASSES = frozenset({"http.response.pathsend", "http.response.zerocopysend", "http.response.push"})
 FILTERED = frozenset({"websocket.accept", "websocket.http.response.start", "http.response.early_hint"})
-FILTERED_FIELDS = ANNOUNCING | {b"set-cookie"}
 PARTIAL = Unreadable("206", "it is a part of a page, though Range wasn't asked for; serve it whole")
 LATE = (
     "%s: consent_of was asked after the answer's headers had gone out, so a shared cache may keep this answer"
@@ -33,10 +32,18 @@ LATE = (
 class Exchange:
     """One request and its answer: cookies and announcements filtered, pages screened."""
 
-    __slots__ = (
-        *("_orders", "_scope", "_send", "_visitor", "_rewrite", "_for_page"),
-        *("_cookies", "_says", "_held", "_screening", "_sent"),
-    )
+    # Defaults rather than assignments: one exchange is made for every request.
+    _for_page = True
+    """Whether the request may be answered with a page."""
+    _cookies = b""
+    """What the request brought, if any of it is denied."""
+    _says: Declared
+    _held: Message | None = None
+    """The start of an answer that is, or may be, a page."""
+    _screening: Screening | None = None
+    """For one that isn't a plain page, come whole."""
+    _sent: Headers | tuple[()] = ()
+    """The headers of the answer, once they are out."""
 
     def __init__(self, orders: Orders, scope: Scope, send: Send, *, rewrite: bool) -> None:
         self._orders = orders
@@ -44,15 +51,6 @@ class Exchange:
         self._send = send
         self._visitor: VisitorConsent = scope["consentkit"]
         self._rewrite = rewrite
-        self._for_page = True  # whether the request may be answered with a page
-        self._says: Declared
-        self._cookies = b""  # what the request brought, if any of it is denied
-        self._held: Message | None = None  # the start of an answer that is, or may be, a page
-        self._screening: Screening | None = None  # for one that isn't a plain page, come whole
-        self._sent: Headers = []  # the headers of the answer, once they are out
-
-    def _allowed(self) -> frozenset[str]:
-        return self._visitor.allowed
 
     # The request ------------------------------------------------------------------------------------
 
@@ -66,12 +64,14 @@ class Exchange:
         fields = dict(headers)
         dropped = NOTHING
         added: Headers = []
-        if b"cookie" in fields and (kept := self._cut(headers, fields)) is not None:
+        if b"cookie" not in fields:
+            self._visitor.cookies = b""
+        elif (kept := self._cut(headers, fields)) is not None:
             dropped = COOKIE
             added = [(b"cookie", kept)] if kept else []
         if self._rewrite:
-            self._for_page = rules.may_be_page(fields)
-            if self._for_page:
+            self._for_page = for_page = rules.may_be_page(fields)
+            if for_page:
                 dropped = UNCONDITIONAL_COOKIE if dropped else rules.UNCONDITIONAL
                 if b"if-none-match" in fields:
                     added += rules.page_conditions(headers, self._orders.tag)
@@ -87,8 +87,8 @@ class Exchange:
         cookies = fields[b"cookie"]
         several = len(fields) != len(headers) and sum(name == b"cookie" for name, _ in headers) > 1
         if several:
-            # HTTP/2 may bring several, which stand for one (RFC 9113, 8.2.3).
-            cookies = b"; ".join([value for name, value in headers if name == b"cookie"])
+            cookies = cookies_of(headers)
+        self._visitor.cookies = cookies
         kept = cut_cookies(cookies, self._orders.cookies, self._allowed)
         if kept is not cookies:
             self._cookies = cookies
@@ -96,20 +96,23 @@ class Exchange:
             return None
         return kept
 
+    def _allowed(self) -> frozenset[str]:
+        return self._visitor.allowed
+
     # The answer -------------------------------------------------------------------------------------
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass one ASGI message on, filtered."""
-        kind = message["type"]
         if self._screening is not None:
             return self._screened(self._screening, message)
         if self._held is not None:
             return self._opened(self._held, message)
+        kind = message["type"]
+        if kind == "http.response.start":
+            return self._on_start(message)
         if kind == "http.response.body":
             if self._visitor.asked and not message.get("more_body", False):
                 self._late()
-        elif kind == "http.response.start":
-            return self._on_start(message)
         elif kind in FILTERED:
             message = self._filtered(message)
         return self._send(message)
@@ -163,37 +166,31 @@ class Exchange:
         seen: list[Seen] = []
         for raw, value in headers:
             name = raw.lower()
-            if name in FILTERED_FIELDS:
-                if name != b"set-cookie":
-                    value = without_announcements(name, value, self._announces)
-                    if not value:
-                        continue
-                elif not self._may_set(value, seen):
+            if name == b"set-cookie":
+                need, pair = self._orders.settings[value.partition(b"=")[0]]
+                passes = need is None or need in self._visitor.allowed
+                if pair is not None and passes is (need is None):
+                    seen.append(pair)
+                if not passes:
+                    continue
+            elif name in ANNOUNCING:
+                value = without_announcements(name, value, self._announces)
+                if not value:
                     continue
             kept.append((name, value))
         if seen:
-            self._orders.count(frozenset(seen))
+            self._orders.count(frozenset(seen), self._visitor.now)
         return kept
-
-    def _may_set(self, cookie: bytes, seen: list[Seen]) -> bool:
-        name = cookie.partition(b"=")[0]
-        if b";" in name:
-            name = name.partition(b";")[0]
-        category, pair = self._orders.settings[name]
-        passes = category is None or category in self._visitor.allowed
-        if pair is not None and passes is (category is None):
-            seen.append(pair)
-        return passes
 
     def _on_start(self, message: Message) -> Awaitable[None]:
         headers = self._answer_headers(message.get("headers", ()))
         if not self._rewrite:
             return self._begin(message, headers)
         says = declared(headers)
-        if says.page is False:
-            return self._begin(message, headers)
+        page = says.page
+        if page is not False:
+            page = self._shown_page(page, headers)
         status = message["status"]
-        page = self._shown_page(says, headers)
         if page is False or (page is None and status == 206):
             return self._begin(message, headers)
         if status in BODILESS or self._scope["method"] == "HEAD":
@@ -206,13 +203,13 @@ class Exchange:
         self._screening = screening = Screening(self._orders, self._scope, start, self._begin, self._send)
         return screening.refuse(PARTIAL) if status == 206 else nothing()
 
-    def _shown_page(self, says: Declared, headers: Headers) -> bool | None:
-        if says.page is None and not self._for_page:
+    def _shown_page(self, page: bool | None, headers: Headers) -> bool | None:
+        if page is None and not self._for_page:
             return False  # an image or script without a type; nobody reads that as a page
         # What browsers save isn't shown; but a page's own script may fetch it, and show it all the same.
         if b"content-disposition" in dict(headers) and rules.is_download(headers):
-            return says.page if rules.first(self._scope["headers"], b"sec-fetch-dest") == b"empty" else False
-        return says.page
+            return page if rules.first(self._scope["headers"], b"sec-fetch-dest") == b"empty" else False
+        return page
 
     def _begin(self, start: Message, headers: Headers) -> Awaitable[None]:
         """Send the start. Only now is it known whether the answer depends on this visitor."""
@@ -226,7 +223,8 @@ class Exchange:
     def _expired(self) -> Iterator[tuple[bytes, bytes]]:
         """Remove denied cookies that came with this request, where no cache can keep the answer (L14)."""
         denied = [name for name in cookie_names(self._cookies) if self._denies(name)]
-        self._orders.count({("expired", self._orders.service_of(name) or "") for name in denied})
+        expired = frozenset(("expired", self._orders.service_of(name) or "") for name in denied)
+        self._orders.count(expired, self._visitor.now)
         for value in expiries(denied, host_of(self._scope), ["/"]):
             yield b"set-cookie", value.encode("latin-1")
 
@@ -236,5 +234,5 @@ class Exchange:
 
     def _late(self) -> None:
         """Say so if the answer came to depend on the visitor after caches were allowed to keep it."""
-        if self._scope["method"] == "GET" and not rules.is_uncacheable(self._sent):
+        if self._scope["method"] == "GET" and not rules.is_uncacheable([*self._sent]):
             self._orders.tell(LATE, self._scope["path"])

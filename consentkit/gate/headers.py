@@ -30,7 +30,8 @@ def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
 
 def values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
     """Return all values of a list-valued header as one list (RFC 9110, 5.3), or b"" without one."""
-    return b", ".join([value for key, value in headers if key == name])
+    found = [value for key, value in headers if key == name]
+    return b", ".join(found) if found else b""
 
 
 def may_be_page(fields: Mapping[bytes, bytes]) -> bool:

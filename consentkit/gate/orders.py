@@ -1,7 +1,7 @@
 """The gate's standing orders: what it looks up at every request, worked out once for an edition."""
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from hashlib import sha256, sha384, sha512
@@ -10,9 +10,10 @@ from html import escape
 from consentkit.edition import Edition
 from consentkit.gate.cookies import ByName
 from consentkit.gate.csp import UNRESTRICTED, Admission, admission
+from consentkit.gate.grants import Grants
 from consentkit.gate.headers import Headers
 from consentkit.gate.markup import Rules
-from consentkit.gate.state import CONSENT_COOKIE, HINT_COOKIE
+from consentkit.gate.state import CONSENT_COOKIE, HINT_COOKIE, Seal
 from consentkit.gate.told import Tell
 from consentkit.policy.decision import decide
 from consentkit.policy.match import Matcher
@@ -21,8 +22,8 @@ from consentkit.tally import Kind
 OURS = frozenset({CONSENT_COOKIE, HINT_COOKIE})
 
 Seen = tuple[Kind, str]
-Count = Callable[[str, Iterable[Seen]], None]
-"""Takes a policy version and what was seen under it, as (kind, name)."""
+Count = Callable[..., None]
+"""Takes a policy version, what was seen under it as (kind, name), and the instant if it is known."""
 Setting = tuple[str | None, Seen | None]
 """What a cookie that is set needs: its category, None for nothing. And what to count: of one that needs
 nothing when it passes, of others when they don't."""
@@ -31,7 +32,7 @@ nothing when it passes, of others when they don't."""
 class Orders:
     """One edition as the gate needs it: its entity tags' mark, whose a cookie is, what pages start with."""
 
-    def __init__(self, edition: Edition, tell: Tell, count: Count) -> None:
+    def __init__(self, edition: Edition, seal: Seal, tell: Tell, count: Count) -> None:
         self.edition = edition
         self.tell = tell
         self.version = edition.policy.version
@@ -44,6 +45,7 @@ class Orders:
         services = edition.policy.services.values()
         self._necessary = Matcher(each for each in services if each.category == "necessary")
         self.allowed_to_nobody = decide(edition.policy, {}, None, datetime.min.replace(tzinfo=UTC)).allowed
+        self.grants = Grants(seal, edition.policy)
         self._hashes = _csp_hashes(edition.starter.body)
         strict = edition.policy.pages.third_parties == "strict"
         self.everywhere: Rules | None = None if strict else edition.rules("")

@@ -2,17 +2,15 @@
 
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
-from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consentkit.errors import ConfigurationError
-from consentkit.gate.cookies import cookie_values
+from consentkit.gate.cookies import cookie_values, only_cookie
 from consentkit.gate.crash import guard_error_page
 from consentkit.gate.exchange import Exchange
-from consentkit.gate.headers import Headers
 from consentkit.gate.orders import Orders
-from consentkit.gate.state import CONSENT_COOKIE, Opened, Seal, allowed_in, consent_in
+from consentkit.gate.state import CONSENT_COOKIE, Seal
 from consentkit.gate.told import Told
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.kit import ConsentKit
@@ -20,6 +18,7 @@ from consentkit.policy.decision import Consent, Decision
 from consentkit.policy.version import Policy
 
 OURS = CONSENT_COOKIE.encode()
+MARK = OURS + b"="
 
 
 class Gate:
@@ -33,9 +32,10 @@ class Gate:
         self.app = app
         self.kit = kit
         self.exclude = tuple(map(_subtree, (exclude,) if isinstance(exclude, str) else exclude))
-        self._open = lru_cache(maxsize=4096)(seal.open)  # a page's visitor comes back for its parts
+        self.clock = kit.clock
+        self._seal = seal
         self._tell = Told()
-        self._orders = Orders(kit.edition, self._tell, kit.tally.count)
+        self._orders = Orders(kit.edition, seal, self._tell, kit.tally.count)
         self._site: object = None
 
     # Neither is a coroutine itself, only what it returns: each one more costs a request as much as a header.
@@ -50,54 +50,47 @@ class Gate:
 
     def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Let `app` answer, filtered, a request that has been greeted."""
-        exchange = Exchange(self._current(), scope, send, rewrite=self._rewrites(scope))
+        rewrite = scope["type"] == "http" and not (
+            self.exclude and (scope["path"] + "/").startswith(self.exclude)
+        )
+        exchange = Exchange(self._current(), scope, send, rewrite=rewrite)
         return app(exchange.inner_scope(), receive, exchange.send)
 
     def greet(self, scope: Scope) -> None:
         """Write down who asks, also for what stands outside of us: the site's error page, its middleware."""
         scope["consentkit"] = VisitorConsent(self, scope["headers"])
 
-    def _rewrites(self, scope: Scope) -> bool:
-        if scope["type"] != "http":
-            return False
-        return not (self.exclude and (scope["path"] + "/").startswith(self.exclude))
-
     def _current(self) -> Orders:
         if self._orders.edition is not self.kit.edition:
-            self._orders = Orders(self.kit.edition, self._tell, self.kit.tally.count)
+            self._orders = Orders(self.kit.edition, self._seal, self._tell, self.kit.tally.count)
         return self._orders
 
-    # Who asks: the first cookie of ours that opens counts, a forged one means nobody.
+    # Who asks: only what opens is heard.
 
     @property
     def policy(self) -> Policy:
         """The policy in force."""
         return self.kit.edition.policy
 
-    def now(self) -> datetime:
-        """Return the present instant."""
-        return self.kit.clock()
+    def settle(self, cookies: bytes, now: datetime) -> tuple[Consent | None, Decision]:
+        """Return what the visitor behind a request has answered, and what is decided at `now`.
 
-    def settle(self, headers: Headers, now: datetime) -> tuple[Consent | None, Decision]:
-        """Return what the visitor behind a request has answered, and what is decided at `now`."""
-        consents = map(consent_in, self._opened(headers))
-        consent = next((each for each in consents if each is not None), None)
+        Two cookies of one visitor: the later answer counts. Of different visitors: nobody's, as nobody can
+        say whose this browser is; the answer to the next question replaces both.
+        """
+        opened = map(self._seal.unseal, cookie_values(cookies, OURS))
+        consents = sorted((each for each in opened if each is not None), key=lambda each: each.index)
+        alone = len({each.id for each in consents}) == 1
+        consent = consents[-1] if alone else None
         return consent, self.kit.decide(consent, now)
 
-    def glance(self, headers: Headers, now: datetime) -> frozenset[str] | None:
+    def glance(self, cookies: bytes, now: datetime) -> frozenset[str] | None:
         """Return what is allowed at `now`, or None where that takes a whole decision."""
-        opened = self._opened(headers)
         orders = self._current()
-        return allowed_in(opened[0], orders.edition.policy, now) if opened else orders.allowed_to_nobody
-
-    def _opened(self, headers: Headers) -> list[Opened]:
-        return [
-            opened
-            for name, header in headers
-            if name == b"cookie"
-            for each in cookie_values(header, OURS)
-            if (opened := self._open(each))
-        ]
+        value = only_cookie(cookies, MARK)
+        if value is not None:
+            return orders.grants.allowed(value, now.timestamp())
+        return None if MARK in cookies else orders.allowed_to_nobody
 
 
 def _subtree(path: str) -> str:

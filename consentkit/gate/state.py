@@ -1,62 +1,17 @@
 """The consent cookie, sealed and compact, and the readable hint beside it (design §3.2)."""
 
-import hmac
-from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from hashlib import sha256
 
-from itsdangerous import BadSignature, Signer, want_bytes
-
-from consentkit.errors import ConfigurationError
-from consentkit.policy.decision import Choice, Consent, Decision, allowed_at_once
+from consentkit.gate.seal import Signature
+from consentkit.policy.decision import Choice, Consent, Decision
 from consentkit.policy.months import seconds_left
-from consentkit.policy.version import Policy
 
 CONSENT_COOKIE = "consentkit"
 HINT_COOKIE = "consentkit_allows"
 FORMAT = b"3"
-SECRET_MIN = 16
-LONGEST = 4096
-"""Bytes; browsers keep no longer cookie, so a longer one isn't ours."""
-URLSAFE = bytes.maketrans(b"+/", b"-_")
-
-
-class _Key:
-    """HMAC-SHA-256 (RFC 2104) under one key, whose own two blocks are hashed once and not at each request."""
-
-    __slots__ = ("_inner", "_outer")
-
-    def __init__(self, key: bytes) -> None:
-        block = key.ljust(64, b"\0")
-        self._inner = sha256(bytes(each ^ 0x36 for each in block))
-        self._outer = sha256(bytes(each ^ 0x5C for each in block))
-
-    def digest(self, value: bytes) -> bytes:
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(value)
-        outer.update(inner.digest())
-        return outer.digest()
-
-
-class _Signer(Signer):
-    """The signatures of itsdangerous with `digest_method=sha256, key_derivation="hmac"`, checked faster.
-
-    Each request whose visitor has answered pays for one, if anything depends on the answer.
-    """
-
-    def __init__(self, secret_keys: Sequence[str], salt: str) -> None:
-        super().__init__(secret_keys, salt, key_derivation="hmac", digest_method=sha256)
-        self._derived = [_Key(self.derive_key(key)) for key in reversed(self.secret_keys)]
-
-    def unsign(self, signed_value: str | bytes) -> bytes:
-        value, _, told = want_bytes(signed_value).rpartition(b".")
-        for key in self._derived:
-            made = b64encode(key.digest(value)).translate(URLSAFE, b"=")
-            if hmac.compare_digest(made, told):
-                return value
-        raise BadSignature("no key of this site made it")
 
 
 Opened = list[bytes]
@@ -76,7 +31,7 @@ class Seal:
     """
 
     def __init__(self, secret_key: str | Sequence[str], site: str) -> None:
-        self._signer = _Signer(check_secret(secret_key), f"consentkit/state/{FORMAT.decode()}/{site}")
+        self._signature = Signature(secret_key, f"consentkit/state/{FORMAT.decode()}/{site}")
 
     def seal(self, consent: Consent) -> str:
         """Return the cookie value that holds `consent`."""
@@ -85,25 +40,23 @@ class Seal:
             group = groups.setdefault((choice.version, int(choice.decided.timestamp())), ([], []))
             group[not choice.granted].append(category)
         answers = [
-            f"{_pack(bytes.fromhex(version))}:{at}:{'+'.join(granted)}:{'+'.join(refused)}"
+            f"{packed(version)}:{at}:{'+'.join(granted)}:{'+'.join(refused)}"
             for (version, at), (granted, refused) in groups.items()
         ]
         payload = ".".join([FORMAT.decode(), _pack(consent.id), str(consent.index), *answers])
-        return self._signer.sign(payload).decode("ascii")
+        return self._signature.sign(payload)
 
-    def open(self, value: str | bytes) -> Opened | None:
+    def open(self, value: bytes) -> Opened | None:
         """Return what a cookie value says, or None for anything forged, cut, foreign or odd."""
-        if len(value) > LONGEST:
+        text = self._signature.open(value)
+        if text is None:
             return None
-        try:
-            opened = self._signer.unsign(value).split(b".")
-        except (BadSignature, ValueError):
-            return None
+        opened = text.split(b".")
         return opened if opened[0] == FORMAT else None
 
     def unseal(self, value: str | bytes) -> Consent | None:
         """Return the consent in a cookie value, or None for anything forged, cut, foreign or odd."""
-        opened = self.open(value)
+        opened = self.open(value.encode() if isinstance(value, str) else value)
         return consent_in(opened) if opened else None
 
 
@@ -116,24 +69,9 @@ def consent_in(opened: Opened) -> Consent | None:
         return None
 
 
-def allowed_in(opened: Opened, policy: Policy, now: datetime) -> frozenset[str] | None:
-    """Return what an opened cookie allows at `now`, or None where that takes a whole decision."""
-    try:
-        _, _, _, answer = opened
-        version, decided, granted, _ = answer.split(b":")
-        return allowed_at_once(policy, *_answer(version, granted), int(decided), now)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def check_secret(secret_key: str | Sequence[str]) -> list[str]:
-    """Return the secret keys as a list; raises ConfigurationError if there are none or one is too short."""
-    keys = [secret_key] if isinstance(secret_key, str) else list(secret_key)
-    if not keys or any(len(key) < SECRET_MIN for key in keys):
-        raise ConfigurationError(
-            f"secret_key needs at least {SECRET_MIN} characters; make one with: consentkit keygen"
-        )
-    return keys
+def packed(version: str) -> str:
+    """Return a policy version (64 hex) as the cookie names it."""
+    return _pack(bytes.fromhex(version))
 
 
 def _choices(answers: Sequence[bytes]) -> Iterator[tuple[str, Choice]]:
@@ -144,11 +82,6 @@ def _choices(answers: Sequence[bytes]) -> Iterator[tuple[str, Choice]]:
             choice = Choice(value, decided, version)
             for category in _categories(categories):
                 yield category, choice
-
-
-@lru_cache(maxsize=256)
-def _answer(version: bytes, granted: bytes) -> tuple[str, tuple[str, ...]]:
-    return _version(version), _categories(granted)
 
 
 @lru_cache(maxsize=256)  # as many as a site publishes in the life of a cookie

@@ -1,10 +1,11 @@
 """What an application may ask about this visitor."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from consentkit.gate.cookies import cookies_of
 from consentkit.gate.headers import Headers
 from consentkit.policy.decision import Consent, Decision, Reason
 from consentkit.policy.version import Policy
@@ -22,13 +23,14 @@ class Source(Protocol):
     def policy(self) -> Policy | None:
         """The policy in force, if there is one."""
 
-    def now(self) -> datetime:
-        """Return the present instant."""
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """Returns the present instant."""
 
-    def settle(self, headers: Headers, now: datetime) -> tuple[Consent | None, Decision]:
-        """Return the visitor's consent and the decision."""
+    def settle(self, cookies: bytes, now: datetime) -> tuple[Consent | None, Decision]:
+        """Return the visitor's consent and the decision; `cookies` as they stand in a Cookie header."""
 
-    def glance(self, headers: Headers, now: datetime) -> frozenset[str] | None:
+    def glance(self, cookies: bytes, now: datetime) -> frozenset[str] | None:
         """Return what the decision would allow, if that is known with less: the gate often needs no more."""
 
 
@@ -39,26 +41,39 @@ class VisitorConsent:
     of `now`, or of the instant of that first question.
     """
 
-    __slots__ = ("_allowed", "_consent", "_decision", "_headers", "_now", "_settled", "_source", "asked")
+    # Defaults rather than assignments: one is made at every request, and most are never asked.
+    asked = False
+    cookies: bytes | None = None
+    """What the request's Cookie header says, once somebody has read it."""
+    _allowed: frozenset[str] | None = None
+    _consent: Consent | None = None
+    _decision: Decision | None = None
+    _now: datetime | None = None
+    _settled = False
 
     def __init__(self, source: Source, headers: Headers, now: datetime | None = None) -> None:
         self._source = source
         self._headers = headers
-        self._now = now
-        self._settled = False
-        self._consent: Consent | None = None
-        self._decision: Decision | None = fixed[-1] if fixed else None
-        self._allowed: frozenset[str] | None = None
-        self.asked = False
+        if now is not None:
+            self._now = now
+        if fixed:
+            self._decision = fixed[-1]
 
-    def _at(self) -> datetime:
+    @property
+    def now(self) -> datetime:
+        """The instant as of which everything here is said."""
         if self._now is None:
-            self._now = self._source.now()
+            self._now = self._source.clock()
         return self._now
+
+    def _sent(self) -> bytes:
+        if self.cookies is None:
+            self.cookies = cookies_of(self._headers)
+        return self.cookies
 
     def _settle(self) -> Decision:
         if not self._settled:
-            self._consent, decision = self._source.settle(self._headers, self._at())
+            self._consent, decision = self._source.settle(self._sent(), self.now)
             self._decision = self._decision or decision
             self._settled = True
         assert self._decision is not None  # noqa: S101 - just set
@@ -78,12 +93,18 @@ class VisitorConsent:
     @property
     def allowed(self) -> frozenset[str]:
         """What the decision allows, for the gate as well."""
-        if self._allowed is None:
+        allowed = self._allowed
+        if allowed is None:
             if self._decision is None:
-                self._allowed = self._source.glance(self._headers, self._at())
-            if self._allowed is None:
-                self._allowed = self.decision.allowed
-        return self._allowed
+                now = self._now
+                if now is None:
+                    self._now = now = self._source.clock()
+                sent = self.cookies
+                allowed = self._source.glance(self._sent() if sent is None else sent, now)
+            if allowed is None:
+                allowed = self.decision.allowed
+            self._allowed = allowed
+        return allowed
 
     def allows(self, category: str) -> bool:
         """Return whether `category` is allowed now. A category the policy doesn't have is denied."""

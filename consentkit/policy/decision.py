@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 
 from consentkit.policy.change import still_counts
 from consentkit.policy.months import add_months
 from consentkit.policy.version import Policy
 
-DAY = 86_400
 CLOCK_SKEW = timedelta(seconds=5)
 """How far ahead a colleague machine's clock may be before its choice counts as made in the future."""
 
@@ -77,37 +75,6 @@ def decide(policy: Policy, history: Mapping[str, Policy], consent: Consent | Non
     allowed = frozenset(c for c, r in reasons.items() if r in (Reason.NECESSARY, Reason.GRANTED))
     ask = any(reasons[category] not in SETTLED for category in policy.categories)
     return Decision(allowed, ask, reasons, until)
-
-
-def allowed_at_once(
-    policy: Policy, version: str, granted: tuple[str, ...], decided: int, now: datetime
-) -> frozenset[str] | None:
-    """Return what `decide` allows a visitor whose answers were all given at one instant under `policy`.
-
-    `decided` in seconds since 1970, `granted` the categories with a yes, `version` the policy's they name.
-    None if it isn't as simple as that: another version, an answer that is over or not made yet.
-    """
-    if version != policy.version:
-        return None
-    day, second = divmod(decided, DAY)
-    seconds = now.timestamp()
-    if (
-        decided > seconds + CLOCK_SKEW.seconds
-        or seconds >= _end_of(day, policy.lifetimes.consent_months) + second
-    ):
-        return None
-    return _granted(policy.categories, granted)
-
-
-@lru_cache(maxsize=256)
-def _granted(asked: tuple[str, ...], granted: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(["necessary", *[category for category in granted if category in asked]])
-
-
-@lru_cache(maxsize=4096)  # visitors come back on other days than they answered, but on few of those
-def _end_of(day: int, months: int) -> float:
-    """The start of the day (seconds since 1970) that many months after the start of `day` (days since)."""
-    return add_months(datetime.fromtimestamp(day * DAY, UTC), months).timestamp()
 
 
 def valid_until(policy: Policy, choice: Choice) -> datetime:

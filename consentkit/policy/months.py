@@ -1,8 +1,10 @@
 """Calendar months: how long a choice and a tracker last (A1, B6, L29)."""
 
 from calendar import monthrange
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @lru_cache(maxsize=4096)  # every request asks again about the instants in its visitor's cookie
@@ -18,6 +20,12 @@ def add_months(instant: datetime, months: int) -> datetime:
     years, month0 = divmod(utc.month - 1 + months, 12)
     year, month = utc.year + years, month0 + 1
     return utc.replace(year=year, month=month, day=min(utc.day, monthrange(year, month)[1]))
+
+
+@lru_cache(maxsize=4096)  # visitors come back on other days than they answered, but on few of those
+def end_day(day: int, months: int) -> int:
+    """Return the day that many calendar months after `day`; both in whole days (UTC) since 1970-01-01."""
+    return (add_months(EPOCH + timedelta(days=day), months) - EPOCH).days
 
 
 def seconds_left(end: datetime, now: datetime) -> int:

@@ -1,0 +1,66 @@
+"""What a consent cookie allows, found out with as little as most requests need to know."""
+
+from math import inf
+
+from consentkit.gate.state import Opened, Seal, packed
+from consentkit.policy.decision import CLOCK_SKEW
+from consentkit.policy.months import end_day
+from consentkit.policy.version import Policy
+
+DAY = 86_400
+MOST = 4096
+"""Cookies remembered: a page's visitor comes back for its parts."""
+
+Grant = tuple[float, float, frozenset[str]]
+"""From when until when (seconds since 1970), and what is allowed then."""
+NEVER: Grant = (inf, -inf, frozenset())
+
+
+class Grants:
+    """What the consents under one policy allow.
+
+    Only one kind of consent is looked at: answers all given at one instant, under this very policy. Most are
+    like that; everything else takes a whole decision, which never allows less.
+    """
+
+    __slots__ = ("_allowed", "_asked", "_known", "_months", "_seal", "_version")
+
+    def __init__(self, seal: Seal, policy: Policy) -> None:
+        self._seal = seal
+        self._asked = policy.categories
+        self._version = packed(policy.version).encode()
+        self._months = policy.lifetimes.consent_months
+        self._known: dict[bytes, Grant] = {}
+        self._allowed: dict[bytes, frozenset[str]] = {}
+
+    def allowed(self, value: bytes, now: float) -> frozenset[str] | None:
+        """Return what a cookie value allows at `now` (seconds since 1970); None where it takes more."""
+        grant = self._known.get(value)
+        if grant is None:
+            if len(self._known) >= MOST:
+                self._known.clear()
+            self._known[value] = grant = self._grant(self._seal.open(value))
+        return grant[2] if grant[0] <= now < grant[1] else None
+
+    def _grant(self, opened: Opened | None) -> Grant:
+        try:
+            if opened is None:
+                return NEVER
+            _, _, _, answer = opened
+            version, instant, granted, _ = answer.split(b":")
+            if version != self._version:
+                return NEVER
+            decided = int(instant)
+            day, second = divmod(decided, DAY)
+            allowed = self._allowed.get(granted) or self._named(granted)
+            return decided - CLOCK_SKEW.seconds, end_day(day, self._months) * DAY + second, allowed
+        except (ValueError, OverflowError, OSError):
+            return NEVER
+
+    def _named(self, granted: bytes) -> frozenset[str]:
+        """What the answers allow that say yes to these categories, as the cookie lists them."""
+        named = granted.decode("ascii").split("+")
+        allowed = frozenset(["necessary", *[category for category in self._asked if category in named]])
+        if len(self._allowed) < MOST:
+            self._allowed[granted] = allowed
+        return allowed
