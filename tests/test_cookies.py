@@ -1,12 +1,16 @@
 """Cookies in both directions: the denied cut, the others untouched (A10, A17, L14)."""
 
+from collections.abc import Iterable
+from email.message import Message
+from http.cookiejar import CookieJar
+from urllib.request import Request
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consentkit.gate.cookies import (
-    MOST_LABELS,
-    MOST_NAMES,
+    ROOM,
     ByName,
     cookie_name,
     cookie_names,
@@ -14,7 +18,7 @@ from consentkit.gate.cookies import (
     cut_cookies,
     expiries,
     only_cookie,
-    parent_domains,
+    paths_of,
 )
 
 
@@ -82,44 +86,143 @@ def test_names_are_read_from_both_headers() -> None:
     assert cookie_name(b"sid=abc=; Path=/; HttpOnly") == "sid"
 
 
-def test_an_expiry_goes_to_the_host_and_each_parent() -> None:
-    values = list(expiries(["_ga"], "www.shop.example", ["/"]))
-    assert len(values) == 3
-    assert all(value.startswith("_ga=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970") for value in values)
-    assert [value.partition("Domain=")[2] for value in values] == ["", "www.shop.example", "shop.example"]
+def test_an_expiry_goes_to_the_host_and_each_domain_in_both_jars() -> None:
+    assert list(expiries(["_ga"], "www.shop.example", ["/"])) == [
+        f"_ga=; Path=/; Max-Age=0{domain}{jar}"
+        for jar in ("", "; Secure; SameSite=None; Partitioned")
+        for domain in ("", "; Domain=shop.example", "; Domain=www.shop.example")
+    ]
 
 
 @pytest.mark.parametrize(
-    ("name", "values"),
+    ("name", "count", "flags"),
     [
-        ("__Secure-t", ["Path=/; Max-Age=0; Secure", "Domain=shop.example; Secure"]),
-        ("__Host-t", ["Path=/; Max-Age=0; Secure"]),
+        ("__Secure-t", 6, "; Secure"),
+        ("__secure-t", 6, "; Secure"),
+        ("__Host-t", 2, "; Secure"),
+        ("__HOST-HTTP-t", 2, "; Secure; HttpOnly"),
+        ("__Http-t", 6, "; Secure; HttpOnly"),
+        ("__utma", 6, ""),
+        ("__hostess", 6, ""),
     ],
 )
-def test_prefixed_cookies_are_expired_as_browsers_allow(name: str, values: list[str]) -> None:
-    """RFC 6265bis §4.1.3: without Secure they'd survive the withdrawal."""
-    found = list(expiries([name], "shop.example", ["/"]))
-    assert len(found) == len(values)
-    assert all(value.endswith("; Secure") for value in found)
-    assert ("Domain=" in "".join(found)) is (len(values) > 1)
+def test_prefixed_cookies_are_expired_as_browsers_allow(name: str, count: int, flags: str) -> None:
+    """RFC 6265bis 5.7: without what the name promises they'd survive the withdrawal."""
+    found = list(expiries([name], "www.shop.example", ["/", "/tea"]))
+    plain = [line for line in found if "Partitioned" not in line and "/tea" not in line]
+    assert len(plain) == count // 2
+    assert all(line.endswith(flags) for line in plain)
+    assert all(("HttpOnly" in line) is ("HttpOnly" in flags) for line in found)
+    assert ("; Secure" in "".join(plain)) is bool(flags)
+    assert ("Domain=" in "".join(found) and "/tea" in "".join(found)) is (count > 2)
 
 
-def test_a_made_up_host_and_a_thousand_names_cost_little() -> None:
-    made_up = ".".join("a" * 800)
+@pytest.mark.parametrize(
+    ("path", "paths"),
+    [
+        ("/", ["/"]),
+        ("/tea", ["/", "/tea"]),
+        ("/tea/", ["/", "/tea", "/tea/"]),
+        ("/tea/green?x=/a/b", ["/", "/tea", "/tea/", "/tea/green"]),
+        ("", ["/"]),
+        ("*", ["/"]),
+        ("//x", ["/", "//", "//x"]),
+        ("/a/b;c/d", ["/", "/a", "/a/"]),
+        ("/a/\r\nSet-Cookie: x/d", ["/", "/a", "/a/"]),
+        ("/a/é/d", ["/", "/a", "/a/"]),
+        ("/" + "a/" * 500, ["/", *(f"/{'a/' * n}a{end}" for n in range(5) for end in ("", "/"))]),
+    ],
+)
+def test_a_request_s_path_tells_where_its_cookies_may_have_been_set(path: str, paths: list[str]) -> None:
+    assert paths_of(path) == paths
+
+
+class Answer:
+    """Some Set-Cookie lines, as http.cookiejar wants them."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.headers = Message()
+        for line in lines:
+            self.headers["Set-Cookie"] = line
+
+    def info(self) -> Message:
+        return self.headers
+
+
+def keep(jar: CookieJar, address: str, lines: Iterable[str]) -> None:
+    jar.extract_cookies(Answer(lines), Request(address))  # type: ignore[arg-type]
+
+
+def sent(jar: CookieJar, address: str) -> set[str]:
+    request = Request(address)
+    jar.add_cookie_header(request)
+    return set(cookie_names((request.get_header("Cookie") or "").encode()))
+
+
+@pytest.mark.parametrize("count", [1, 3, 6])
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("www.shop.example", "/"),
+        ("a.b.www.shop.co.uk", "/tea/green/mint.html"),
+        ("me.github.io", "/tea/"),
+        ("shop.example", "/a/b/c/d/e"),
+    ],
+)
+def test_a_jar_with_a_cookie_on_every_domain_and_path_is_empty_after_a_few_answers(
+    host: str, path: str, count: int
+) -> None:
+    """Two jars of Python's, one for what is partitioned; a foreign cookie and a sibling's stay."""
+    address = f"https://{host}{path}"
+    names = [f"_t{number}" for number in range(count)]
+    labels = host.split(".")
+    # Browsers refuse wider ones.
+    widest = 3 if host.endswith((".co.uk", ".github.io")) else 2
+    ends = ["", *(f"; Domain={'.'.join(labels[-n:])}" for n in range(widest, len(labels) + 1))]
+    folders = ["/", *(path[: at + more] for at in range(1, len(path)) for more in (0, 1) if path[at] == "/")]
+    both = CookieJar(), CookieJar()
+    sibling = f"https://other.{'.'.join(labels[-widest:])}{path}"
+    for jar in both:
+        keep(
+            jar, address, (f"{n}=1; Path={p}{end}" for n in [*names, "sid"] for p in folders for end in ends)
+        )
+        keep(jar, sibling, [f"{names[0]}=1; Path=/"])
+    assert len(both[0]) == (count + 1) * len(set(folders)) * len(ends) + 1
+    for turn in range(60):
+        denied = [n for n in names if n in sent(both[0], address) | sent(both[1], address)]
+        if not denied:
+            break
+        lines = list(expiries(denied, host, paths_of(path), turn))
+        assert sum(len(f"set-cookie: {line}\r\n") for line in lines) <= ROOM
+        for jar, partitioned in zip(both, (False, True), strict=True):
+            keep(jar, address, (line for line in lines if ("Partitioned" in line) is partitioned))
+    for jar in both:
+        assert sent(jar, address) == {"sid"}
+        assert sent(jar, sibling) >= {names[0]}
+        assert len(jar) == len(set(folders)) * len(ends) + 1
+
+
+def test_what_is_likely_goes_with_the_first_answer() -> None:
+    """Ten trackers on their usual domains are gone at once."""
+    names = [f"_tracker_{number}" for number in range(10)]
+    lines = list(expiries(names, "www.shop.example", paths_of("/tea/green")))
+    for name in names:
+        assert f"{name}=; Path=/; Max-Age=0" in lines
+        assert f"{name}=; Path=/; Max-Age=0; Domain=shop.example" in lines
+
+
+def test_a_made_up_host_path_and_a_thousand_names_cost_little() -> None:
+    made_up = ".".join("a" * 100) + ".shop.example"
     names = [f"_ga_{number}" for number in range(1000)]
-    assert len(list(expiries(names, made_up, ["/"]))) <= MOST_NAMES
-    assert len(parent_domains("a.b.c.d.e.f.g.h.i.j.shop.example")) < MOST_LABELS
+    lines = list(expiries(names, made_up, paths_of("/x" * 1000), turn=10**12))
+    assert 0 < sum(map(len, lines)) < ROOM
+    # What nobody's tracker is called keeps no other from going.
+    assert all(line.startswith("_ga=") for line in expiries(["x" * 4000, "_ga"], "shop.example", ["/"]))
+    assert list(expiries([], "shop.example", ["/"])) == list(expiries(["_ga"], "shop.example", [])) == []
 
 
-@pytest.mark.parametrize(
-    ("host", "domains"),
-    [
-        ("a.b.example.co.uk", ["a.b.example.co.uk", "b.example.co.uk", "example.co.uk", "co.uk"]),
-        ("LOCALHOST", []),
-        ("127.0.0.1", []),
-        ("[::1]", []),
-        ("shop.example.", ["shop.example"]),
-    ],
-)
-def test_parent_domains(host: str, domains: list[str]) -> None:
-    assert parent_domains(host) == domains
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "github.io", "", "a b"])
+def test_where_no_domain_is_the_site_s_own_a_cookie_is_the_host_s(host: str) -> None:
+    lines = list(expiries(["_ga"], host, ["/"]))
+    assert len(lines) == 2
+    assert "Domain" not in "".join(lines)

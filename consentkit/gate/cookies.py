@@ -1,14 +1,26 @@
 """Cookies in both directions: cut what is denied, expire what was withdrawn (A10, A17, L14)."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
-from ipaddress import ip_address
-from itertools import islice
+from itertools import chain, islice, product
 from typing import Generic, TypeVar
 
-LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
-LONGEST_HOST = 253
-MOST_LABELS = 8
+from consentkit.policy.domains import cookie_domains
+
+ROOM = 3072
+"""Bytes of expiring cookies in one answer: a proxy's usual room for all of its headers is 4 KB."""
+
 MOST_NAMES = 60
+MOST_DOMAINS = 6
+MOST_PATHS = 11
+LONGEST_LINE = 512
+
+PARTITIONED = "; Secure; SameSite=None; Partitioned"
+"""SameSite=None, so that browsers take it within another site's frame, too."""
+
+# RFC 6265bis 4.1.3 and 5.4
+_PREFIX = re.compile(r"__(?:secure-|(host-)?(http-)|(host-))", re.IGNORECASE)
+_NOT_IN_PATH = re.compile(r"[^!-~]|[;?]")
 
 Fact = TypeVar("Fact")
 NOTHING = (None,)
@@ -90,34 +102,80 @@ def cookie_name(pair: bytes) -> str:
     return pair.split(b";", 1)[0].split(b"=", 1)[0].decode("latin-1").strip()
 
 
-def expiries(names: Iterable[str], host: str, paths: Iterable[str]) -> Iterator[str]:
-    """Yield the Set-Cookie values that remove cookies wherever this site may have set them.
+def expiries(names: Iterable[str], host: str, paths: Iterable[str], turn: int = 0) -> Iterator[str]:
+    """Yield the Set-Cookie values that remove cookies wherever this site may have set them (A10, L14).
 
-    A request doesn't tell a cookie's domain, so each name goes for the host alone and for every parent
-    domain; browsers ignore the ones that are public suffixes. `host` without port. What one answer can
-    carry is bounded: names beyond MOST_NAMES go with the next one.
+    A request tells neither a cookie's domain nor its path nor whether it is `Partitioned`, so each name goes
+    for the host alone and every domain up to the registrable one, in both jars (CHIPS), on all `paths`.
+    `host` without port, `paths` likeliest first, as from `paths_of`.
+
+    One answer carries ROOM bytes of it, because proxies refuse larger headers than 4 KB, and two thirds are
+    for the likeliest: each name on the first path, not partitioned. What doesn't fit goes with an answer to a
+    later request, where the names that are gone don't come any more; `turn`, any number that grows, such as
+    the present second, says which share it is. A line above LONGEST_LINE is left out: it is no tracker's.
     """
-    domains = ["", *(f"; Domain={domain}" for domain in parent_domains(host))]
-    rows = dict.fromkeys((name, path) for name in names for path in paths)
-    for name, path in islice(rows, MOST_NAMES):
-        # Browsers take nothing for these names, not even an end, without Secure (RFC 6265bis §4.1.3).
-        secure = "; Secure" if name.startswith(("__Secure-", "__Host-")) else ""
-        for domain in domains[:1] if name.startswith("__Host-") else domains:
-            yield f"{name}=; Path={path}; Max-Age=0; Expires={LONG_AGO}{domain}{secure}"
+    listed = [*islice(dict.fromkeys(names), MOST_NAMES)]
+    places = [*dict.fromkeys(paths)]
+    ends = [f"; Domain={domain}" if domain else "" for domain in _widest_first(host)]
+    likely = [*_lines(listed, places[:1], ends, ("",))]
+    others = _lines(listed, places[:1], ends, (PARTITIONED,))
+    elsewhere = _lines(listed, places[1:], ends, ("", PARTITIONED))
+    yield from _share(likely, ROOM - ROOM // 3, turn)
+    yield from _share(chain(others, elsewhere), max(ROOM // 3, ROOM - sum(map(_size, likely))), turn)
 
 
-def parent_domains(host: str) -> list[str]:
-    """Return `host` and its parents of at least two labels; none for an address or a single label.
+def paths_of(path: str) -> list[str]:
+    """Return the paths that a cookie which comes with a request for `path` may have been set on.
 
-    Only the MOST_LABELS last labels count: a longer name is nobody's site, but could be made up to cost time.
+    `path` as it stands in the request line; a query is ignored. First `/`, then each directory without and
+    with the slash at its end, as browsers' default path and those who write a path themselves have it, then
+    `path` itself (RFC 6265bis 5.1.4). At most MOST_PATHS, the outermost ones, and none from where `path`
+    has a character that no cookie's path can have.
     """
-    bare = host.strip("[]").rstrip(".").lower()
-    if len(bare) > LONGEST_HOST:
-        return []
-    try:
-        ip_address(bare)
-    except ValueError:
-        labels = bare.split(".")
-        first = max(0, len(labels) - MOST_LABELS)
-        return [".".join(labels[start:]) for start in range(first, len(labels) - 1)]
-    return []
+    bare = _NOT_IN_PATH.split(path, maxsplit=1)[0]
+    whole = len(bare) == len(path) or path[len(bare)] == "?"
+    found = ["/"]
+    at = bare.find("/", 1)
+    while at > 0 and len(found) < MOST_PATHS:
+        found += [bare[:at], bare[: at + 1]]
+        at = bare.find("/", at + 1)
+    return list(dict.fromkeys([*found, bare] if whole and bare.startswith("/") else found))[:MOST_PATHS]
+
+
+def _widest_first(host: str) -> list[str]:
+    """Trackers' cookies are mostly on the registrable domain; the host itself is never left out."""
+    alone, *domains = cookie_domains(host)
+    return list(dict.fromkeys([alone, *domains[: -MOST_DOMAINS + 1 : -1], *domains[:1]]))
+
+
+def _lines(
+    names: Iterable[str], paths: Iterable[str], ends: Iterable[str], jars: Iterable[str]
+) -> Iterator[str]:
+    for path, jar, name, end in product(paths, jars, names, ends):
+        flags = jar
+        # Browsers take nothing for these names, not even an end, unless it has what they promise.
+        prefix = _PREFIX.match(name)
+        if prefix is not None:
+            if (prefix[1] or prefix[3]) and (end or path != "/"):
+                continue
+            flags = (jar or "; Secure") + ("; HttpOnly" if prefix[2] else "")
+        line = f"{name}=; Path={path}; Max-Age=0{end}{flags}"
+        if _size(line) <= LONGEST_LINE:
+            yield line
+
+
+def _share(lines: Iterable[str], room: int, turn: int) -> list[str]:
+    """The turn's share of the lines; all of them where they fit."""
+    shares: list[list[str]] = [[]]
+    left = room
+    for line in lines:
+        left -= _size(line)
+        if left < 0:
+            shares.append([])
+            left = room - _size(line)
+        shares[-1].append(line)
+    return shares[turn % len(shares)]
+
+
+def _size(line: str) -> int:
+    return len("set-cookie: \r\n") + len(line)
