@@ -51,7 +51,7 @@ SOURCED = [
     ("_pk_id.1.1fff", "c4f8a3b5d6e7f809.1673515099.", "2023-01-12T09:18:19"),
     # and its version 3: visits, this visit, the last one, the last order
     ("_pk_id.7.a2b3", "c4f8a3b5d6e7f809.1366364567.12.1673515099.1673000000.", "2013-04-19T09:42:47"),
-    # captured: eyJpZCI6ImJmNmIwYWUwLThjZGQtNWFkNC05YzAzLWRhMWQ3ZTkxMzM4ZSIsImNyZWF0ZWQiOjE2NDAwMTA1MDQyMzQsIm...
+    # captured: eyJpZCI6ImJmNmIwYWUwLThjZGQtNWFkNC05YzAzLWRhMWQ3ZTkxMzM4ZSIsImNyZWF0ZWQi...
     (
         "_hjSessionUser_34921",
         b64encode(
