@@ -14,7 +14,7 @@ from consentkit.edition import Edition, compile_edition
 from consentkit.errors import ChoiceError, ConfigurationError, ConsentKitError, Problem
 from consentkit.policy.change import still_counts
 from consentkit.policy.decision import Choice, Consent, Decision, Reason, decide, valid_until
-from consentkit.policy.document import read_json, read_toml
+from consentkit.policy.reading import read_json, read_toml
 from consentkit.policy.version import Policy, resolve
 from consentkit.proof.entry import Kind, Record, Stored, subject_id
 from consentkit.proof.keys import recorded_origin

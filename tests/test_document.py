@@ -8,7 +8,10 @@ from pydantic import BaseModel
 from sample import policy
 
 from consentkit.errors import PolicyError, Problem
-from consentkit.policy.document import _WANTED, PolicyDocument, parse, read_json, read_toml, schema
+from consentkit.policy.document import _WANTED, PolicyDocument, parse, schema
+from consentkit.policy.reading import read_json, read_toml
+
+TRACKERS_MONTHS = ("preferences_months", "analytics_months", "marketing_months")
 
 
 def problems_of(raw: dict[str, Any]) -> dict[str, Any]:
@@ -62,6 +65,86 @@ def test_five_mistakes_give_five_messages() -> None:
 def test_a_choice_can_never_be_made_to_last_longer_than_six_months() -> None:
     """A1: six calendar months and no longer."""
     assert "lifetimes.consent_months" in problems_of(policy(lifetimes={"consent_months": 7}))
+
+
+@pytest.mark.parametrize(
+    ("field", "most", "row"),
+    [
+        ("refusal_months", 12, "L3"),
+        ("preferences_months", 12, "B3"),
+        ("analytics_months", 13, "B6"),
+        ("marketing_months", 13, "B7"),
+    ],
+)
+def test_every_lifetime_has_a_most_and_says_why(field: str, most: int, row: str) -> None:
+    assert getattr(parse(policy(lifetimes={field: most}))[0].lifetimes, field) == most
+    for months in (0, -1, most + 1, True, "6"):
+        problem = only_problem(policy(lifetimes={field: months}))
+        assert problem.path == f"lifetimes.{field}"
+        assert problem.message.startswith(f"must be a whole number from 1 to {most} (")
+        assert row in problem.message
+
+
+def test_who_refuses_is_never_asked_again_sooner_than_who_accepts() -> None:
+    """L3."""
+    parse(policy(lifetimes={"consent_months": 3, "refusal_months": 3}))
+    assert parse(policy(lifetimes={"consent_months": 3}))[0].lifetimes.refusal_months == 6
+    problem = only_problem(policy(lifetimes={"consent_months": 4, "refusal_months": 3}))
+    assert problem.path == "lifetimes.refusal_months"
+    assert problem.message.startswith("must be at least consent_months (4), not 3: ")
+    assert only_problem(policy(lifetimes={"refusal_months": 5})).message.startswith("must be at least")
+    # What is wrong by itself isn't compared.
+    assert only_problem(policy(lifetimes={"consent_months": 7, "refusal_months": 2})).path.endswith(
+        "consent_months"
+    )
+
+
+@pytest.mark.parametrize("domain", ["site", "host", ["shop.example"], ["shop.example", "www.shop.fr"]])
+@pytest.mark.parametrize("undeclared", ["report", "strict"])
+def test_cookies_have_a_mode_and_a_scope(domain: object, undeclared: str) -> None:
+    """E13."""
+    cookies = parse(policy(cookies={"undeclared": undeclared, "domain": domain}))[0].cookies
+    assert (cookies.undeclared, cookies.domain) == (undeclared, domain)
+    defaults = parse(policy())[0].cookies
+    assert (defaults.undeclared, defaults.domain) == ("report", "site")
+
+
+@pytest.mark.parametrize("scope", [7, None, "wide", [], [7], ["shop.example", 7], {"a": 1}, True])
+def test_a_scope_of_another_shape_is_one_mistake_that_says_which_there_are(scope: object) -> None:
+    problem = only_problem(policy(cookies={"domain": scope}))
+    assert problem.path == "cookies.domain"
+    assert problem.message == f'must be "site", "host", or a list of one domain or more, not {scope!r}'
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        *(
+            "co.uk",
+            "github.io",
+            "localhost",
+            "127.0.0.1",
+            "Shop.example",
+            "straße.example",
+            "shop.example:443",
+        ),
+        *("https://shop.example", "shop.example.", ".shop.example", "*.shop.example", "", "a b.example"),
+    ],
+)
+def test_a_choice_is_shared_on_domains_of_the_site_s_own_alone(domain: str) -> None:
+    problem = only_problem(policy(cookies={"domain": ["shop.example", domain]}))
+    assert problem.path == "cookies.domain.1"
+    assert problem.message.startswith("must be a domain of this site's own such as example.com")
+
+
+def test_everything_wrong_with_cookies_is_told_at_once() -> None:
+    found = problems_of(policy(cookies={"undeclared": "cut", "domain": ["a.fr", "a.fr", "fr"], "more": 1}))
+    assert found["cookies.undeclared"].allowed == ("report", "strict")
+    assert found["cookies.domain.1"].message == "'a.fr' is listed twice"
+    assert found["cookies.more"].allowed == ("undeclared", "domain")
+    assert "cookies.domain.2" in found
+    assert len(found) == 4
+    assert only_problem(policy(cookies=7)).message == "must be a table, not 7"
 
 
 def test_functional_is_no_category() -> None:
@@ -263,20 +346,20 @@ def test_any_http_url_or_path_is_a_good_place_for_a_policy(url: str) -> None:
         (
             {"lifetimes": {"consent_months": 12}},
             "lifetimes.consent_months",
-            "must be a whole number from 1 to 6, not 12",
+            "must be a whole number from 1 to 6 (a choice counts for six months: A1, L3), not 12",
             (),
         ),
         (
             {"lifetimes": {"consent_months": 1.5}},
             "lifetimes.consent_months",
-            "must be a whole number from 1 to 6, not 1.5",
+            "must be a whole number from 1 to 6 (a choice counts for six months: A1, L3), not 1.5",
             (),
         ),
         (
             {"lifetimes": {"months": 2}},
             "lifetimes.months",
             "is not a field of this table",
-            ("consent_months",),
+            ("consent_months", "refusal_months", *TRACKERS_MONTHS),
         ),
     ],
 )
@@ -376,6 +459,15 @@ def test_everything_wrong_with_pages_is_told_at_once() -> None:
 )
 def test_pages_of_another_shape_are_one_mistake(pages: object, path: str) -> None:
     assert only_problem(policy(pages=pages)).path == path
+
+
+def test_the_schema_states_the_bounds_and_the_scopes() -> None:
+    tables = schema()["$defs"]
+    months = tables["Lifetimes"]["properties"]["refusal_months"]
+    assert (months["minimum"], months["maximum"], months["default"]) == (1, 12, 6)
+    scope = tables["Cookies"]["properties"]["domain"]
+    assert scope["default"] == "site"
+    assert [each.get("enum", each.get("type")) for each in scope["anyOf"]] == [["site", "host"], "array"]
 
 
 def test_the_schema_lists_the_modes_and_the_tools() -> None:

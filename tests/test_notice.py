@@ -31,13 +31,17 @@ def test_our_own_cookies_stand_in_it_too() -> None:
     assert necessary["services"][0]["trackers"] == [
         {"name": "consentkit", "lifetime": "6 months"},
         {"name": "consentkit_allows", "lifetime": "6 months"},
+        {"name": "consentkit_seen", "lifetime": "13 months"},
     ]
+    longer = shown(resolve(policy(lifetimes={"consent_months": 3, "refusal_months": 9})), "en")
+    kept = [each["lifetime"] for each in longer["categories"][0]["services"][0]["trackers"]]
+    assert kept == ["9 months", "9 months", "13 months"]
 
 
 def test_it_says_whose_site_it_is_and_how_long_a_choice_lasts() -> None:
     notice = shown(resolve(policy(lifetimes={"consent_months": 3})), "en")
     assert "Corner Shop" in notice["title"]
-    assert "3 months" in " ".join(notice["body"])
+    assert "lasts 3 months if you accept and 6 months if you reject." in " ".join(notice["body"])
     assert not any("{" in text for text in (notice["title"], *notice["body"], notice["purposes_intro"]))
 
 
@@ -50,9 +54,44 @@ def test_it_says_whose_site_it_is_and_how_long_a_choice_lasts() -> None:
     ],
 )
 def test_one_month_is_not_months(locale: str, one: str, other: str) -> None:
-    short = policy(lifetimes={"consent_months": 1})
+    short = policy(lifetimes={"consent_months": 1, "refusal_months": 1})
     assert one in " ".join(shown(resolve(short), locale)["body"])
     assert other in " ".join(shown(resolve(policy()), locale)["body"])
+
+
+@pytest.mark.parametrize(
+    ("locale", "told"),
+    [
+        ("en", "lasts 1 month if you accept and 12 months if you reject."),
+        ("fr", "valable 1 mois si vous acceptez et 12 mois si vous refusez."),
+        ("de", "gilt 1 Monat, wenn Sie zustimmen, und 12 Monate, wenn Sie ablehnen."),
+    ],
+)
+def test_a_refusal_that_lasts_longer_is_told(locale: str, told: str) -> None:
+    apart = policy(lifetimes={"consent_months": 1, "refusal_months": 12})
+    assert told in " ".join(shown(resolve(apart), locale)["body"])
+
+
+def test_a_tracker_s_life_is_told_by_its_category_s_cap() -> None:
+    cookies = [{"name": "_long", "lifetime": "P2Y"}, {"name": "_short", "lifetime": "P4M"}]
+    own = {
+        "name": "Own",
+        "vendor": "Shop",
+        "country": "FR",
+        "purposes": ["site-operation"],
+        "policy_url": "/",
+    }
+    names = ("necessary", "preferences", "analytics", "marketing")
+    services = [own | {"id": f"own-{name}", "category": name, "cookies": cookies} for name in names]
+    caps = {"analytics_months": 3}
+    notice = shown(resolve(policy(services=services, lifetimes=caps)), "en")
+    told = [[t["lifetime"] for t in c["services"][-1]["trackers"]] for c in notice["categories"]]
+    assert told == [
+        ["12 months", "4 months"],
+        ["12 months", "4 months"],
+        ["3 months", "3 months"],
+        ["13 months", "4 months"],
+    ]
 
 
 def test_a_service_that_stores_nothing_has_an_empty_list() -> None:
@@ -98,11 +137,12 @@ def test_the_site_s_own_words_replace_ours() -> None:
         ("P1D", "1 day"),
         ("PT30M", "30 minutes"),
         ("PT90S", "2 minutes"),
+        ("PT999999999H", "13 months"),
     ],
 )
 def test_a_tracker_s_life_is_told_as_enforced(lifetime: str, text: str) -> None:
     """B7: nothing outlives thirteen months, so nothing longer is announced."""
-    assert lifetime_text(lifetime, texts("en", {})["lifetimes"]) == text
+    assert lifetime_text(lifetime, texts("en", {})["lifetimes"], 13) == text
 
 
 def test_three_languages_are_shipped() -> None:

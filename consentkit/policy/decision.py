@@ -78,8 +78,8 @@ def decide(policy: Policy, history: Mapping[str, Policy], consent: Consent | Non
 
 
 def valid_until(policy: Policy, choice: Choice) -> datetime:
-    """Return the instant from which `choice`, made under `policy`, no longer counts (A1)."""
-    return add_months(choice.decided, policy.lifetimes.consent_months)
+    """Return the instant from which `choice`, made under `policy`, no longer counts (A1, L3)."""
+    return add_months(choice.decided, policy.lifetimes.answer_months(granted=choice.granted))
 
 
 def _reason(

@@ -1,15 +1,12 @@
 """The policy document a site writes: its shape, and every mistake in it at once."""
 
-import json
 import re
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     WithJsonSchema,
@@ -21,26 +18,26 @@ from consentkit.errors import PolicyError, Problem
 from consentkit.policy import words
 from consentkit.policy.aliases import ALIASES
 from consentkit.policy.allowed import allow_problems
+from consentkit.policy.bounds import LIMITS, Limit
 from consentkit.policy.declared import declared_services
+from consentkit.policy.reading import unstorable
 from consentkit.policy.registry import LINE, LINE_MAX, PATH, WEB, Service, known_services, shown
+from consentkit.policy.tables import STRICT, Cookies, Lifetimes, domain_problems, lifetime_problems
 
 OptionalCategory = Literal["preferences", "analytics", "marketing"]
 OPTIONAL_CATEGORIES: tuple[OptionalCategory, ...] = get_args(OptionalCategory)
 """The categories a visitor is asked about, in the order shown; `necessary` is never asked."""
 
-CONSENT_MONTHS = 6
-"""The longest a choice counts, in calendar months: the founding notice's promise (A1, L3)."""
-
-DEEPEST = 10
-"""Tables and lists in each other; a policy needs six."""
-
 MOST_UNSTORABLE = 20
 """A mapping in Python can hold itself, so its faults need an end."""
 
-LONGEST_NUMBER = 64
-"""Bits: what JSON readers everywhere can hold."""
-
 _LANGUAGES = "a list of one language or more"
+
+
+def _months(limit: Limit) -> str:
+    return f"a whole number from {limit.least} to {limit.most} ({limit.why})"
+
+
 _WANTED = {
     "site": "a table",
     "site.name": f"a line of text of 1 to {LINE_MAX} characters",
@@ -58,7 +55,10 @@ _WANTED = {
     "pages.aliases.*": "a tool whose marks are read",
     "pages.unreadable": "one of two words",
     "lifetimes": "a table",
-    "lifetimes.consent_months": f"a whole number from 1 to {CONSENT_MONTHS}",
+    **{f"lifetimes.{field}": _months(limit) for field, limit in LIMITS.items()},
+    "cookies": "a table",
+    "cookies.undeclared": "one of two words",
+    "cookies.domain": '"site", "host", or a list of one domain or more',
     "categories": "a list of one category or more",
     "categories.*": "a category a visitor can be asked about",
     "services": "a list of services",
@@ -66,12 +66,11 @@ _WANTED = {
     "texts.*": "a table of texts",
 }
 
-_LONE = re.compile("[\ud800-\udfff]")
 Line = Annotated[str, Field(pattern=f"^{LINE}$")]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = STRICT
 
 
 class Site(_Table):
@@ -93,12 +92,6 @@ class Site(_Table):
         first = languages[0] if isinstance(languages, list) and languages else ""
         # What is wrong with the list is said of the list alone.
         return {"default_language": first if isinstance(first, str) else "", **raw}
-
-
-class Lifetimes(_Table):
-    """How long things last, in calendar months; a site may only shorten them (A1)."""
-
-    consent_months: Annotated[int, Field(ge=1, le=CONSENT_MONTHS)] = CONSENT_MONTHS
 
 
 def _alias_items(field: dict[str, Any]) -> None:
@@ -130,75 +123,30 @@ class PolicyDocument(_Table):
 
     site: Site
     lifetimes: Lifetimes = Lifetimes()
+    cookies: Cookies = Cookies()
     pages: Pages = Pages()
     categories: list[OptionalCategory] = Field(default=list(OPTIONAL_CATEGORIES), min_length=1)
     services: list[Any] = []
     texts: dict[str, dict[str, Any]] = {}
 
 
-def read_toml(text: str, where: str) -> dict[str, Any]:
-    """Return the tables of a TOML policy; raises PolicyError naming `where` and the line."""
-    tables: dict[str, Any] = _read(tomllib.loads, text, where, "TOML")
-    return tables
-
-
-def read_json(text: str, where: str) -> dict[str, Any]:
-    """Return the members of a JSON policy; raises PolicyError naming `where` and the line."""
-    value = _read(json.loads, text, where, "JSON")
-    if not isinstance(value, dict):
-        raise PolicyError([Problem(where, "must be a JSON object")])
-    return value
-
-
-def _read(reader: Callable[[str], Any], text: str, where: str, language: str) -> Any:
-    try:
-        return reader(text.removeprefix("\ufeff"))
-    except RecursionError as error:
-        raise PolicyError([Problem(where, "has tables or lists nested too deeply")]) from error
-    except ValueError as error:
-        raise PolicyError([Problem(where, f"is not valid {language}: {_why(error)}")]) from error
-
-
-def _why(error: ValueError) -> str:
-    # A syntax error is a leaf of ValueError; the bare one is Python's limit on digits, about its settings.
-    return "a number has too many digits" if type(error) is ValueError else str(error)
-
-
 def parse(raw: Mapping[str, Any]) -> tuple[PolicyDocument, dict[str, Service]]:
     """Return the document and its declared services by id; raises PolicyError with every problem."""
-    unstorable = list(islice(_unstorable(raw), MOST_UNSTORABLE))
-    if unstorable:
-        raise PolicyError(unstorable)
+    faults = list(islice(unstorable(raw), MOST_UNSTORABLE))
+    if faults:
+        raise PolicyError(faults)
     document, problems = _shape(raw)
     problems += _repeated("categories", raw.get("categories"))
     services, service_problems = declared_services(raw.get("services", []), _asked(raw))
     problems += service_problems
+    problems += lifetime_problems(raw.get("lifetimes", {}))
+    problems += _cookies(raw.get("cookies"))
     problems += _pages(raw.get("pages"), services)
     problems += _languages(raw)
     problems += words.text_problems(raw.get("texts", {}), _offered(raw))
     if problems or document is None:
         raise PolicyError(list({problem.path: problem for problem in reversed(problems)}.values())[::-1])
     return document, services
-
-
-def _unstorable(value: object, path: str = "", depth: int = 0) -> Iterator[Problem]:
-    """Yield what no reader of the stored policy could hold; nothing else looks at such a document."""
-    if depth > DEEPEST:
-        yield Problem(path, f"is nested too deeply; {DEEPEST} tables and lists in each other are the most")
-    elif isinstance(value, str) and not value.isascii() and _LONE.search(value):
-        yield Problem(path, f"holds half a character (a lone surrogate): {shown(value)}")
-    elif isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
-        yield Problem(path, "is a number with too many digits")
-    elif isinstance(value, Mapping):
-        for key, member in value.items():
-            if not isinstance(key, str) or _LONE.search(key):
-                name = shown(key) if isinstance(key, str) else f"a {type(key).__name__}"
-                yield Problem(path or "policy", f"has a key that isn't text: {name}")
-                continue
-            yield from _unstorable(member, f"{path}.{key}".lstrip("."), depth + 1)
-    elif isinstance(value, list | tuple):
-        for place, item in enumerate(value):
-            yield from _unstorable(item, f"{path}.{place}", depth + 1)
 
 
 def schema() -> dict[str, Any]:
@@ -237,6 +185,7 @@ def _fields(place: tuple[Any, ...]) -> tuple[str, ...]:
         (): PolicyDocument,
         ("site",): Site,
         ("lifetimes",): Lifetimes,
+        ("cookies",): Cookies,
         ("pages",): Pages,
     }
     model = tables.get(place)
@@ -248,6 +197,12 @@ def _repeated(path: str, values: object) -> Iterator[Problem]:
     for place, value in enumerate(listed):
         if isinstance(value, str) and value in listed[:place]:
             yield Problem(f"{path}.{place}", f"{shown(value)} is listed twice")
+
+
+def _cookies(table: object) -> Iterator[Problem]:
+    domains = table.get("domain") if isinstance(table, Mapping) else None
+    yield from _repeated("cookies.domain", domains)
+    yield from domain_problems(domains, "cookies.domain")
 
 
 def _pages(table: object, services: Mapping[str, Service]) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ Read from the Public Suffix List as the package `publicsuffixlist` ships it, its
 browsers do: `github.io` and an S3 endpoint are nobody's own. The list is read when it is first asked.
 """
 
+import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 LONGEST_HOST: Final = 253
 """Characters of a name in the DNS, without the dot that may end it (RFC 1035, 2.3.4)."""
 
+_DOMAIN: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
 _PARTS_OF_A_URL: Final = frozenset("/\\?#@:%\t\n\r ")
 
 
@@ -67,7 +69,9 @@ def is_shareable(domain: str) -> bool:
     """Return whether `domain`, as it is written, can be a cookie's Domain: lower-case ASCII, a registrable
     domain or below one.
     """
-    return _canonical(domain) == domain and registrable(domain) is not None
+    return (
+        bool(_DOMAIN.fullmatch(domain)) and _canonical(domain) == domain and registrable(domain) is not None
+    )
 
 
 def _canonical(host: str) -> str | None:

@@ -1,20 +1,18 @@
 """The notice: the exact words a visitor is shown, as data, in one language (L9, L16, Q2)."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from consentkit.policy.periods import count_of, exceeds
 from consentkit.policy.registry import Service
 from consentkit.policy.version import CATEGORIES, Policy
 
-LIFETIME_CAP_MONTHS = 13
-"""No tracker outlives this, whatever its vendor asks for (B6, B7)."""
-
-OWN_COOKIES = ("consentkit", "consentkit_allows")
-UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
-TIME_UNITS = {"H": "hour", "M": "minute", "S": "minute"}
+CHOICE_COOKIES = ("consentkit", "consentkit_allows")
+SEEN_COOKIE = "consentkit_seen"
+SEEN_MONTHS = 13
+"""How long the days are kept on which trackers were first seen: no tracker outlives that (B6, B7)."""
 
 
 def stored_notice(policy: Policy, locale: str, prefix: str) -> bytes:
@@ -28,7 +26,7 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
     `prefix` is where the visitor's page is, such as `/consent`.
     """
     words = policy.texts[locale]
-    fill = {"site": policy.site.name, "months": _choice_life(policy, words)}
+    fill = {"site": policy.site.name, "months": _choice_life(policy, words["lifetimes"])}
     return {
         "locale": locale,
         "dir": words["dir"],
@@ -51,6 +49,7 @@ def _shown(policy: Policy, category: str) -> bool:
 
 
 def _category(policy: Policy, words: Mapping[str, Any], name: str) -> dict[str, Any]:
+    cap = policy.lifetimes.cap(name)
     return {
         "id": name,
         "name": words["categories"][name]["name"],
@@ -58,14 +57,15 @@ def _category(policy: Policy, words: Mapping[str, Any], name: str) -> dict[str, 
         "locked": name == "necessary",
         "services": [
             *([_own(policy, words)] if name == "necessary" else []),
-            *(_service(s, words) for s in policy.services.values() if s.category == name),
+            *(_service(s, words, cap) for s in policy.services.values() if s.category == name),
         ],
     }
 
 
 def _own(policy: Policy, words: Mapping[str, Any]) -> dict[str, Any]:
     """consentkit's own cookies stand in the notice like everybody's (A16, L20)."""
-    life = _choice_life(policy, words)
+    answers = policy.lifetimes.consent_months, policy.lifetimes.refusal_months
+    months = dict.fromkeys(CHOICE_COOKIES, max(answers)) | {SEEN_COOKIE: SEEN_MONTHS}
     return {
         "id": "consentkit",
         "name": words["labels"]["region"],
@@ -73,15 +73,24 @@ def _own(policy: Policy, words: Mapping[str, Any]) -> dict[str, Any]:
         "country": "",
         "purposes": [words["labels"]["memory"]],
         "policy_url": policy.site.policy_url,
-        "trackers": [{"name": name, "lifetime": life} for name in OWN_COOKIES],
+        "trackers": [
+            {"name": name, "lifetime": _months(count, words["lifetimes"])} for name, count in months.items()
+        ],
     }
 
 
 def _choice_life(policy: Policy, words: Mapping[str, Any]) -> str:
-    return lifetime_text(f"P{policy.lifetimes.consent_months}M", words["lifetimes"])
+    granted, refused = policy.lifetimes.consent_months, policy.lifetimes.refusal_months
+    if granted == refused:
+        return _months(granted, words)
+    return _filled(words["apart"], {"granted": _months(granted, words), "refused": _months(refused, words)})
 
 
-def _service(service: Service, words: Mapping[str, Any]) -> dict[str, Any]:
+def _months(count: int, words: Mapping[str, Any]) -> str:
+    return lifetime_text(f"P{count}M", words, count)
+
+
+def _service(service: Service, words: Mapping[str, Any], cap: int) -> dict[str, Any]:
     return {
         "id": service.id,
         "name": service.name,
@@ -90,28 +99,21 @@ def _service(service: Service, words: Mapping[str, Any]) -> dict[str, Any]:
         "purposes": [words["purposes"][purpose] for purpose in service.purposes],
         "policy_url": service.policy_url,
         "trackers": [
-            {"name": cookie.name, "lifetime": lifetime_text(cookie.lifetime, words["lifetimes"])}
+            {"name": cookie.name, "lifetime": lifetime_text(cookie.lifetime, words["lifetimes"], cap)}
             for cookie in service.cookies
         ],
     }
 
 
-def lifetime_text(lifetime: str, words: Mapping[str, Any]) -> str:
-    """Return `lifetime` ("session" or ISO 8601, capped at 13 months) in words, as the law asks (L20)."""
-    match = re.fullmatch(r"P(?:(\d+)([YMWD])|T(\d+)([HMS]))", lifetime)
-    if match is None:
+def lifetime_text(lifetime: str, words: Mapping[str, Any], cap: int) -> str:
+    """Return `lifetime` ("session" or ISO 8601) in words, at most `cap` months: what is enforced (L20)."""
+    counted = count_of(lifetime)
+    if counted is None:
         return str(words["session"])
-    if match[3]:
-        seconds = match[4] == "S"
-        count, unit = -(-int(match[3]) // 60) if seconds else int(match[3]), TIME_UNITS[match[4]]
-    else:
-        count, unit = _capped(int(match[1]), UNITS[match[2]])
+    count, unit = (cap, "month") if exceeds(lifetime, cap) else counted
+    if unit == "second":
+        count, unit = -(-count // 60), "minute"
     return str(words[unit]["one" if count == 1 else "other"]).replace("{n}", str(count))
-
-
-def _capped(count: int, unit: str) -> tuple[int, str]:
-    months = {"year": count * 12, "month": count, "week": count / 4.345, "day": count / 30.44}[unit]
-    return (LIFETIME_CAP_MONTHS, "month") if months > LIFETIME_CAP_MONTHS else (count, unit)
 
 
 def _filled(text: str, fill: Mapping[str, str]) -> str:

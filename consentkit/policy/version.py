@@ -7,11 +7,13 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
+from pydantic import BaseModel
 
 from consentkit.errors import PolicyError, Problem
 from consentkit.policy import words
-from consentkit.policy.document import Lifetimes, Pages, PolicyDocument, Site, parse
+from consentkit.policy.document import Pages, PolicyDocument, Site, parse
 from consentkit.policy.registry import Service, known_services, service_from, service_to
+from consentkit.policy.tables import Cookies, Lifetimes
 
 FORMAT = "consentkit/policy/v1"
 CATEGORIES = ("necessary", "preferences", "analytics", "marketing")
@@ -32,6 +34,7 @@ class Policy:
     body: bytes
     site: Site
     lifetimes: Lifetimes
+    cookies: Cookies
     pages: Pages
     categories: tuple[str, ...]
     services: Mapping[str, Service] = field(repr=False)
@@ -64,8 +67,10 @@ def from_bytes(body: bytes) -> Policy:
         return Policy(
             body=body,
             site=Site(**data["site"]),
-            lifetimes=Lifetimes(**data["lifetimes"]),
-            pages=Pages(**data.get("pages", {})),  # a policy published before the table existed has none
+            lifetimes=_lifetimes(data["lifetimes"]),
+            # A policy published before a table existed has none.
+            cookies=Cookies(**data.get("cookies", {})),
+            pages=Pages(**data.get("pages", {})),
             categories=tuple(data["categories"]),
             services=_services(data["services"]),
             known=_services(data["known"]),
@@ -82,10 +87,8 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
         "rewriter": REWRITER,
         "site": document.site.model_dump(),
         "lifetimes": document.lifetimes.model_dump(),
-        "pages": {
-            field: sorted(value) if isinstance(value, list) else value
-            for field, value in document.pages.model_dump().items()
-        },
+        "cookies": _sorted(document.cookies),
+        "pages": _sorted(document.pages),
         "categories": sorted(document.categories, key=CATEGORIES.index),
         "services": [service_to(service) for service in services.values()],
         "known": [service_to(service) for service in known.values()],
@@ -94,6 +97,16 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
             for language in document.site.languages
         },
     }
+
+
+def _lifetimes(stored: dict[str, Any]) -> Lifetimes:
+    # Before a refusal had months of its own, visitors were told that it lasts as long as a consent.
+    return Lifetimes(**{"refusal_months": stored["consent_months"], **stored})
+
+
+def _sorted(table: BaseModel) -> dict[str, Any]:
+    fields = table.model_dump()
+    return {field: sorted(each) if isinstance(each, list) else each for field, each in fields.items()}
 
 
 def _stored(value: object) -> bytes:

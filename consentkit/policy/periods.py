@@ -1,0 +1,50 @@
+"""A fact's lifetime, "session" or one ISO 8601 period, as a number: how long it is, and when it ends."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+from consentkit.policy.months import add_months
+
+UNITS: Final = {"Y": "year", "M": "month", "W": "week", "D": "day"}
+TIME_UNITS: Final = {"H": "hour", "M": "minute", "S": "second"}
+
+_PERIOD: Final = re.compile(r"P(?:([0-9]+)([YMWD])|T([0-9]+)([HMS]))")
+_DAYS: Final = {"week": 7.0, "day": 1.0, "hour": 1 / 24, "minute": 1 / 1440, "second": 1 / 86400}
+_DAYS_A_MONTH: Final = 30.44
+
+
+def count_of(lifetime: str) -> tuple[int, str] | None:
+    """Return a period's number and unit ("year" to "second"); None for a session."""
+    found = _PERIOD.fullmatch(lifetime)
+    if found is None:
+        return None
+    count, unit, time_count, time_unit = found.groups()
+    return (int(count), UNITS[unit]) if count else (int(time_count), TIME_UNITS[time_unit])
+
+
+def exceeds(lifetime: str, months: int) -> bool:
+    """Return whether `lifetime` is longer than so many calendar months, by their usual length."""
+    counted = count_of(lifetime)
+    if counted is None:
+        return False
+    count, unit = counted
+    whole = {"year": 12, "month": 1}.get(unit)
+    return count * (whole or _DAYS[unit] / _DAYS_A_MONTH) > months
+
+
+def end_of(lifetime: str, start: datetime, months: int) -> datetime | None:
+    """Return when what begins at `start` (with a time zone) is over: after `lifetime`, at most `months`.
+
+    None for a session, which ends with the browser's.
+    """
+    counted = count_of(lifetime)
+    if counted is None:
+        return None
+    count, unit = counted
+    latest = add_months(start, months)
+    if exceeds(lifetime, months + 1):
+        return latest
+    whole = {"year": 12, "month": 1}.get(unit)
+    end = add_months(start, count * whole) if whole else start + timedelta(days=count * _DAYS[unit])
+    return min(end, latest)

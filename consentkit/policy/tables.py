@@ -1,0 +1,109 @@
+"""The tables of a policy document that say how long, and where on the site: lifetimes and cookies."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from consentkit.errors import Problem
+from consentkit.policy.bounds import LIMITS, NECESSARY_MONTHS
+from consentkit.policy.bounds import Field as Months
+from consentkit.policy.domains import is_shareable
+from consentkit.policy.registry import shown
+
+SCOPES = ("site", "host")
+
+
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
+"""Every table of the document: known fields only, of the very types they have."""
+
+
+def _months(field: Months) -> Any:
+    limit = LIMITS[field]
+    return Field(default=limit.default, ge=limit.least, le=limit.most)
+
+
+class Lifetimes(BaseModel):
+    """How long things last, in calendar months, within the bounds of `bounds.LIMITS` (A1, B3, B6, B7, L3).
+
+    A yes counts for `consent_months`, a no for `refusal_months`, which are never fewer. The others are the
+    most that a category's trackers live, from the day each was first seen.
+    """
+
+    model_config = STRICT
+
+    consent_months: int = _months("consent_months")
+    refusal_months: int = _months("refusal_months")
+    preferences_months: int = _months("preferences_months")
+    analytics_months: int = _months("analytics_months")
+    marketing_months: int = _months("marketing_months")
+
+    def cap(self, category: str) -> int:
+        """Return the months that a tracker of `category` lives at most; the fewest if it has no category."""
+        caps = {
+            "necessary": NECESSARY_MONTHS,
+            "preferences": self.preferences_months,
+            "analytics": self.analytics_months,
+            "marketing": self.marketing_months,
+        }
+        return caps.get(category) or min(caps.values())
+
+    def answer_months(self, *, granted: bool) -> int:
+        """Return the months for which an answer counts, a yes or a no."""
+        return self.consent_months if granted else self.refusal_months
+
+
+def _scope(value: object) -> object:
+    listed = isinstance(value, list) and value and all(isinstance(each, str) for each in value)
+    if not listed and value not in SCOPES:
+        raise ValueError("no scope")
+    return value
+
+
+_SCOPE_SCHEMA = {
+    "anyOf": [
+        {"enum": list(SCOPES)},
+        {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}},
+    ],
+    "default": "site",
+}
+
+
+class Cookies(BaseModel):
+    """What happens to cookies that the policy doesn't name, and where a choice holds (E13).
+
+    `undeclared`: a cookie that no service names passes and is counted (`report`), or is cut in both
+    directions (`strict`). `domain`: a choice holds on the whole registrable domain (`site`), on the very host
+    (`host`), or on each of the listed domains.
+    """
+
+    model_config = STRICT
+
+    undeclared: Literal["report", "strict"] = "report"
+    domain: Annotated[Any, PlainValidator(_scope), WithJsonSchema(_SCOPE_SCHEMA)] = "site"
+
+
+def lifetime_problems(table: object) -> Iterator[Problem]:
+    """Yield what is wrong between the numbers of a `lifetimes` table, each of which may be right."""
+    if not isinstance(table, dict):
+        return
+    consent, refusal = (_set(table, field) for field in ("consent_months", "refusal_months"))
+    if consent and refusal and refusal < consent:
+        message = (
+            f"must be at least consent_months ({consent}), not {refusal}:"
+            " who refuses isn't asked again sooner than who accepts (L3)"
+        )
+        yield Problem("lifetimes.refusal_months", message)
+
+
+def _set(table: dict[Any, Any], field: Months) -> int | None:
+    value, limit = table.get(field, LIMITS[field].default), LIMITS[field]
+    return value if type(value) is int and limit.least <= value <= limit.most else None
+
+
+def domain_problems(domains: object, where: str) -> Iterator[Problem]:
+    """Yield what is wrong with a list of domains that share a choice."""
+    for place, domain in enumerate(domains if isinstance(domains, list) else []):
+        if isinstance(domain, str) and not is_shareable(domain):
+            wanted = "a domain of this site's own such as example.com, in lower-case ASCII, without https://"
+            yield Problem(f"{where}.{place}", f"must be {wanted}, not {shown(domain)}")
