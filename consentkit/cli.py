@@ -15,6 +15,7 @@ from consentkit.desk import trackers as seen_trackers
 from consentkit.errors import ConsentKitError, PolicyError, VerificationError
 from consentkit.kit import read_policy, utc_now
 from consentkit.policy.document import schema
+from consentkit.policy.lint import lint
 from consentkit.policy.version import Policy
 from consentkit.proof.bundle import verify_bundle, verify_receipt
 from consentkit.proof.claims import claims
@@ -85,8 +86,8 @@ def keygen() -> None:
 def check(path: Path, show_schema: bool, store: str, as_json: bool) -> None:
     """Check a policy file; every mistake is listed at once.
 
-    Where the site's store is, hosts, cookies and services that were seen but aren't in the policy are
-    warned of.
+    Then what an authority asks for otherwise, with rule and source. Where the site's store is, hosts, cookies
+    and services that were seen but aren't in the policy are warned of.
     """
     if show_schema:
         click.echo(json.dumps(schema(), indent=2))
@@ -104,11 +105,10 @@ def check(path: Path, show_schema: bool, store: str, as_json: bool) -> None:
     undeclared, blocked, warnings = missing_from(store, policy)
     text = f"{path} is good: version {policy.version[:16]}, {len(policy.services)} services declared."
     value = {"ok": True, "version": policy.version, "undeclared": undeclared, "blocked": blocked}
-    say(
-        value | {"warnings": warnings},
-        "\n".join([text, *(f"Warning: {warning}" for warning in warnings)]),
-        as_json=as_json,
-    )
+    findings = lint(policy)
+    told = [f"{finding.severity.capitalize()}: {finding}" for finding in findings]
+    told += [f"Warning: {warning}" for warning in warnings]
+    say(value | {"warnings": warnings, "findings": findings}, "\n".join([text, *told]), as_json=as_json)
 
 
 def missing_from(store: str, policy: Policy) -> tuple[list[str], list[str], list[str]]:

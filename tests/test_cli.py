@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from sample import ORIGIN, SECRET, app, august, browsing, choose
+from sample import ORIGIN, SECRET, app, august, browsing, choose, policy
 
 from consentkit.cli import _report_lines, main
 from consentkit.kit import utc_now
@@ -103,6 +103,27 @@ def test_five_mistakes_get_five_messages(tmp_path: Path) -> None:
     problems = json.loads(run("check", str(path), "--json").stdout)["problems"]
     assert len(problems) == 5
     assert {"path", "message", "allowed"} == set(problems[0])
+
+
+def test_check_tells_what_an_authority_asks_for_otherwise_and_still_passes(tmp_path: Path) -> None:
+    path = tmp_path / "consent.json"
+    basket = {"id": "basket", "name": "Basket", "vendor": "Shop", "country": "FR", "category": "necessary"}
+    basket |= {"purposes": ["site-operation"], "policy_url": "/"}
+    basket["cookies"] = [{"name": "basket", "lifetime": "P2Y"}]
+    path.write_text(
+        json.dumps(policy(services=[basket], lifetimes={"consent_months": 5, "refusal_months": 5}))
+    )
+    checked = run("check", str(path))
+    assert checked.exit_code == 0
+    good, *told = checked.stdout.splitlines()
+    assert "is good" in good
+    assert (
+        "Warning: lifetimes.refusal_months: is 5: the authority of IT asks for 6 at least" in checked.stdout
+    )
+    assert [line.partition(":")[0] for line in told] == ["Warning"] * 5 + ["Note"] * 2
+    found = json.loads(run("check", str(path), "--json").stdout)["findings"]
+    assert {"rule", "source", "severity", "place", "message"} == set(found[0])
+    assert "services.basket.cookies.basket" in {finding["place"] for finding in found}
 
 
 def test_check_says_when_there_is_no_file(tmp_path: Path) -> None:

@@ -95,6 +95,17 @@ def test_an_addition_may_leave_the_purposes_to_the_known_service(own: dict[str, 
     assert services["posthog"] == known_services()["posthog"]
 
 
+@pytest.mark.parametrize(
+    ("category", "lifetime"),
+    [("necessary", "session"), ("preferences", "P12M"), ("analytics", "P13M"), ("marketing", "P13M")],
+)
+def test_a_cookie_named_alone_has_its_category_s_usual_life(category: str, lifetime: str) -> None:
+    """B1, B3, B6."""
+    services, problems = declared_services([{"id": "posthog", "category": category, "cookies": ["_mine"]}])
+    assert problems == []
+    assert next(each.lifetime for each in services["posthog"].cookies if each.name == "_mine") == lifetime
+
+
 def test_a_service_belongs_to_a_category_the_site_asks_about() -> None:
     items = ["meta-pixel", {"id": "youtube", "category": "analytics"}, "stripe"]
     _, problems = declared_services(items, ("analytics",))

@@ -16,6 +16,7 @@ from consentkit.policy.registry import (
     shown,
 )
 
+USUAL: Final = {"necessary": "session", "preferences": "P12M"}
 LIST_FIELDS: Final = ("urls", "inline", "cookies", "storage", "purposes")
 
 RESERVED: Final = {
@@ -103,7 +104,9 @@ def _stated(base: Service | None, item: Mapping[str, Any]) -> dict[str, Any]:
     raw = {**(service_to(base) if base else {}), **item}
     for field in LIST_FIELDS[:-1]:
         own = item.get(field, [])
-        raw[field] = [_fact(field, fact) for fact in own] if isinstance(own, list) else own
+        raw[field] = (
+            [_fact(field, fact, raw.get("category")) for fact in own] if isinstance(own, list) else own
+        )
     if base and raw["purposes"] == []:
         raw["purposes"] = base.purposes
     return raw
@@ -118,10 +121,15 @@ def _added(base: Service | None, stated: Service) -> Service:
     return replace(stated, **lists)
 
 
-def _fact(field: str, fact: object) -> object:
-    """A site may write a fact as a bare string; its source is then the site's own word."""
-    if isinstance(fact, str):
-        fact = {"name": fact, "lifetime": "P13M"} if field == "cookies" else {"match": fact}
+def _fact(field: str, fact: object, category: object) -> object:
+    """A site may write a fact as a bare string; its source is then the site's own word.
+
+    A cookie then has its category's usual life: a technical one the session's (B1).
+    """
+    if isinstance(fact, str) and field == "cookies":
+        fact = {"name": fact, "lifetime": USUAL.get(str(category), "P13M")}
+    elif isinstance(fact, str):
+        fact = {"match": fact}
     if isinstance(fact, Mapping):
         return {"source": DECLARED, **fact}
     return fact

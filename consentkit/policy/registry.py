@@ -19,6 +19,7 @@ from consentkit.policy.urls import split_url
 
 Category = Literal["necessary", "preferences", "analytics", "marketing"]
 Domain = Literal["site", "vendor"]
+Scope = Literal["domain", "host", ""]
 Area = Literal["local", "session", "indexeddb", "cache"]
 
 # fmt: off
@@ -47,12 +48,18 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """A cookie a service sets, its name with `*` globs, on the site's domain or on the vendor's own."""
+    """A cookie a service sets, its name with `*` globs, on the site's domain or on the vendor's own.
+
+    `scope` is where on the site the vendor sets it unless told otherwise: on the registrable domain, or on
+    the host alone; "" if not known. `why` is what a necessary one is kept beyond the session for (B2).
+    """
 
     name: str
     lifetime: str
     domain: Domain
     path: str = "/"
+    scope: Scope = ""
+    why: str = ""
     source: str = DECLARED
 
 
@@ -155,6 +162,8 @@ _COOKIE = {
     ),
     "domain": _one_of(Domain, "site"),
     "path": _Form(r"/[^\s;]*", ("a path from /",), "/"),
+    "scope": _Form("(?:domain|host)?", ("domain", "host"), ""),
+    "why": _Form(rf"(?:{_TEXT.regex})?", _TEXT.wanted, ""),
 }
 _KEY = {
     "area": _one_of(Area),

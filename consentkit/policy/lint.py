@@ -1,0 +1,151 @@
+"""What a good policy should still be told: where an authority or the founding notice asks for more.
+
+A document that breaks a limit never gets this far (`bounds.LIMITS`); nothing here keeps a policy from being
+served.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from consentkit.policy.bounds import RULES, Rule
+from consentkit.policy.periods import exceeds
+from consentkit.policy.registry import DECLARED, Cookie, Service, shown
+from consentkit.policy.version import Policy
+
+Severity = Literal["warning", "note"]
+
+_TECHNICAL: Final = "the founding notice: technical cookies live for the session"
+_CAPS: Final = "the founding notice: how long each category's cookies live at most"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to think about: the rule's id, its source, how grave, where in the policy, what to do.
+
+    A "warning" names a rule in force that the policy departs from, a "note" something worth knowing.
+    """
+
+    rule: str
+    source: str
+    severity: Severity
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message} [{self.rule}: {self.source}]"
+
+
+def lint(policy: Policy) -> list[Finding]:
+    """Return what is worth saying about a policy, warnings first; an empty list where there is nothing."""
+    findings = [*_months(policy), *_unjustified(policy), *_capped(policy), *_walls(policy)]
+    return sorted(findings, key=lambda finding: finding.severity != "warning")
+
+
+def _months(policy: Policy) -> Iterator[Finding]:
+    for rule in RULES:
+        months = getattr(policy.lifetimes, rule.field)
+        wrong = _departs(rule, months)
+        if wrong:
+            severity: Severity = "note" if rule.kind == "proposal" else "warning"
+            yield Finding(rule.id, rule.source, severity, f"lifetimes.{rule.field}", f"is {months}: {wrong}")
+
+
+def _departs(rule: Rule, months: int) -> str:
+    where = (
+        "the European Commission proposes"
+        if rule.kind == "proposal"
+        else f"the authority of {rule.where} asks"
+    )
+    if months < rule.least:
+        return f"{where} for {rule.least} at least before a visitor is asked again"
+    if rule.most is not None and months > rule.most:
+        return f"{where} for {rule.most} at most"
+    return ""
+
+
+def _unjustified(policy: Policy) -> Iterator[Finding]:
+    """Cookies that need no consent, outlive the session, and don't say why (B1, B2)."""
+    for service, cookie in _of_the_site(policy):
+        if service.category == "necessary" and cookie.lifetime != "session" and not cookie.why:
+            message = (
+                f"is necessary, so it needs no consent, yet it is kept for {cookie.lifetime}:"
+                " a technical cookie ends with the session; say in `why` what it is kept longer for"
+            )
+            yield Finding("B1", _TECHNICAL, "warning", _place(service, cookie), message)
+
+
+def _capped(policy: Policy) -> Iterator[Finding]:
+    """Cookies whose declared life isn't the one they get; visitors are told the shorter one."""
+    for service, cookie in _of_the_site(policy):
+        cap = policy.lifetimes.cap(service.category)
+        if cookie.source == DECLARED and exceeds(cookie.lifetime, cap):
+            message = (
+                f"is declared for {cookie.lifetime}, but {service.category} ends after {cap} months:"
+                " that is what counts and what visitors are told"
+            )
+            rule = "B3" if service.category == "preferences" else "B7"
+            yield Finding(rule, _CAPS, "note", _place(service, cookie), message)
+
+
+def _of_the_site(policy: Policy) -> Iterator[tuple[Service, Cookie]]:
+    for service in policy.services.values():
+        for cookie in service.cookies:
+            if cookie.domain == "site":
+                yield service, cookie
+
+
+def _place(service: Service, cookie: Cookie) -> str:
+    return f"services.{service.id}.cookies.{cookie.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    rule: str
+    source: str
+    pattern: re.Pattern[str]
+    message: str
+
+
+_WALL: Final = _Wording(
+    "A18",
+    "EDPB Guidelines 05/2020, §39: no consent where the only other way is to leave",
+    re.compile(
+        r"refrain from using|(?:stop using|do not use|leave) (?:the|this|our) (?:web)?site"
+        r"|(?:cesser|arrêter) d['’]utiliser|quitter (?:le|ce|notre) site|ne pas utiliser (?:le|ce|notre) site"
+        r"|verlassen sie (?:bitte )?(?:die|diese|unsere) (?:web)?s(?:ei|i)te"
+        r"|nutzen sie (?:die|diese|unsere) (?:web)?s(?:ei|i)te (?:bitte )?nicht",
+        re.IGNORECASE,
+    ),
+    "reads as take it or leave it; the site works after a refusal, so say that instead",
+)
+_CONTINUING: Final = _Wording(
+    "L2",
+    "CNIL, lignes directrices 2020-091; EDPB Guidelines 05/2020, §86: going on is no consent",
+    re.compile(
+        r"by (?:continuing|using this|using our)|if you continue (?:to )?(?:us|brows)"
+        r"|en (?:poursuivant|continuant)|(?:durch|mit) (?:die|der) weitere[nr]? nutzung|wenn sie fortfahren",
+        re.IGNORECASE,
+    ),
+    "reads as if going on were a consent; nothing is allowed before a click on a button",
+)
+
+
+def _walls(policy: Policy) -> Iterator[Finding]:
+    for locale, words in policy.texts.items():
+        for place, text in _leaves(words, f"texts.{locale}"):
+            for wording in (_WALL, _CONTINUING):
+                found = wording.pattern.search(text)
+                if found is not None:
+                    message = f"{shown(found[0])} {wording.message}"
+                    yield Finding(wording.rule, wording.source, "warning", place, message)
+
+
+def _leaves(words: Any, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(words, str):
+        yield place, words
+    else:
+        members = words.items() if isinstance(words, Mapping) else enumerate(words)
+        for key, member in members:
+            yield from _leaves(member, f"{place}.{key}")
