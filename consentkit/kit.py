@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from consentkit.edition import Edition, compile_edition
 from consentkit.errors import ChoiceError, ConfigurationError, ConsentKitError, Problem
 from consentkit.policy.change import still_counts
+from consentkit.policy.coded import Declared, overruled_by
 from consentkit.policy.decision import Choice, Consent, Decision, Reason, decide, valid_until
 from consentkit.policy.reading import read_json, read_toml
 from consentkit.policy.version import Policy, resolve
@@ -20,6 +21,7 @@ from consentkit.proof.entry import Kind, Record, Stored, subject_id
 from consentkit.proof.keys import recorded_origin
 from consentkit.proof.log import ProofLog
 from consentkit.publication import Publications
+from consentkit.setters import declared_cookies
 from consentkit.tally import Tally
 from consentkit.tally_sqlite import open_store
 
@@ -56,20 +58,28 @@ class StaleGrant(ChoiceError):
     """Nothing that was granted can be: each category has materially changed since it was shown."""
 
 
-def read_policy(source: str | Path | Mapping[str, Any]) -> Policy:
-    """Return the policy in a TOML or JSON file, or in a mapping of the same shape.
+def read_policy(source: str | Path | Mapping[str, Any], coded: Sequence[Declared] = ()) -> Policy:
+    """Return the policy in a TOML or JSON file, or in a mapping of the same shape, and in code.
 
     Raises ConfigurationError if the file can't be read, PolicyError with every problem in it.
     """
     if isinstance(source, Mapping):
-        return resolve(source)
+        return resolve(source, coded)
     path = Path(source)
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"the policy {path} can't be read: {error}") from error
     read = read_json if path.suffix == ".json" else read_toml
-    return resolve(read(text, str(path)))
+    return resolve(read(text, str(path)), coded)
+
+
+def _tell_overruled(policy: Policy, coded: Sequence[Declared]) -> None:
+    for declared in coded:
+        service = overruled_by(declared, policy.services)
+        if service is not None:
+            told = "%s (%r) isn't what the policy says of %r: the policy counts"
+            logger.warning(told, declared.place, declared.name, service.id)
 
 
 def log_origin(site: str) -> str:
@@ -94,7 +104,9 @@ class ConsentKit:
         clock: Callable[[], datetime] = utc_now,
         accept_log: int | None = None,
     ) -> None:
-        wanted = read_policy(policy)
+        coded = declared_cookies()
+        wanted = read_policy(policy, coded)
+        _tell_overruled(wanted, coded)
         self.clock = clock
         self.edition: Edition = compile_edition(wanted, prefix)
         # A log keeps the name it was born with, whatever the site calls itself later.

@@ -61,7 +61,7 @@ def declared_services(
         if service.id in services:
             problems.append(Problem(where, f"{service.id!r} is listed twice"))
         elif asked is not None and service.category not in ("necessary", *asked):
-            problems.append(_never_asked(service, where, asked))
+            problems.append(never_asked(service, where, asked))
         services.setdefault(service.id, service)
     return services, problems
 
@@ -79,7 +79,8 @@ def pattern_problems(patterns: object, where: str) -> Iterator[Problem]:
             yield replace(problem, path=f"{where}.{place}")
 
 
-def _never_asked(service: Service, where: str, asked: Sequence[str]) -> Problem:
+def never_asked(service: Service, where: str, asked: Sequence[str]) -> Problem:
+    """Return what is wrong with a service of a category that the site doesn't ask about."""
     message = f"{service.id!r} belongs to {service.category}, which is not among categories"
     return Problem(where, message, ("necessary", *asked))
 
@@ -96,7 +97,10 @@ def _declared(item: object, where: str) -> tuple[Service | None, list[Problem]]:
     stated, problems = service_from(_stated(base, item), where)
     if stated is None:
         return None, problems
-    return _added(base, stated), list(_reserved(stated, where))
+    if not stated.country:
+        problems.append(Problem(f"{where}.country", "is ''", ("an ISO 3166-1 alpha-2 code, such as FR",)))
+        return None, problems
+    return _added(base, stated), list(reserved_problems(stated, where))
 
 
 def _stated(base: Service | None, item: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,7 +139,8 @@ def _fact(field: str, fact: object, category: object) -> object:
     return fact
 
 
-def _reserved(service: Service, where: str) -> Iterator[Problem]:
+def reserved_problems(service: Service, where: str) -> Iterator[Problem]:
+    """Yield the cookies that a tracker claims though the site breaks without them."""
     if service.category == "necessary":
         return
     for place, cookie in enumerate(service.cookies):
@@ -143,6 +148,11 @@ def _reserved(service: Service, where: str) -> Iterator[Problem]:
         if claimed is not None:
             message = f"{shown(cookie.name)} also names {claimed!r}: {RESERVED[claimed]}"
             yield Problem(f"{where}.cookies.{place}.name", message, ("a name that only this service uses",))
+
+
+def claims(cookie: Cookie, name: str) -> bool:
+    """Return whether a fact on the site's own domain is about cookies called `name`."""
+    return cookie.domain == "site" and _glob(cookie.name).fullmatch(name) is not None
 
 
 def reserved_name(cookie: Cookie) -> str | None:

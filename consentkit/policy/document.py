@@ -1,7 +1,7 @@
 """The policy document a site writes: its shape, and every mistake in it at once."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Any, Literal, get_args
 
@@ -19,6 +19,7 @@ from consentkit.policy import words
 from consentkit.policy.aliases import ALIASES
 from consentkit.policy.allowed import allow_problems
 from consentkit.policy.bounds import LIMITS, Limit
+from consentkit.policy.coded import Declared, with_coded
 from consentkit.policy.declared import declared_services
 from consentkit.policy.reading import unstorable
 from consentkit.policy.registry import LINE, LINE_MAX, PATH, WEB, Service, known_services, shown
@@ -98,6 +99,10 @@ def _alias_items(field: dict[str, Any]) -> None:
     field["items"]["enum"] = sorted(ALIASES)
 
 
+NOBODY = Site(name="?", controller="?", contact="???", policy_url="/", default_language="en")
+"""Stands for a site that can't be told, while what else is wrong is looked for."""
+
+
 class Pages(_Table):
     """What happens to markup that the declared services don't settle (design §2).
 
@@ -130,8 +135,13 @@ class PolicyDocument(_Table):
     texts: dict[str, dict[str, Any]] = {}
 
 
-def parse(raw: Mapping[str, Any]) -> tuple[PolicyDocument, dict[str, Service]]:
-    """Return the document and its declared services by id; raises PolicyError with every problem."""
+def parse(
+    raw: Mapping[str, Any], coded: Sequence[Declared] = ()
+) -> tuple[PolicyDocument, dict[str, Service]]:
+    """Return the document and its declared services by id; raises PolicyError with every problem.
+
+    `coded` are the cookies that the application's code declares; they join the site's own services.
+    """
     faults = list(islice(unstorable(raw), MOST_UNSTORABLE))
     if faults:
         raise PolicyError(faults)
@@ -139,6 +149,10 @@ def parse(raw: Mapping[str, Any]) -> tuple[PolicyDocument, dict[str, Service]]:
     problems += _repeated("categories", raw.get("categories"))
     services, service_problems = declared_services(raw.get("services", []), _asked(raw))
     problems += service_problems
+    site = document.site if document else NOBODY
+    whose = (site.name, site.controller, site.policy_url)
+    services, coded_problems = with_coded(services, coded, whose, _asked(raw))
+    problems += coded_problems
     problems += lifetime_problems(raw.get("lifetimes", {}))
     problems += _cookies(raw.get("cookies"))
     problems += _pages(raw.get("pages"), services)

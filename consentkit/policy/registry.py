@@ -148,7 +148,7 @@ _SERVICE = {
     "id": _Form(r"[a-z0-9]+(?:-[a-z0-9]+)*", ("lower-case words joined by hyphens",)),
     "name": _TEXT,
     "vendor": _TEXT,
-    "country": _Form(r"[A-Z]{2}", ("an ISO 3166-1 alpha-2 code, such as FR",)),
+    "country": _Form(r"(?:[A-Z]{2})?", ("an ISO 3166-1 alpha-2 code, such as FR",)),
     "category": _one_of(Category),
     "policy_url": _Form(rf"{_HTTPS.regex}|{PATH}", ("an https URL", "a path on this site, from /")),
 }

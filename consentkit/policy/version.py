@@ -1,6 +1,6 @@
 """One published policy: resolved against what consentkit knows, stored as bytes, named by their hash."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from consentkit.errors import PolicyError, Problem
 from consentkit.policy import words
+from consentkit.policy.coded import Declared
 from consentkit.policy.document import Pages, PolicyDocument, Site, parse
 from consentkit.policy.registry import Service, known_services, service_from, service_to
 from consentkit.policy.tables import Cookies, Lifetimes
@@ -52,9 +53,12 @@ class Policy:
         return service.category if service else None
 
 
-def resolve(raw: Mapping[str, Any]) -> Policy:
-    """Return the policy that a site's document means today; raises PolicyError with every problem."""
-    document, services = parse(raw)
+def resolve(raw: Mapping[str, Any], coded: Sequence[Declared] = ()) -> Policy:
+    """Return the policy that a site's document means today; raises PolicyError with every problem.
+
+    `coded` are the cookies that the application's code declares.
+    """
+    document, services = parse(raw, coded)
     return from_bytes(_stored(_resolved(document, services)))
 
 

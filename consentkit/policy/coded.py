@@ -1,0 +1,132 @@
+"""Cookies that an application declares where it sets them, joined to what its policy file says."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, get_args
+
+from consentkit.errors import Problem
+from consentkit.policy.declared import claims, never_asked, reserved_problems
+from consentkit.policy.registry import (
+    DECLARED,
+    LINE_MAX,
+    PURPOSES,
+    Category,
+    Cookie,
+    Service,
+    service_from,
+    shown,
+)
+
+SITE: Final = "site-"
+"""What the ids of the site's own services begin with; the category follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One cookie as code declares it, with the fields of a cookie in a policy, and where in the code."""
+
+    name: str
+    category: str
+    lifetime: str
+    purpose: str
+    why: str
+    path: str
+    place: str
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """All but the place: equal where two functions say the same of one cookie."""
+        return (self.name, self.category, self.lifetime, self.purpose, self.why, self.path)
+
+
+def with_coded(
+    services: Mapping[str, Service],
+    coded: Sequence[Declared],
+    site: tuple[str, str, str],
+    asked: Sequence[str] | None = None,
+) -> tuple[dict[str, Service], list[Problem]]:
+    """Return `services`, by id, with one of the site's own for each category that code declares cookies in.
+
+    `site` is its name, controller and policy URL. A name that one of `services` claims stays with it. `asked`
+    are the categories the site asks about, if that can be told. Problems name the function.
+    """
+    problems: list[Problem] = []
+    joined = dict(services)
+    for each in sorted(_agreed(coded, problems), key=lambda declared: str(declared.facts)):
+        stated, faults = service_from(_table(each, site), each.place)
+        if stated is not None:
+            faults = [*reserved_problems(stated, each.place), *_misplaced(stated, each.place, joined, asked)]
+        problems += [_in_words(problem, each.place) for problem in faults]
+        if stated is not None and not faults and _claim(each.name, services) is None:
+            joined[stated.id] = _added(joined.get(stated.id), stated)
+    return joined, problems
+
+
+def overruled_by(declared: Declared, services: Mapping[str, Service]) -> Service | None:
+    """Return the service that says something else of a cookie than the code that declares it, if one does."""
+    found = _claim(declared.name, services)
+    if found is None:
+        return None
+    service, cookie = found
+    said = (cookie.name, service.category, cookie.lifetime, cookie.why, cookie.path)
+    return service if said != (*declared.facts[:3], *declared.facts[4:]) else None
+
+
+def _claim(name: str, services: Mapping[str, Service]) -> tuple[Service, Cookie] | None:
+    facts = ((service, cookie) for service in services.values() for cookie in service.cookies)
+    return next((fact for fact in facts if claims(fact[1], name)), None)
+
+
+def _misplaced(
+    stated: Service, where: str, joined: Mapping[str, Service], asked: Sequence[str] | None
+) -> Iterator[Problem]:
+    if asked is not None and stated.category not in ("necessary", *asked):
+        yield never_asked(stated, where, asked)
+    before = joined.get(stated.id)
+    if before is not None and before.category != stated.category:
+        yield Problem(where, f"is {stated.category}, but the policy's own {stated.id!r} is {before.category}")
+
+
+def _agreed(coded: Sequence[Declared], problems: list[Problem]) -> Iterator[Declared]:
+    first: dict[str, Declared] = {}
+    for each in coded:
+        before = first.setdefault(str(each.name), each)
+        if before is each:
+            yield each
+        elif before.facts != each.facts:
+            message = f"says something else of {shown(each.name)} than {before.place} does"
+            problems.append(Problem(each.place, message))
+
+
+def _table(declared: Declared, site: tuple[str, str, str]) -> dict[str, Any]:
+    name, controller, policy_url = site
+    fields = ("name", "lifetime", "path", "why")
+    cookie = {field: getattr(declared, field) for field in fields} | {"source": DECLARED}
+    return {
+        "id": f"{SITE}{declared.category}" if declared.category in get_args(Category) else f"{SITE}own",
+        "name": name.strip()[:LINE_MAX],
+        "vendor": controller.strip()[:LINE_MAX],
+        "country": "",
+        "category": declared.category,
+        "purposes": [declared.purpose],
+        "policy_url": policy_url,
+        "cookies": [cookie],
+    }
+
+
+def _in_words(problem: Problem, where: str) -> Problem:
+    """A problem of the table that a declaration stands for, at the argument it comes from."""
+    field = problem.path.removeprefix(where).removeprefix(".cookies.0").replace(".purposes.0", ".purpose")
+    if field == ".policy_url":
+        message = (
+            "must be an https URL or a path on this site, because cookies declared in code are told with it"
+        )
+        return Problem("site.policy_url", message)
+    return replace(problem, path=where + field)
+
+
+def _added(service: Service | None, stated: Service) -> Service:
+    if service is None:
+        return stated
+    purposes = tuple(each for each in PURPOSES if each in (*service.purposes, *stated.purposes))
+    return replace(service, purposes=purposes, cookies=(*service.cookies, *stated.cookies))
