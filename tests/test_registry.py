@@ -239,6 +239,38 @@ def test_a_service_survives_the_round_trip_through_json() -> None:
         assert service_from(plain, "here") == (service, [])
 
 
+def test_where_a_cookie_is_set_is_stated_with_a_source_of_its_own_or_left_open() -> None:
+    """RFC 6265bis 5.7: a host and a domain can each have a cookie of one name; a guess would add the other."""
+    scopes = {}
+    for service in known_services().values():
+        for cookie in service.cookies:
+            if cookie.scope:
+                assert cookie.domain == "site"
+                assert stated()[service.id]["sources"]["scope"].startswith("https://")  # type: ignore[index]
+                scopes[cookie.name] = cookie.scope
+    assert {name: scopes[name] for name in ("_ga", "_ga_*", "_gid", "_gcl_au", "_fbp")} == dict.fromkeys(
+        ("_ga", "_ga_*", "_gid", "_gcl_au", "_fbp"), "domain"
+    )
+    assert scopes["_pk_id*"] == "host"
+    assert "_sp_id.*" not in scopes, "two versions of one tracker differ"
+
+
+@pytest.mark.parametrize(("field", "value"), [("scope", "page"), ("scope", None), ("why", " x"), ("why", 3)])
+def test_a_scope_and_a_reason_have_a_form(field: str, value: object) -> None:
+    raw = service_to(known_services()["cloudflare"])
+    assert service_from(raw | {"cookies": [raw["cookies"][0] | {field: ""}]}, "x")[1] == []
+    problems = service_from(raw | {"cookies": [raw["cookies"][0] | {field: value}]}, "x")[1]
+    assert [problem.path for problem in problems] == [f"x.cookies.0.{field}"]
+    assert problems[0].allowed
+
+
+def test_every_necessary_cookie_that_outlives_the_session_says_why() -> None:
+    """B2."""
+    for service in known_services().values():
+        for cookie in service.cookies if service.category == "necessary" else ():
+            assert cookie.domain == "vendor" or (cookie.lifetime == "session") != bool(cookie.why), cookie
+
+
 def test_no_two_services_claim_the_same_url() -> None:
     # Longest host, then longest path wins: only equal hosts (wildcard or not) with equal paths are a tie.
     same = [
