@@ -14,8 +14,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from consentkit.gate.state import Seal
-from consentkit.policy.decision import Choice, Consent
+from consentkit.gate.anchors import Sighting, observed
+from consentkit.gate.state import Home, Seal, State
+from consentkit.policy.decision import Choice, Consent, Decision
+from consentkit.policy.months import day_of
 
 SECRET = "a secret that is long enough to measure with"  # noqa: S105 - seals nothing but made-up visitors
 POLICY = {
@@ -46,7 +48,7 @@ ORDINARY = b"sid=8f14e45f; theme=dark; lang=en; basket=3; csrftoken=a87ff679a2f3
 SESSION = b"sid=8f14e45f"
 TRACKERS = (
     b"_ga=GA1.1.1203.1755; _ga_7XK2=GS1.1.17; _gid=GA1.1.88.17; _gat=1; _fbp=fb.1.17.9; _fbc=fb.1.17.a;"
-    b" _hjid=6b-11; _hjSessionUser_31=eyJpZCI6; _hjSession_31=eyJpZDI6; _gcl_au=1.1.99"
+    b" _hjid=6b-11; _hjSessionUser_31=eyJpZCI6; _hjSession_31=eyJpZDI6; _ga_9QZ1=GS1.1.99"
 )
 TOKEN = b"0123456789abcdef0123456789abcdef"
 NONCE = b"Tm9uY2VOb25jZU5vbmNl"
@@ -189,18 +191,36 @@ class Nothing:
 
 
 def visitors(seal: Seal, version: str, count: int) -> list[bytes]:
-    """Return the consent cookies, name and value, of `count` visitors who answered in the last months."""
+    """Return the cookies that `count` visitors keep for us who answered in the last months.
+
+    Their consent, its hint, and where something was granted the anchors of the ten trackers.
+    """
     dice = random.Random(1)  # noqa: S311 - the same visitors every time
+    now = datetime.now(UTC).replace(microsecond=0)
     cookies = []
     for number in range(count):
-        decided = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=dice.randrange(10**7))
+        decided = now - timedelta(seconds=dice.randrange(10**7))
+        # All or nothing: what is refused doesn't come any more, once an answer could end it.
+        granted = dice.random() < 0.5
         choices = {
-            category: Choice(dice.random() < 0.5, decided, version)
+            category: Choice(granted, decided, version)
             for category in ("preferences", "analytics", "marketing")
         }
-        sealed = seal.seal(Consent(secrets.token_bytes(16), number, choices))
-        cookies.append(b"consentkit=" + sealed.encode())
+        allowed = frozenset(category for category, choice in choices.items() if choice.granted)
+        decision = Decision(allowed, False, {}, dict.fromkeys(choices, decided + timedelta(days=180)))
+        seen = observed(None, anchored(), day_of(decided)) if allowed else None
+        state = State(Consent(secrets.token_bytes(16), number, choices), decision, seen)
+        lines = state.cookies(seal, version, now, Home("", secure=True))
+        cookies.append("; ".join(line.partition(";")[0] for line in lines).encode())
     return cookies
+
+
+def anchored() -> Iterator[Sighting]:
+    """Yield the ten trackers as a request brings them, and the one that an answer sets."""
+    yield Sighting("_ga", b"2", 13)
+    for pair in TRACKERS.split(b"; "):
+        name, _, value = pair.partition(b"=")
+        yield Sighting(name.decode(), value, 13)
 
 
 def session_cookie(secret: str) -> bytes:

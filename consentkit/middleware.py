@@ -97,7 +97,7 @@ class ConsentMiddleware:
         trusted = networks(self._trusted_proxies)
         seal = Seal(secret, self.kit.log.vkey)
         gate = Gate(self.app, self.kit, seal, self._exclude)
-        api = Api(self.kit, seal, gate, countries, trusted)
+        api = Api(self.kit, gate, countries, trusted)
         return _Faces(prefix, gate, api, Desk(self.kit, secret))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

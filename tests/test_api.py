@@ -103,9 +103,11 @@ def test_the_record_says_everything_the_auditor_asks_and_nothing_personal(client
 
 def test_our_cookies_are_set_by_http_only_and_secure(client: TestClient) -> None:
     """L30: a cookie set by the server outlives Safari's seven days."""
-    sealed, hint = choose(client, "analytics").headers.get_list("set-cookie")
+    sealed, hint = choose(client, "analytics").headers.get_list("set-cookie")[:2]
     assert sealed.startswith("consentkit=")
+    assert hint.startswith("consentkit_allows=")
     assert "HttpOnly; Secure" in sealed
+    assert "; Secure" in hint
     assert "HttpOnly" not in hint
     seconds = int(END.timestamp())
     assert f".analytics+{seconds}" in hint

@@ -449,7 +449,7 @@ def test_everything_wrong_with_pages_is_told_at_once() -> None:
     assert found["pages.allow.0"].message == "must be a host such as cdn.example.com or *.example.com, not 7"
     assert found["pages.allow.2"].message == "'x.example' is listed twice"
     assert "onetrust" in found["pages.aliases.0"].allowed
-    assert found["pages.more"].allowed == ("third_parties", "allow", "aliases", "unreadable")
+    assert found["pages.more"].allowed == ("third_parties", "allow", "aliases", "unreadable", "guard")
     assert len(found) == 6
 
 

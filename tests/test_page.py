@@ -105,7 +105,19 @@ def test_denied_set_cookies_never_leave(client: TestClient) -> None:
 
 def test_allowed_set_cookies_leave_as_they_were(client: TestClient) -> None:
     choose(client, "analytics")
-    assert client.get("/sets").headers.get_list("set-cookie") == ["sid=1; Path=/", "_ga=2; HttpOnly"]
+    lines = client.get("/sets").headers.get_list("set-cookie")
+    assert [line for line in lines if not line.startswith("consentkit")] == [
+        "sid=1; Path=/",
+        "_ga=2; HttpOnly",
+    ]
+
+
+def test_an_answer_that_sets_an_allowed_tracker_is_this_visitor_s_alone(client: TestClient) -> None:
+    """A shared cache would hand the tracker to visitors who refused it (§2.6 item 5)."""
+    choose(client, "analytics")
+    answer = client.get("/sets")
+    assert "private" in answer.headers["cache-control"]
+    assert "Cookie" in answer.headers["vary"]
 
 
 def test_a_cacheable_answer_never_carries_a_cookie_of_ours(client: TestClient) -> None:

@@ -240,7 +240,7 @@ def test_a_service_survives_the_round_trip_through_json() -> None:
 
 
 def test_where_a_cookie_is_set_is_stated_with_a_source_of_its_own_or_left_open() -> None:
-    """RFC 6265bis 5.7: a host and a domain can each have a cookie of one name; a guess would add the other."""
+    """RFC 6265bis 5.7: host and domain can each have a cookie of one name; a guess would add the other."""
     scopes = {}
     for service in known_services().values():
         for cookie in service.cookies:

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from itsdangerous import BadSignature, Signer
-from sample import SECRET
+from sample import SECRET, policy
 
 from consentkit.errors import ConfigurationError
-from consentkit.gate.state import Seal, hint, set_cookie, state_cookies
+from consentkit.gate.anchors import Seen, Sighting, key_of, observed
+from consentkit.gate.state import Home, Seal, State, hint, home_of, issued_in
 from consentkit.policy.decision import Choice, Consent, Decision, Reason
+from consentkit.policy.months import day_of
+from consentkit.policy.version import resolve
 
 NOW = datetime(2026, 8, 31, 12, 0, 0, tzinfo=UTC)
 END = datetime(2027, 2, 28, 12, 0, 0, tzinfo=UTC)
@@ -23,6 +26,7 @@ CONSENT = Consent(
 )
 SEAL = Seal(SECRET, "shop/consent")
 VALUE = SEAL.seal(CONSENT)
+HERE = Home("", secure=True)
 
 
 def test_what_is_sealed_opens_again() -> None:
@@ -110,26 +114,100 @@ def decision(**until: datetime) -> Decision:
     return Decision(frozenset({"necessary", "analytics"}), False, reasons, until)
 
 
+TODAY = day_of(NOW)
+
+
+def cookies(until: dict[str, datetime], seen: Seen | None = None, home: Home = HERE) -> dict[str, str]:
+    """The attributes and value of each cookie that keeps a state, by its name."""
+    state = State(CONSENT, decision(**until), seen)
+    return {line.partition("=")[0]: line for line in state.cookies(SEAL, "ab" * 32, NOW, home)}
+
+
 def test_the_hint_names_answers_and_ends_but_nobody() -> None:
-    text = hint("ab" * 32, decision(analytics=END, marketing=END))
+    text = hint("ab" * 32, decision(analytics=END, marketing=END), "AAB")
     seconds = int(END.timestamp())
-    assert text == f"abababababababab.analytics+{seconds}.marketing-{seconds}"
+    assert text == f"abababababababab.analytics+{seconds}.marketing-{seconds}.~AAB"
+
+
+def test_the_day_of_the_hint_is_read_back() -> None:
+    """Ours are set again after five days (L30): the hint says when they were."""
+    line = cookies({"analytics": END})["consentkit_allows"]
+    sent = line.partition(";")[0].encode()
+    assert issued_in(b"a=1; " + sent) == issued_in(sent) == TODAY
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"", b"consentkit_allows=ab.analytics+1", b"consentkit_allows=ab.~", b"x_consentkit_allows=ab.~AAB"],
+)
+def test_a_hint_without_a_day_tells_none(header: bytes) -> None:
+    assert issued_in(header) is None
 
 
 def test_both_cookies_end_with_the_last_answer() -> None:
-    values = state_cookies(SEAL, CONSENT, decision(analytics=END), "ab" * 32, NOW, secure=True)
-    assert all("; Max-Age=15638400; SameSite=Lax" in value and "; Secure" in value for value in values)
-    assert "HttpOnly" in values[0]
-    assert "HttpOnly" not in values[1]
+    lines = cookies({"analytics": END})
+    assert lines.keys() == {"consentkit", "consentkit_allows"}
+    assert all("; Max-Age=15638400; SameSite=Lax" in line and "; Secure" in line for line in lines.values())
+    assert "HttpOnly" in lines["consentkit"]
+    assert "HttpOnly" not in lines["consentkit_allows"]
 
 
-def test_without_a_settled_answer_both_cookies_go() -> None:
-    for value in state_cookies(SEAL, CONSENT, decision(), "ab" * 32, NOW, secure=True):
-        assert "Max-Age=0" in value
+def test_without_a_settled_answer_all_cookies_go() -> None:
+    lines = cookies({})
+    assert lines.keys() == {"consentkit", "consentkit_allows", "consentkit_seen"}
+    assert all("Max-Age=0" in line for line in lines.values())
 
 
-def test_a_set_cookie_value_is_whole() -> None:
-    assert set_cookie("a", "b", 5, secure=False) == "a=b; Path=/; Max-Age=5; SameSite=Lax"
+def test_anchors_are_kept_where_no_script_reads_or_writes_them() -> None:
+    """Thirteen months at most, which 400 days allow; the hint repeats each end, for scripts (A17, B6)."""
+    seen = observed(None, [Sighting("_ga", b"GA1.1.1.1", 13)], TODAY)
+    lines = cookies({"analytics": END}, seen)
+    assert "HttpOnly" in lines["consentkit_seen"]
+    value, *attributes = lines["consentkit_seen"].split("; ")
+    life = next(int(each.removeprefix("Max-Age=")) for each in attributes if each.startswith("Max-Age="))
+    assert 390 * 86400 < life <= 400 * 86400
+    payload = SEAL.open_seen(value.removeprefix("consentkit_seen=").encode())
+    assert payload is not None
+    assert Seen.from_payload(payload) == seen
+    assert key_of("_ga") in lines["consentkit_allows"]
+
+
+def test_a_script_s_anchors_open_nothing() -> None:
+    seen = observed(None, [Sighting("_ga", b"1", 13)], TODAY)
+    assert SEAL.open_seen(seen.payload().encode()) is None
+    assert SEAL.open_seen(SEAL.seal(CONSENT).encode()) is None
+    assert SEAL.open(SEAL.seal_seen(seen).encode()) is None
+
+
+def test_without_any_tracker_no_anchors_are_kept() -> None:
+    assert "Max-Age=0" in cookies({"analytics": END}, Seen(TODAY))["consentkit_seen"]
+
+
+def test_a_choice_holds_on_the_domain_it_is_told() -> None:
+    """E13: each of the site's hosts sees it."""
+    lines = cookies({"analytics": END}, home=Home("shop.example", secure=True))
+    assert all("; Domain=shop.example; " in line for line in lines.values() if "consentkit=" not in line[:9])
+    assert "Domain" not in cookies({"analytics": END})["consentkit"]
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted", "domain"),
+    [
+        ("www.shop.example", "site", "shop.example"),
+        ("shop.co.uk", "site", "shop.co.uk"),
+        ("me.github.io", "site", "me.github.io"),
+        ("github.io", "site", ""),
+        ("127.0.0.1", "site", ""),
+        ("localhost", "site", ""),
+        ("www.shop.example", "host", ""),
+        ("www.shop.example", ["shop.example", "shop.fr"], "shop.example"),
+        ("www.other.example", ["shop.example"], ""),
+    ],
+)
+def test_where_a_choice_holds_is_the_policy_s_to_say(host: str, wanted: object, domain: str) -> None:
+    current = resolve(policy(cookies={"domain": wanted}))
+    scope = {"scheme": "https", "headers": [(b"host", host.encode())]}
+    assert home_of(scope, current) == Home(domain, secure=True)
 
 
 def test_a_longer_cookie_than_browsers_keep_is_not_ours() -> None:

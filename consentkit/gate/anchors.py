@@ -89,10 +89,10 @@ class Seen:
         _, days, runs, ends = payload.decode("ascii").split(".")
         running = {key: _anchor(rest) for key, rest in _RECORDS.findall(runs)}
         ended = {key: _ended(rest) for key, rest in _RECORDS.findall(ends)}
-        seen = cls(_number(days[:3]), running, ended)
+        seen = cls(number_of(days[:3]), running, ended)
         if not (len(runs) + len(ends)) / _RECORD == len({*running, *ended}) <= MOST:
             return None
-        return seen if seen.first_end == _number(days[3:]) else None
+        return seen if seen.first_end == number_of(days[3:]) else None
 
     def payload(self) -> str:
         """Return the text to seal."""
@@ -192,7 +192,7 @@ def reissued(seen: Seen, names: Iterable[str], today: int) -> Seen:
 
 
 def hint_records(seen: Seen, today: int) -> str:
-    """Return what the readable hint tells of the anchors, in digits: issued 3, then key 6 and end 3 of each.
+    """Return what the readable hint tells of the anchors, in digits: today 3, then key 6 and end 3 of each.
 
     All that runs. What ended is told on the day it was found to have, so that the page clears what it keeps
     in its storage; from the next day on the page may keep something new.
@@ -200,7 +200,7 @@ def hint_records(seen: Seen, today: int) -> str:
     ends = {key: each.end for key, each in seen.running.items()}
     if seen.issued >= today:
         ends |= {key: each.day for key, each in seen.ended.items()}
-    return _text(seen.issued, 3) + "".join(f"{key}{_text(end, 3)}" for key, end in ends.items())
+    return _text(today, 3) + "".join(f"{key}{_text(end, 3)}" for key, end in ends.items())
 
 
 @lru_cache(maxsize=4096)  # a site's trackers are few and come with every request
@@ -273,11 +273,12 @@ def _ended(digits: str) -> Ended:
 
 
 def _record(digits: str) -> tuple[int, int, str]:
-    return _number(digits[:3]), _number(digits[3]), digits[4:]
+    return number_of(digits[:3]), number_of(digits[3]), digits[4:]
 
 
 @lru_cache(maxsize=1024)
-def _number(digits: str) -> int:
+def number_of(digits: str) -> int:
+    """Return what digits of base64url stand for, the most significant first."""
     number = 0
     for digit in digits.encode():
         number = number << 6 | _VALUES[digit]

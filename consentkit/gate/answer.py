@@ -1,6 +1,7 @@
 """A visitor's answer as it arrives: who may send it, how large, in which shape."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -18,6 +19,8 @@ LARGEST = 16 * 1024
 """Bytes; an answer holds four booleans and three short strings."""
 
 FIELDS = ("choices", "policy", "mechanism", "locale")
+TOLD_FIELDS = ("trackers", "guarded")
+MOST_TOLD = 200
 ACTIONS = ("accept", "reject", "save")
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -114,6 +117,51 @@ async def read_answer(request: Request, categories: Sequence[str]) -> Answer:
         raise WrongType(f"send {JSON_TYPE} or {FORM_TYPE}, not {media or 'a body without a type'}")
     body = await _bounded(request)
     return _from_json(body) if media == JSON_TYPE else _from_form(_fields(body), categories)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a page's script reports: storage keys (`area:key`) with a mark of each value, and whether a guard
+    runs there, which cuts the lives of cookies itself.
+    """
+
+    trackers: Mapping[str, str]
+    guarded: bool
+
+
+NOTHING_TOLD = Told({}, guarded=False)
+
+
+async def read_told(request: Request) -> Told:
+    """Return what a page reports; nothing for an empty body. Raises TooLarge, WrongType, ChoiceError."""
+    body = await _bounded(request)
+    if not body:
+        return NOTHING_TOLD
+    if _media_type(request.headers) != JSON_TYPE:
+        raise WrongType(f"send {JSON_TYPE}")
+    try:
+        raw = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ChoiceError([Problem("", f"is not valid JSON: {error}")]) from error
+    problems = list(_told_problems(raw))
+    if problems:
+        raise ChoiceError(problems)
+    return Told(raw.get("trackers", {}), raw.get("guarded", False))
+
+
+def _told_problems(raw: Any) -> Iterator[Problem]:
+    if not isinstance(raw, Mapping):
+        yield Problem("", "must be an object", TOLD_FIELDS)
+        return
+    for name in raw.keys() - set(TOLD_FIELDS):
+        yield Problem(name, "is not a field of a report", TOLD_FIELDS)
+    if not isinstance(raw.get("guarded", False), bool):
+        yield Problem("guarded", "must be true or false", ("true", "false"))
+    trackers = raw.get("trackers", {})
+    if not isinstance(trackers, Mapping) or len(trackers) > MOST_TOLD:
+        yield Problem("trackers", f"must be an object of at most {MOST_TOLD} names")
+    elif not all(isinstance(mark, str) for mark in trackers.values()):
+        yield Problem("trackers", "must name each tracker with a mark of its value, a string")
 
 
 async def _bounded(request: Request) -> bytes:

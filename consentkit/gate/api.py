@@ -13,16 +13,16 @@ from starlette.types import Receive, Scope, Send
 
 from consentkit.errors import ChoiceError, ConsentKitError, StoreUnavailable
 from consentkit.gate import answer as answers
-from consentkit.gate.cookies import cookie_names, expiries
+from consentkit.gate.answer import NOTHING_TOLD, Told
 from consentkit.gate.form import Form
 from consentkit.gate.geo import Countries, client_address
+from consentkit.gate.keeping import kept, refused
 from consentkit.gate.page import Gate
-from consentkit.gate.state import Seal, state_cookies
+from consentkit.gate.state import State
 from consentkit.gate.ua import family
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.kit import Answer, ConsentKit, Recorded, StaleGrant
 from consentkit.policy.decision import Consent, Decision, Reason
-from consentkit.request import host_of, is_secure
 
 logger = logging.getLogger("consentkit")
 
@@ -60,10 +60,9 @@ class Api:
     """Answers below the prefix; `countries` and `trusted` say how far an address is looked at."""
 
     def __init__(
-        self, kit: ConsentKit, seal: Seal, gate: Gate, countries: Countries | None, trusted: Sequence[Any]
+        self, kit: ConsentKit, gate: Gate, countries: Countries | None, trusted: Sequence[Any]
     ) -> None:
         self.kit = kit
-        self.seal = seal
         self.gate = gate
         self.countries = countries
         self.trusted = trusted
@@ -72,6 +71,7 @@ class Api:
         self.routes: Mapping[str, Mapping[str, Handler]] = {
             "/": {"GET": self.page, "POST": self.choose},
             "/state": {"GET": self.state},
+            "/sync": {"POST": self.sync},
             "/receipt": {"GET": self.receipt},
             "/export": {"GET": self.export},
             "/policy": {"GET": self.policy},
@@ -142,8 +142,8 @@ class Api:
             self._drop_refused(request, response, consent, answer, now)
             return response
         response = self._recorded(request, recorded, answer)
-        self._set_state(request, response, recorded.consent, recorded.decision, now)
-        self._expire_denied(request, response, recorded.decision)
+        self._set_state(request, response, State(recorded.consent, recorded.decision), now)
+        self._expire_denied(request, response, recorded.decision, now)
         return response
 
     def _recorded(self, request: Request, recorded: Recorded, answer: Answer) -> Response:
@@ -174,28 +174,18 @@ class Api:
         if len(kept) < len(consent.choices):
             reduced = Consent(consent.id, consent.index, kept)
             decision = self.kit.decide(reduced, now)
-            self._set_state(request, response, reduced, decision, now)
-            self._expire_denied(request, response, decision)
+            self._set_state(request, response, State(reduced, decision), now)
+            self._expire_denied(request, response, decision, now)
 
     def _set_state(
-        self, request: Request, response: Response, consent: Consent | None, decision: Decision, now: datetime
+        self, request: Request, response: Response, state: State, now: datetime, told: Told = NOTHING_TOLD
     ) -> None:
-        version, secure = self.kit.edition.policy.version, is_secure(request.scope)
-        for value in state_cookies(self.seal, consent, decision, version, now, secure=secure):
-            response.headers.append("set-cookie", value)
+        for line in kept(self.gate.orders, request.scope, state, now, told):
+            response.headers.append("set-cookie", line)
 
-    def _expire_denied(self, request: Request, response: Response, decision: Decision) -> None:
-        edition = self.kit.edition
-        sent = [n for v in request.headers.getlist("cookie") for n in cookie_names(v.encode("latin-1"))]
-        names = [name for name in sent if edition.denies_cookie(name, decision.allowed)]
-        host = host_of(request.scope)
-        for value in expiries(names, host, ["/"]):
-            response.headers.append("set-cookie", value)
-        for service in edition.policy.services.values():
-            for cookie in service.cookies if service.category not in decision.allowed else ():
-                if cookie.path != "/" and "*" not in cookie.name:
-                    for value in expiries([cookie.name], host, [cookie.path]):
-                        response.headers.append("set-cookie", value)
+    def _expire_denied(self, request: Request, response: Response, decision: Decision, now: datetime) -> None:
+        for line in refused(self.gate.orders, request.scope, decision, now):
+            response.headers.append("set-cookie", line)
 
     # Reading ----------------------------------------------------------------------------------------
 
@@ -219,7 +209,25 @@ class Api:
             consent, decision = newest, self.kit.decide(newest, now)
         response = Json(self._state(decision))
         if consent is not None and Reason.UNPROVEN not in decision.reasons.values():
-            self._set_state(request, response, consent, decision, now)
+            self._set_state(request, response, State(consent, decision), now)
+        return response
+
+    async def sync(self, request: Request) -> Response:
+        """Take in what a page's script sees and no request shows; answer with cookies only (design §2).
+
+        Trackers that have no anchor yet get one; cookies of ours that are old are set again, with what is
+        left of their life.
+        """
+        consent, decision, now = self._visitor(request)
+        try:
+            answers.check_origin(request.headers, request.url.scheme)
+            self.pace.check(self._address(request), now)
+            told = await answers.read_told(request)
+        except ConsentKitError as error:
+            return self._failed(request, error, decision)
+        response = Response(status_code=204, headers=PRIVATE)
+        if consent is not None and Reason.UNPROVEN not in decision.reasons.values():
+            self._set_state(request, response, State(consent, decision), now, told)
         return response
 
     async def page(self, request: Request) -> Response:

@@ -1,7 +1,7 @@
 """Cookies in both directions: cut what is denied, expire what was withdrawn (A10, A17, L14)."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain, islice, product
 from typing import Generic, TypeVar
 
@@ -65,6 +65,13 @@ def cut_cookies(header: bytes, categories: ByName[str | None], allowed: Callable
     if not denied:
         return header
     return b";".join([pair for pair, need in zip(pairs, needed) if need not in denied]).lstrip()  # noqa: B905
+
+
+def without_cookies(header: bytes, names: Collection[str]) -> bytes:
+    """Return a Cookie header's value without the cookies of some names, the others byte for byte."""
+    if not names:
+        return header
+    return b";".join([pair for pair in header.split(b";") if cookie_name(pair) not in names]).lstrip()
 
 
 def cookies_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -1,15 +1,18 @@
 """One request and its answer, filtered by the visitor's decision."""
 
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from starlette.types import Message, Scope, Send
 
 from consentkit.gate import headers as rules
 from consentkit.gate.announce import ANNOUNCING, without_announcements
 from consentkit.gate.coding import Unreadable
-from consentkit.gate.cookies import cookie_names, cookies_of, cut_cookies, expiries
+from consentkit.gate.cookies import cookie_names, cookies_of, cut_cookies, without_cookies
 from consentkit.gate.headers import Headers
+from consentkit.gate.keeping import ended, renewed
 from consentkit.gate.kind import Declared, declared
+from consentkit.gate.lives import Lives, may_have_ended
 from consentkit.gate.markup import Page
 from consentkit.gate.orders import Orders, Seen
 from consentkit.gate.screening import Screening, counted, nothing, plain_page
@@ -42,6 +45,10 @@ class Exchange:
     """The start of an answer that is, or may be, a page."""
     _screening: Screening | None = None
     """For one that isn't a plain page, come whole."""
+    _ended: Sequence[str] = ()
+    """Trackers that came though their life is over."""
+    _page = False
+    """Whether the answer is a page."""
     _sent: Headers | tuple[()] = ()
     """The headers of the answer, once they are out."""
 
@@ -90,11 +97,20 @@ class Exchange:
             cookies = cookies_of(headers)
         self._visitor.cookies = cookies
         kept = cut_cookies(cookies, self._orders.cookies, self._allowed)
+        # Where it was asked, some cookie needs a yes; what has one may have ended all the same.
+        if self._visitor.grants and may_have_ended(self._orders, cookies, self._visitor.now):
+            self._ended = self._lives.ended
+            kept = without_cookies(kept, self._ended)
         if kept is not cookies:
             self._cookies = cookies
         elif not several:
             return None
         return kept
+
+    @cached_property
+    def _lives(self) -> Lives:
+        visitor = self._visitor
+        return Lives(self._orders, visitor.cookies or b"", visitor.allowed, visitor.now)
 
     def _allowed(self) -> frozenset[str]:
         return self._visitor.allowed
@@ -167,11 +183,8 @@ class Exchange:
         for raw, value in headers:
             name = raw.lower()
             if name == b"set-cookie":
-                need, pair = self._orders.settings[value.partition(b"=")[0]]
-                passes = need is None or need in self._visitor.allowed
-                if pair is not None and passes is (need is None):
-                    seen.append(pair)
-                if not passes:
+                value = self._settled(value, seen)
+                if not value:
                     continue
             elif name in ANNOUNCING:
                 value = without_announcements(name, value, self._announces)
@@ -181,6 +194,24 @@ class Exchange:
         if seen:
             self._orders.count(frozenset(seen), self._visitor.now)
         return kept
+
+    def _settled(self, line: bytes, seen: list[Seen]) -> bytes:
+        """Return a Set-Cookie line as it may go out, b"" for one that may not."""
+        terms = self._orders.terms[line.partition(b"=")[0]]
+        if terms.need is not None and terms.need not in self._visitor.allowed:
+            if terms.seen is not None:
+                seen.append(terms.seen)
+            return b""
+        if terms.cookie is None:
+            if terms.seen is not None:
+                seen.append(terms.seen)
+            return line
+        if terms.need is not None:
+            self._visitor.asked = True  # other visitors get another line, or none
+        cut = self._lives.cut(line, terms)
+        if cut is not line:
+            seen.append(("clamped", terms.service))
+        return cut
 
     def _on_start(self, message: Message) -> Awaitable[None]:
         headers = self._answer_headers(message.get("headers", ()))
@@ -193,6 +224,7 @@ class Exchange:
         status = message["status"]
         if page is False or (page is None and status == 206):
             return self._begin(message, headers)
+        self._page = bool(page)
         if status in BODILESS or self._scope["method"] == "HEAD":
             return self._begin(message, rules.page_headers(headers, self._orders.tag))
         start = {**message, "headers": headers}
@@ -215,22 +247,21 @@ class Exchange:
         """Send the start. Only now is it known whether the answer depends on this visitor."""
         if self._visitor.asked:
             headers = rules.personal(headers)
-        if self._cookies and rules.is_uncacheable(headers):
-            headers = [*headers, *self._expired()]
+        if self._visitor.cookies and rules.is_uncacheable(headers):
+            headers = [*headers, *((b"set-cookie", each.encode("latin-1")) for each in self._own())]
         self._sent = headers
         return self._send({**start, "headers": headers})
 
-    def _expired(self) -> Iterator[tuple[bytes, bytes]]:
-        """Remove denied cookies that came with this request, where no cache can keep the answer (L14)."""
-        denied = [name for name in cookie_names(self._cookies) if self._denies(name)]
-        expired = frozenset(("expired", self._orders.service_of(name) or "") for name in denied)
-        self._orders.count(expired, self._visitor.now)
-        for value in expiries(denied, host_of(self._scope), ["/"]):
-            yield b"set-cookie", value.encode("latin-1")
+    def _own(self) -> Iterator[str]:
+        over = [name for name in cookie_names(self._cookies) if self._denies(name)] + [*self._ended]
+        yield from ended(self._orders, self._scope, self._visitor, over)
+        # Pages are enough to keep a browser's state, and what sets a new tracker.
+        lives = self._lives if len(self._visitor.allowed) > 1 else None
+        if self._page or (lives is not None and lives.novel):
+            yield from renewed(self._orders, self._scope, self._visitor, lives, page=self._page)
 
     def _denies(self, cookie: str) -> bool:
-        category = self._orders.cookies[cookie.encode("latin-1")]
-        return category is not None and category not in self._allowed()
+        return self._orders.edition.denies_cookie(cookie, self._allowed())
 
     def _late(self) -> None:
         """Say so if the answer came to depend on the visitor after caches were allowed to keep it."""

@@ -2,7 +2,8 @@
 
 from math import inf
 
-from consentkit.gate.state import Opened, Seal, packed
+from consentkit.gate.cookies import cookie_values, only_cookie
+from consentkit.gate.state import SEEN_COOKIE, Opened, Seal, packed
 from consentkit.policy.decision import CLOCK_SKEW
 from consentkit.policy.months import end_day
 from consentkit.policy.version import Policy
@@ -10,6 +11,9 @@ from consentkit.policy.version import Policy
 DAY = 86_400
 MOST = 4096
 """Cookies remembered: a page's visitor comes back for its parts."""
+
+SEEN = SEEN_COOKIE.encode()
+SEEN_MARK = SEEN + b"="
 
 Grant = tuple[float, float, frozenset[str]]
 """From when until when (seconds since 1970), and what is allowed then."""
@@ -23,7 +27,7 @@ class Grants:
     like that; everything else takes a whole decision, which never allows less.
     """
 
-    __slots__ = ("_allowed", "_asked", "_known", "_months", "_seal", "_version")
+    __slots__ = ("_allowed", "_asked", "_known", "_months", "_payloads", "_seal", "_version")
 
     def __init__(self, seal: Seal, policy: Policy) -> None:
         self._seal = seal
@@ -32,6 +36,7 @@ class Grants:
         self._months = policy.lifetimes.consent_months
         self._known: dict[bytes, Grant] = {}
         self._allowed: dict[bytes, frozenset[str]] = {}
+        self._payloads: dict[bytes, bytes | None] = {}
 
     def allowed(self, value: bytes, now: float) -> frozenset[str] | None:
         """Return what a cookie value allows at `now` (seconds since 1970); None where it takes more."""
@@ -41,6 +46,18 @@ class Grants:
                 self._known.clear()
             self._known[value] = grant = self._grant(self._seal.open(value))
         return grant[2] if grant[0] <= now < grant[1] else None
+
+    def anchors(self, cookies: bytes) -> bytes | None:
+        """Return what a Cookie header's value holds of anchors, opened; None without any that opens."""
+        values = [value] if (value := only_cookie(cookies, SEEN_MARK)) else cookie_values(cookies, SEEN)
+        return next((payload for each in values if (payload := self._payload(each)) is not None), None)
+
+    def _payload(self, value: bytes) -> bytes | None:
+        if value not in self._payloads:
+            if len(self._payloads) >= MOST:
+                self._payloads.clear()
+            self._payloads[value] = self._seal.open_seen(value)
+        return self._payloads[value]
 
     def _grant(self, opened: Opened | None) -> Grant:
         try:

@@ -2,31 +2,44 @@
 
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from hashlib import sha256, sha384, sha512
 from html import escape
 
-from consentkit.edition import Edition
+from consentkit.edition import UNDECLARED, Edition, held_back
 from consentkit.gate.cookies import ByName
 from consentkit.gate.csp import UNRESTRICTED, Admission, admission
 from consentkit.gate.grants import Grants
 from consentkit.gate.headers import Headers
 from consentkit.gate.markup import Rules
-from consentkit.gate.state import CONSENT_COOKIE, HINT_COOKIE, Seal
+from consentkit.gate.state import OURS, Seal
 from consentkit.gate.told import Tell
 from consentkit.policy.decision import decide
-from consentkit.policy.match import Matcher
+from consentkit.policy.names import cookie_names, storage_names
+from consentkit.policy.registry import Cookie
 from consentkit.tally import Kind
-
-OURS = frozenset({CONSENT_COOKIE, HINT_COOKIE})
 
 Seen = tuple[Kind, str]
 Count = Callable[..., None]
-"""Takes a policy version, what was seen under it as (kind, name), and the instant if it is known."""
-Setting = tuple[str | None, Seen | None]
-"""What a cookie that is set needs: its category, None for nothing. And what to count: of one that needs
-nothing when it passes, of others when they don't."""
+"""Takes a policy version, what was seen under it as (kind, name), the instant if known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the policy says of a cookie, by its name.
+
+    need: the category it waits for, None for one that needs no consent. cookie: what a service states about
+    it, if one does. months: the most it lives as a tracker, 0 for none. seen: what to count when it is set,
+    of one that needs nothing when it passes, of others when they don't.
+    """
+
+    need: str | None
+    service: str = ""
+    cookie: Cookie | None = None
+    months: int = 0
+    seen: Seen | None = None
 
 
 class Orders:
@@ -34,16 +47,20 @@ class Orders:
 
     def __init__(self, edition: Edition, seal: Seal, tell: Tell, count: Count) -> None:
         self.edition = edition
+        self.seal = seal
         self.tell = tell
         self.version = edition.policy.version
         self.count = partial(count, self.version)
         self.tag = b"-ck" + self.version[:8].encode()
         self.cookies = ByName(self._category)
-        self.settings = ByName(self._setting)
+        self.terms = ByName(self._terms)
         self.unreadable_passes = edition.policy.pages.unreadable == "pass"
         self.known = edition.policy.known.keys()
+        # What needs consent comes first: a name that both kinds claim waits.
         services = edition.policy.services.values()
-        self._necessary = Matcher(each for each in services if each.category == "necessary")
+        self._trackers, self._declared = cookie_names(held_back(edition.policy)), cookie_names(services)
+        self.storage = storage_names(services)
+        self._strict = edition.policy.cookies.undeclared == "strict"
         self.allowed_to_nobody = decide(edition.policy, {}, None, datetime.min.replace(tzinfo=UTC)).allowed
         self.grants = Grants(seal, edition.policy)
         self._hashes = _csp_hashes(edition.starter.body)
@@ -61,21 +78,21 @@ class Orders:
         rules = self.rules(host)
         return rules.url(address) is not None or rules.host(address) is not None
 
-    def service_of(self, cookie: str) -> str | None:
-        """Return the service that sets a cookie, if it is one that needs consent."""
-        return self.edition.matcher.cookie(cookie)
-
-    def _setting(self, cookie: str) -> Setting:
-        category = self._category(cookie)
-        if category is not None:
-            return category, ("blocked", self.service_of(cookie) or "")
-        declared = cookie in OURS or self.service_of(cookie) or self._necessary.cookie(cookie)
-        return None, None if declared else ("undeclared", cookie)
+    def _terms(self, cookie: str) -> Terms:
+        policy = self.edition.policy
+        stated = self._trackers(cookie) or self._declared(cookie)
+        if stated is not None:
+            category = self.edition.category_of(stated.service)
+            if category == "necessary":
+                return Terms(None, stated.service, stated.cookie)
+            blocked: Seen = ("blocked", stated.service)
+            return Terms(category, stated.service, stated.cookie, policy.lifetimes.cap(category), blocked)
+        if cookie in OURS:
+            return Terms(None)
+        return Terms(UNDECLARED if self._strict else None, seen=("undeclared", cookie))
 
     def _category(self, cookie: str) -> str | None:
-        service = self.service_of(cookie)
-        category = None if service is None else self.edition.category_of(service)
-        return None if category == "necessary" else category
+        return self._terms(cookie).need
 
     def admission(self, headers: Headers) -> Admission:
         """Return how a page with these answer headers lets the starter in."""

@@ -10,7 +10,7 @@ from consentkit.gate.cookies import cookie_values, only_cookie
 from consentkit.gate.crash import guard_error_page
 from consentkit.gate.exchange import Exchange
 from consentkit.gate.orders import Orders
-from consentkit.gate.state import CONSENT_COOKIE, Seal
+from consentkit.gate.state import CONSENT_COOKIE, CONSENT_MARK, Seal
 from consentkit.gate.told import Told
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.kit import ConsentKit
@@ -18,7 +18,6 @@ from consentkit.policy.decision import Consent, Decision
 from consentkit.policy.version import Policy
 
 OURS = CONSENT_COOKIE.encode()
-MARK = OURS + b"="
 
 
 class Gate:
@@ -53,14 +52,16 @@ class Gate:
         rewrite = scope["type"] == "http" and not (
             self.exclude and (scope["path"] + "/").startswith(self.exclude)
         )
-        exchange = Exchange(self._current(), scope, send, rewrite=rewrite)
+        exchange = Exchange(self.orders, scope, send, rewrite=rewrite)
         return app(exchange.inner_scope(), receive, exchange.send)
 
     def greet(self, scope: Scope) -> None:
         """Write down who asks, also for what stands outside of us: the site's error page, its middleware."""
         scope["consentkit"] = VisitorConsent(self, scope["headers"])
 
-    def _current(self) -> Orders:
+    @property
+    def orders(self) -> Orders:
+        """The standing orders of the edition in force."""
         if self._orders.edition is not self.kit.edition:
             self._orders = Orders(self.kit.edition, self._seal, self._tell, self.kit.tally.count)
         return self._orders
@@ -86,11 +87,11 @@ class Gate:
 
     def glance(self, cookies: bytes, now: datetime) -> frozenset[str] | None:
         """Return what is allowed at `now`, or None where that takes a whole decision."""
-        orders = self._current()
-        value = only_cookie(cookies, MARK)
+        orders = self.orders
+        value = only_cookie(cookies, CONSENT_MARK)
         if value is not None:
             return orders.grants.allowed(value, now.timestamp())
-        return None if MARK in cookies else orders.allowed_to_nobody
+        return None if CONSENT_MARK in cookies else orders.allowed_to_nobody
 
 
 def _subtree(path: str) -> str:

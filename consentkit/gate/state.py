@@ -1,17 +1,33 @@
 """The consent cookie, sealed and compact, and the readable hint beside it (design §3.2)."""
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
+from consentkit.gate.anchors import Seen, hint_records, number_of
 from consentkit.gate.seal import Signature
 from consentkit.policy.decision import Choice, Consent, Decision
-from consentkit.policy.months import seconds_left
+from consentkit.policy.domains import choice_domain
+from consentkit.policy.months import day_of, end_day, seconds_left, start_of
+from consentkit.policy.version import Policy
+from consentkit.request import host_of, is_secure
 
 CONSENT_COOKIE = "consentkit"
 HINT_COOKIE = "consentkit_allows"
+SEEN_COOKIE = "consentkit_seen"
+CONSENT_MARK = CONSENT_COOKIE.encode() + b"="
+OURS = frozenset({CONSENT_COOKIE, HINT_COOKIE, SEEN_COOKIE})
+SEEN_MONTHS = 13
+"""How long anchors are kept after they last changed: as long as a tracker can live."""
+REISSUE_DAYS = 5
+"""Safari may keep a cookie for seven days only: an older one of ours is set again, with what is left of its
+life (L30). Nothing moves its end."""
 FORMAT = b"3"
+_ISSUED = re.compile(rb"(?:\A|; ?)consentkit_allows=[^;~]*~([\w-]{3})", re.ASCII)
 
 
 Opened = list[bytes]
@@ -32,6 +48,7 @@ class Seal:
 
     def __init__(self, secret_key: str | Sequence[str], site: str) -> None:
         self._signature = Signature(secret_key, f"consentkit/state/{FORMAT.decode()}/{site}")
+        self._anchors = Signature(secret_key, f"consentkit/seen/1/{site}")
 
     def seal(self, consent: Consent) -> str:
         """Return the cookie value that holds `consent`."""
@@ -58,6 +75,14 @@ class Seal:
         """Return the consent in a cookie value, or None for anything forged, cut, foreign or odd."""
         opened = self.open(value.encode() if isinstance(value, str) else value)
         return consent_in(opened) if opened else None
+
+    def seal_seen(self, seen: Seen) -> str:
+        """Return the cookie value that holds a visitor's anchors."""
+        return self._anchors.sign(seen.payload())
+
+    def open_seen(self, value: bytes) -> bytes | None:
+        """Return what a cookie value says of anchors, for `Seen.from_payload`; None as `open` does."""
+        return self._anchors.open(value)
 
 
 def consent_in(opened: Opened) -> Consent | None:
@@ -102,32 +127,72 @@ def _unpack(text: bytes) -> bytes:
     return urlsafe_b64decode(text + b"==")  # more padding than needed is ignored
 
 
-def hint(version: str, decision: Decision) -> str:
-    """Return the readable hint: policy version, and each settled answer with the second it ends.
+def hint(version: str, decision: Decision, records: str) -> str:
+    """Return the readable hint: policy version, each settled answer with the second it ends, and `records`.
 
-    Only for the page's script; the server never trusts it. `+` is allowed, `-` refused.
+    Only for the page's script; the server never trusts it. `+` is allowed, `-` refused; behind the `~` what
+    `hint_records` tells: the day it was issued, and when each tracker ends.
     """
     parts = [version[:16]]
     for category, until in decision.until.items():
         sign = "+" if category in decision.allowed else "-"
         parts.append(f"{category}{sign}{int(until.timestamp())}")
-    return ".".join(parts)
+    return f"{'.'.join(parts)}.~{records}"
 
 
-def state_cookies(
-    seal: Seal, consent: Consent | None, decision: Decision, version: str, now: datetime, *, secure: bool
-) -> list[str]:
-    """Return the Set-Cookie values for a visitor's state; both go when the last answer ends."""
-    if consent is None or not decision.until:
-        return [set_cookie(name, "", 0, secure=secure) for name in (CONSENT_COOKIE, HINT_COOKIE)]
-    life = seconds_left(max(decision.until.values()), now)
-    return [
-        set_cookie(CONSENT_COOKIE, seal.seal(consent), life, secure=secure, http_only=True),
-        set_cookie(HINT_COOKIE, hint(version, decision), life, secure=secure),
-    ]
+def issued_in(cookies: bytes) -> int | None:
+    """Return the day on which our cookies were set, if the hint in a Cookie header's value says so."""
+    found = _ISSUED.search(cookies)
+    return number_of(found[1].decode()) if found else None
 
 
-def set_cookie(name: str, value: str, max_age: int, *, secure: bool, http_only: bool = False) -> str:
-    """Return one Set-Cookie value; `max_age` in seconds, 0 removes the cookie."""
-    flags = ("; HttpOnly" if http_only else "") + ("; Secure" if secure else "")
-    return f"{name}={value}; Path=/; Max-Age={max_age}; SameSite=Lax{flags}"
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where our cookies live: a Domain, "" for the host alone, and whether they get `Secure`."""
+
+    domain: str
+    secure: bool
+
+    def set_cookie(self, name: str, value: str, max_age: int, *, http_only: bool = False) -> str:
+        """Return one Set-Cookie value; `max_age` in seconds, 0 removes the cookie."""
+        domain = f"; Domain={self.domain}" if self.domain else ""
+        flags = ("; HttpOnly" if http_only else "") + ("; Secure" if self.secure else "")
+        return f"{name}={value}; Path=/; Max-Age={max_age}; SameSite=Lax{domain}{flags}"
+
+
+def home_of(scope: Mapping[str, Any], policy: Policy) -> Home:
+    """Return where the cookies of a choice live that is made on a request's host (E13, H4)."""
+    return Home(choice_domain(host_of(scope), policy.cookies.domain), is_secure(scope))
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a visitor's browser keeps for us: their consent, what it means now, and the anchors."""
+
+    consent: Consent | None
+    decision: Decision
+    seen: Seen | None = None
+
+    def cookies(self, seal: Seal, version: str, now: datetime, home: Home) -> list[str]:
+        """Return the Set-Cookie values that keep this state; without a settled answer all of it goes.
+
+        Consent and hint go when the last answer ends. The anchors outlive them: a tracker's first day doesn't
+        move because its visitor was asked again.
+        """
+        if self.consent is None or not self.decision.until:
+            return [home.set_cookie(name, "", 0) for name in (CONSENT_COOKIE, HINT_COOKIE, SEEN_COOKIE)]
+        life = seconds_left(max(self.decision.until.values()), now)
+        today = day_of(now)
+        seen = self.seen or Seen(today)
+        seen = replace(seen, issued=today)
+        readable = hint(version, self.decision, hint_records(seen, today))
+        rows = [
+            home.set_cookie(CONSENT_COOKIE, seal.seal(self.consent), life, http_only=True),
+            home.set_cookie(HINT_COOKIE, readable, life),
+        ]
+        if seen.running or seen.ended:
+            left = seconds_left(start_of(end_day(today, SEEN_MONTHS)), now)
+            rows.append(home.set_cookie(SEEN_COOKIE, seal.seal_seen(seen), left, http_only=True))
+        elif self.seen is not None:
+            rows.append(home.set_cookie(SEEN_COOKIE, "", 0))
+        return rows

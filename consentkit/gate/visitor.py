@@ -106,6 +106,11 @@ class VisitorConsent:
             self._allowed = allowed
         return allowed
 
+    @property
+    def grants(self) -> bool:
+        """Whether it is known by now that something is allowed that needed a yes."""
+        return self._allowed is not None and len(self._allowed) > 1
+
     def allows(self, category: str) -> bool:
         """Return whether `category` is allowed now. A category the policy doesn't have is denied."""
         self.asked = True

@@ -55,6 +55,7 @@ _WANTED = {
     "pages.aliases": "a list of tools",
     "pages.aliases.*": "a tool whose marks are read",
     "pages.unreadable": "one of two words",
+    "pages.guard": "true or false",
     "lifetimes": "a table",
     **{f"lifetimes.{field}": _months(limit) for field, limit in LIMITS.items()},
     "cookies": "a table",
@@ -109,13 +110,15 @@ class Pages(_Table):
     `third_parties`: a host that no service names passes and is counted (`report`), or is blocked until it is
     declared (`strict`). `allow`: hosts that pass in either mode, as registry URL patterns. `aliases`: other
     tools whose marks count as `data-category`. `unreadable`: a page in an encoding that can't be checked is
-    refused with a 502 (`refuse`), or goes out as it is (`pass`).
+    refused with a 502 (`refuse`), or goes out as it is (`pass`). `guard`: whether pages begin with a script
+    that holds back what other scripts do.
     """
 
     third_parties: Literal["report", "strict"] = "report"
     allow: list[str] = []
     aliases: Annotated[list[str], Field(json_schema_extra=_alias_items)] = []
     unreadable: Literal["refuse", "pass"] = "refuse"
+    guard: bool = True
 
 
 def _service_items() -> dict[str, Any]:

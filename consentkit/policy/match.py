@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from consentkit.policy.names import cookie_names
 from consentkit.policy.registry import Service
 from consentkit.policy.urls import UNSURE, Address, split_port, split_url
 
@@ -218,13 +219,7 @@ class Matcher:
         services = list(services)
         self._places = Places((pattern.match, each.id) for each in services for pattern in each.urls)
         self._scripts = Scripts(services)
-        # A site's own cookie may well have the name of one on a vendor's domain (`uid`, `session`).
-        own = [(c.name, s.id) for s in services for c in s.cookies if c.domain == "site"]
-        self._cookies = {name: service for name, service in own if "*" not in name}
-        globs = {name: service for name, service in own if "*" in name}
-        longest_first = sorted(globs.items(), key=lambda glob: -len(glob[0]))
-        self._globs = [(_glob(name), service) for name, service in longest_first]
-        self._glob_owner = lru_cache(maxsize=4096)(self._first_glob)  # a site's names are few and come back
+        self._cookies = cookie_names(services)
 
     def url(self, url: str) -> str | None:
         """The service whose pattern covers what a URL names; None if it is relative or nobody's.
@@ -254,12 +249,9 @@ class Matcher:
         return script.service or next(filter(None, map(self.url, script.imports)), None)
 
     def cookie(self, name: str) -> str | None:
-        """The service that declares a cookie name; exact beats glob, a longer glob a shorter one."""
-        exact = self._cookies.get(name)
-        return exact if exact is not None else self._glob_owner(name)
-
-    def _first_glob(self, name: str) -> str | None:
-        return next((service for glob, service in self._globs if glob.fullmatch(name)), None)
+        """The service that declares a cookie name."""
+        stated = self._cookies(name)
+        return None if stated is None else stated.service
 
 
 def _is_word(byte: int) -> bool:
@@ -287,7 +279,3 @@ def _occurs(mark: bytes, body: bytes) -> bool:
             return True
         at = body.find(mark, at + 1)
     return False
-
-
-def _glob(name: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, name.split("*"))), re.DOTALL)

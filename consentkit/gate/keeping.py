@@ -1,0 +1,115 @@
+"""What we set in a visitor's browser with an answer that no cache keeps: ends, and our own cookies again."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from starlette.types import Scope
+
+from consentkit.gate.answer import Told
+from consentkit.gate.cookies import cookie_names, cookie_values, cookies_of, expiries, paths_of
+from consentkit.gate.headers import first
+from consentkit.gate.lives import Lives
+from consentkit.gate.orders import Orders
+from consentkit.gate.state import CONSENT_MARK, OURS, REISSUE_DAYS, Home, State, home_of, issued_in
+from consentkit.gate.visitor import VisitorConsent
+from consentkit.policy.decision import Decision, Reason
+from consentkit.policy.months import day_of
+from consentkit.request import host_of
+
+
+def ended(orders: Orders, scope: Scope, visitor: VisitorConsent, names: Sequence[str]) -> Iterator[str]:
+    """Yield the Set-Cookie values that remove cookies, wherever they may be; counts them (A10, L14)."""
+    if names:
+        found = frozenset(("expired", orders.terms[name.encode("latin-1")].service) for name in names)
+        orders.count(found, visitor.now)
+        turn = int(visitor.now.timestamp())
+        yield from expiries(names, host_of(scope), paths_of(scope["path"]), turn)
+
+
+def renewed(
+    orders: Orders, scope: Scope, visitor: VisitorConsent, lives: Lives | None, *, page: bool
+) -> Iterator[str]:
+    """Yield the Set-Cookie values that a visitor's state needs: none, as long as the browser has it all.
+
+    Needed when the anchors have changed, and when our cookies are REISSUE_DAYS old: then with what is left of
+    their life, as their ends don't move (A2, L30). `lives` is None for a visitor who allows nothing.
+    """
+    cookies = visitor.cookies or b""
+    if CONSENT_MARK not in cookies:
+        return
+    seen, due = None, is_due(cookies, day_of(visitor.now))
+    if lives is not None:
+        seen, due = lives.seen, due or lives.changed
+        if page and not orders.edition.policy.pages.guard:
+            lines, seen = lives.again(host_of(scope))
+            due = due or bool(lines)
+            yield from lines
+    if due and visitor.consent is not None and Reason.UNPROVEN not in visitor.decision.reasons.values():
+        state = State(visitor.consent, visitor.decision, seen)
+        home = home_of(scope, orders.edition.policy)
+        yield from state.cookies(orders.seal, orders.version, visitor.now, home)
+
+
+def is_due(cookies: bytes, today: int) -> bool:
+    """Return whether our cookies in a Cookie header's value are to be set again for their age."""
+    issued = issued_in(cookies)
+    return issued is None or not 0 <= today - issued < REISSUE_DAYS
+
+
+def kept(orders: Orders, scope: Scope, state: State, now: datetime, told: Told) -> Iterator[str]:
+    """Yield the Set-Cookie values of all of a visitor's state, for an answer to what they, or the page, said.
+
+    With the anchors of what came and is allowed; of what isn't any more, none.
+    """
+    decision = state.decision
+    cookies = cookies_of(scope["headers"])
+    lives = Lives(orders, cookies, decision.allowed, now)
+    lives.tell(told.trackers)
+    seen = lives.guarded() if told.guarded else lives.seen
+    seen = lives.forgetting(seen, _denied(orders, cookies, decision))
+    home = home_of(scope, orders.edition.policy)
+    yield from replace(state, seen=seen).cookies(orders.seal, orders.version, now, home)
+    yield from _strays(cookies, home, host_of(scope))
+
+
+def refused(orders: Orders, scope: Scope, decision: Decision, now: datetime) -> Iterator[str]:
+    """Yield what removes all that isn't allowed: what came, and what the policy names (A10, L14).
+
+    Cookies come with requests below their path only, so those that the policy names go without having come,
+    and the paths of the page that asks count as well.
+    """
+    services = orders.edition.policy.services.values()
+    stated = [
+        each for service in services if service.category not in decision.allowed for each in service.cookies
+    ]
+    exact = [each for each in stated if "*" not in each.name and each.domain == "site"]
+    paths = dict.fromkeys(("/", *paths_of(_page_path(scope)), *(each.path for each in exact)))
+    names = dict.fromkeys(
+        (*_denied(orders, cookies_of(scope["headers"]), decision), *(each.name for each in exact))
+    )
+    yield from expiries(names, host_of(scope), paths, int(now.timestamp()))
+
+
+def _page_path(scope: Scope) -> str:
+    try:
+        return urlsplit(first(scope["headers"], b"referer").decode("latin-1")).path
+    except ValueError:  # any page may send any Referer
+        return "/"
+
+
+def _denied(orders: Orders, cookies: bytes, decision: Decision) -> list[str]:
+    return [name for name in cookie_names(cookies) if orders.edition.denies_cookie(name, decision.allowed)]
+
+
+def _strays(cookies: bytes, home: Home, host: str) -> Iterator[str]:
+    """What removes our cookies from other domains than theirs, where one came more than once.
+
+    From before the site shared its choices between hosts, or from a sibling that set one of its own.
+    """
+    twice = [name for name in sorted(OURS) if len(cookie_values(cookies, name.encode())) > 1]
+    here = f"; Domain={home.domain}" if home.domain else ""
+    for line in expiries(twice, host, ["/"]):
+        if here not in line if here else "; Domain=" in line:
+            yield line

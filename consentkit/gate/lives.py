@@ -1,0 +1,212 @@
+"""The trackers that one visitor allows, held to their clock: what has ended, and what may live how long.
+
+A tracker lives until its anchor's end, however often it is set again (B6, L4). What a script sets shows no
+end in any request, so the end of each is kept (`anchors`), and asked here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+
+from consentkit.gate.anchors import (
+    DONE,
+    Anchor,
+    Seen,
+    Sighting,
+    first_end,
+    key_of,
+    mark_of,
+    observed,
+    reissued,
+    to_reissue,
+)
+from consentkit.gate.orders import Orders, Terms
+from consentkit.gate.setcookie import clamped, parsed, session_only
+from consentkit.policy.births import born
+from consentkit.policy.bounds import NECESSARY_MONTHS
+from consentkit.policy.domains import registrable
+from consentkit.policy.months import day_of, end_day, seconds_left, start_of
+from consentkit.policy.periods import end_of
+
+
+def may_have_ended(orders: Orders, cookies: bytes, now: datetime) -> bool:
+    """Return whether the life of a tracker may be over, by what the anchors of a visitor begin with."""
+    payload = orders.grants.anchors(cookies)
+    if payload is None:
+        return False
+    end = first_end(payload)
+    return end is None or end <= day_of(now)
+
+
+class Lives:
+    """One visitor's allowed trackers, in one request and its answer.
+
+    `cookies` is what the request's Cookie header says, `allowed` the categories that this visitor allows.
+    """
+
+    def __init__(self, orders: Orders, cookies: bytes, allowed: frozenset[str], now: datetime) -> None:
+        self._orders = orders
+        self._cookies = cookies
+        self._allowed = allowed
+        self._now = now
+        self._today = day_of(now)
+        self._further: list[Sighting] = []
+        self._observed: Seen | None = None
+        self.novel = False
+        """Whether a tracker was set that the anchors don't know as it is now."""
+
+    # What came.
+
+    @cached_property
+    def kept(self) -> Seen | None:
+        """The anchors that this visitor's browser keeps for us, if they open."""
+        payload = self._orders.grants.anchors(self._cookies)
+        return Seen.from_payload(payload) if payload is not None else None
+
+    @cached_property
+    def _running(self) -> Mapping[str, Anchor]:
+        """The anchors as they are kept, if none has ended."""
+        kept = self.kept
+        return kept.running if kept is not None and self._today < kept.first_end else {}
+
+    @cached_property
+    def _came(self) -> list[Sighting]:
+        pairs = (pair.partition(b"=") for pair in self._cookies.split(b";"))
+        found = [(self._orders.terms[name], name, value) for name, _, value in pairs]
+        return [
+            self._sighting(name.decode("latin-1").strip(), value.strip(), terms)
+            for terms, name, value in found
+            if terms.months and terms.need in self._allowed
+        ]
+
+    def _sighting(self, name: str, value: bytes, terms: Terms) -> Sighting:
+        if self.kept is not None and key_of(name) in self.kept.running:
+            return Sighting(name, value, terms.months)  # its day is known
+        birth = born(name, value.decode("latin-1"), self._now)
+        return Sighting(name, value, terms.months, day_of(birth) if birth else None)
+
+    @property
+    def seen(self) -> Seen:
+        """The anchors after this request and all that was told since: `kept` itself if nothing is new."""
+        if self._observed is None:
+            told = [*self._came, *self._further]
+            if self.kept is not None and self._running and all(map(self._is_known, told)):
+                self._observed = self.kept
+            else:
+                self._observed = observed(self.kept, told, self._today)
+        return self._observed
+
+    def _is_known(self, sighting: Sighting) -> bool:
+        """Return whether a sighting tells nothing new of a tracker that runs: what `observed` would find."""
+        anchor = self._running.get(key_of(sighting.name))
+        if anchor is None or anchor.months > sighting.months:
+            return False
+        return anchor.mark == DONE or anchor.mark == mark_of(sighting.value)
+
+    def _take(self, sighting: Sighting) -> None:
+        self._further.append(sighting)
+        self._observed = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the browser has to keep other anchors than it does."""
+        return bool(self.kept or self._came or self._further) and self.seen is not self.kept
+
+    @property
+    def ended(self) -> list[str]:
+        """The names of cookies that came though their life is over."""
+        seen = self.seen
+        over = (each.name for each in self._came if seen.has_ended(each.name, each.value, self._today))
+        return list(dict.fromkeys(over))
+
+    # What is set.
+
+    def cut(self, line: bytes, terms: Terms) -> bytes:
+        """Return a Set-Cookie line with no more life than the cookie may have; the same object if it fits.
+
+        A tracker whose life is over is ended by the line that would have set it once more.
+        """
+        if terms.months:
+            return self._cut_tracker(line, terms)
+        if terms.cookie is None:
+            return line
+        end = end_of(terms.cookie.lifetime, self._now, NECESSARY_MONTHS)
+        return session_only(line, self._now) if end is None else self._until(line, end)
+
+    def _cut_tracker(self, line: bytes, terms: Terms) -> bytes:
+        cookie = parsed(line)
+        if cookie is None:
+            return line
+        end = cookie.ends(self._now)
+        if end is not None and end <= self._now:
+            return line  # removes it
+        sighting = self._sighting(cookie.name, cookie.value, terms)
+        self._take(sighting)
+        anchor = self._running.get(key_of(cookie.name))
+        self.novel = self.novel or not self._is_known(sighting)
+        if anchor is not None:
+            return self._until(line, start_of(min(anchor.end, end_day(anchor.day, terms.months))))
+        if self.seen.has_ended(cookie.name, cookie.value, self._today):
+            return clamped(line, 0, self._now)
+        last = self.seen.end_of(cookie.name)
+        # Without room for its anchor a tracker may live for the session.
+        return session_only(line, self._now) if last is None else self._until(line, start_of(last))
+
+    def _until(self, line: bytes, end: datetime) -> bytes:
+        return clamped(line, seconds_left(end, self._now), self._now)
+
+    # What a page tells.
+
+    def tell(self, keys: Mapping[str, str]) -> None:
+        """Take in the storage keys that a page's script saw: `area:key`, and a mark of the value.
+
+        Those of services that this visitor doesn't allow, or that nobody declared, are passed over.
+        """
+        policy = self._orders.edition.policy
+        for name, mark in keys.items():
+            service = self._orders.storage(name)
+            category = policy.category_of(service) if service else None
+            if category in self._allowed and category not in (None, "necessary"):
+                months = policy.lifetimes.cap(category)
+                self._take(Sighting(name, mark.encode(), months))
+
+    def guarded(self) -> Seen:
+        """Return the anchors, none of them to be set again: a guard in the page has cut what lives there."""
+        seen = self.seen
+        running = {key: replace(each, mark=DONE) for key, each in seen.running.items()}
+        return seen if running == seen.running else Seen(self._today, running, seen.ended)
+
+    def forgetting(self, seen: Seen, names: Iterable[str]) -> Seen:
+        """Return anchors without those of some cookies: what is refused has no life to keep."""
+        keys = {key_of(name) for name in names}
+        running = {key: each for key, each in seen.running.items() if key not in keys}
+        return seen if len(running) == len(seen.running) else Seen(self._today, running, seen.ended)
+
+    # What the server sets once more.
+
+    def again(self, host: str) -> tuple[list[str], Seen]:
+        """Return Set-Cookie values for what scripts set without a guard, and the anchors after that (L30).
+
+        Once for each anchor, with the life that is left, where the registry says on which domain and path the
+        script keeps it. A value that changes between visits is somebody's who writes it again: never.
+        """
+        seen = self.seen
+        due = to_reissue(self.kept or seen, self._came, self._today) if self.kept else []
+        lines: list[str] = []
+        for each in due:
+            line = self._line(each, host, seen)
+            if line is not None:
+                lines.append(line)
+        return lines, reissued(seen, [each.name for each in due], self._today) if due else seen
+
+    def _line(self, sighting: Sighting, host: str, seen: Seen) -> str | None:
+        cookie = self._orders.terms[sighting.name.encode("latin-1")].cookie
+        last = seen.end_of(sighting.name)
+        if cookie is None or not cookie.scope or last is None:
+            return None
+        domain = registrable(host) if cookie.scope == "domain" else None
+        where = f"; Domain={domain}" if domain else ""
+        left = seconds_left(start_of(last), self._now)
+        value = sighting.value.decode("latin-1")
+        return f"{sighting.name}={value}; Path={cookie.path}; Max-Age={left}{where}"

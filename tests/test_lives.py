@@ -1,0 +1,343 @@
+"""The tracker's clock on the wire: cut on its way out, ended on its way in (B1, B3, B6, L4, L14, L30)."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sample import Clock, app, browsing, choose, policy
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from consentkit.gate.anchors import Seen
+from consentkit.gate.setcookie import SetCookie, parsed
+
+START = datetime(2026, 8, 31, 12, 0, tzinfo=UTC)
+END = datetime(2027, 9, 30, tzinfo=UTC)
+"""The start of the day, thirteen calendar months after the first, clamped to September's last day."""
+TWO_YEARS = 63_072_000
+
+
+async def sets(request: Request) -> Response:
+    """Answer with the Set-Cookie lines that the query holds."""
+    response = JSONResponse({}, headers={"cache-control": "no-store"})
+    for line in request.query_params.getlist("line"):
+        response.headers.append("set-cookie", line)
+    return response
+
+
+async def sees(request: Request) -> Response:
+    return JSONResponse(dict(request.cookies), headers={"cache-control": "no-store"})
+
+
+async def page(_: Request) -> Response:
+    return HTMLResponse("<!doctype html><title>x</title>", headers={"cache-control": "no-store"})
+
+
+async def cached(_: Request) -> Response:
+    return HTMLResponse("<!doctype html><title>x</title>", headers={"cache-control": "public, max-age=600"})
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(START)
+
+
+def visitor(folder: Path, clock: Clock, **changes: Any) -> Any:
+    routes = [Route(f"/{each.__name__}", each) for each in (sets, sees, page, cached)]
+    return browsing(app(*routes), folder, clock=clock, policy=policy(**changes))
+
+
+@pytest.fixture
+def client(tmp_path: Path, clock: Clock) -> Iterator[TestClient]:
+    with visitor(tmp_path, clock) as browser:
+        choose(browser, "analytics", "marketing", "preferences")
+        yield browser
+
+
+def set_by(client: TestClient, line: str) -> SetCookie | None:
+    """What becomes of a Set-Cookie line that the application answers with."""
+    name = line.partition("=")[0]
+    lines = client.get("/sets", params={"line": line}).headers.get_list("set-cookie")
+    found = [each for each in lines if each.partition("=")[0] == name]
+    return parsed(found[0].encode()) if found else None
+
+
+def end_of(cookie: SetCookie | None, now: datetime) -> datetime | None:
+    assert cookie is not None
+    return cookie.ends(now)
+
+
+def anchors(client: TestClient) -> Seen:
+    seal = client.app._faces.gate.orders.seal  # type: ignore[attr-defined]
+    payload = seal.open_seen(client.cookies["consentkit_seen"].encode())
+    seen = Seen.from_payload(payload)
+    assert seen is not None
+    return seen
+
+
+# Set by the application ---------------------------------------------------------------------------------
+
+
+def test_a_tracker_s_end_never_moves_however_often_it_is_set_again(client: TestClient, clock: Clock) -> None:
+    """B6, L4: "not prolonged automatically on new visits"."""
+    for day in (0, 1, 40, 170):
+        clock.now = START + timedelta(days=day)
+        assert end_of(set_by(client, f"_ga=GA1.1.1.{day}; Path=/; Max-Age={TWO_YEARS}"), clock.now) == END
+
+
+def test_what_is_shorter_than_its_cap_leaves_as_it_was(client: TestClient) -> None:
+    line = "_fbp=fb.1.1.1; path=/; MAX-AGE=7776000; Unknown=x"
+    lines = client.get("/sets", params={"line": line}).headers.get_list("set-cookie")
+    assert line in lines
+
+
+@pytest.mark.parametrize(
+    ("life", "session"), [("session", True), ("P1D", False), ("P2Y", False), ("PT30M", False)]
+)
+def test_a_necessary_cookie_lives_as_long_as_its_declaration_says(
+    tmp_path: Path, clock: Clock, life: str, session: bool
+) -> None:
+    """B1: session time; a longer life where it is declared, a year at most (requirements §5.2)."""
+    cart = {
+        "id": "cart",
+        "name": "Cart",
+        "vendor": "Corner Shop",
+        "country": "FR",
+        "category": "necessary",
+        "purposes": ["site-operation"],
+        "policy_url": "/privacy",
+        "cookies": [{"name": "cart_id", "lifetime": life}],
+    }
+    ends = {"P1D": START + timedelta(days=1), "PT30M": START + timedelta(minutes=30)}
+    with visitor(tmp_path, clock, services=[cart]) as browser:
+        cookie = set_by(browser, f"cart_id=1; Path=/; Max-Age={TWO_YEARS}")
+        wanted = ends.get(life, datetime(2027, 8, 31, 12, 0, tzinfo=UTC))
+        assert end_of(cookie, clock.now) == (None if session else wanted)
+
+
+def test_a_cookie_that_nobody_declares_passes_untouched(client: TestClient) -> None:
+    line = f"own=1; Path=/; Max-Age={TWO_YEARS}"
+    assert line in client.get("/sets", params={"line": line}).headers.get_list("set-cookie")
+
+
+def test_strict_sites_cut_what_nobody_declares_in_both_directions(tmp_path: Path, clock: Clock) -> None:
+    with visitor(tmp_path, clock, cookies={"undeclared": "strict"}) as browser:
+        assert set_by(browser, "own=1; Path=/") is None
+        assert browser.get("/sees", headers={"cookie": "own=1"}).json() == {}
+        choose(browser, "analytics")
+        assert "consentkit" in browser.get("/sees").json()
+
+
+def test_a_lowered_cap_counts_for_trackers_that_live_already(tmp_path: Path, clock: Clock) -> None:
+    with visitor(tmp_path / "a", clock, lifetimes={"analytics_months": 3}) as browser:
+        choose(browser, "analytics")
+        cookie = set_by(browser, f"_ga=GA1.1.1.1; Path=/; Max-Age={TWO_YEARS}")
+        assert end_of(cookie, clock.now) == datetime(2026, 11, 30, tzinfo=UTC)
+
+
+# Set by a script: the request says no more than that it is there
+
+
+def sent(client: TestClient, path: str, **cookies: str) -> Any:
+    """Get a page with cookies that scripts have set since."""
+    for name, value in cookies.items():
+        client.cookies.set(name, value, domain="shop.example", path="/")
+    return client.get(path)
+
+
+def test_a_tracker_s_first_day_is_kept_once_an_answer_may_carry_it(client: TestClient) -> None:
+    sent(client, "/page", _ga="GA1.1.1.1")
+    assert [each.end for each in anchors(client).running.values()] == [day(END)]
+
+
+def day(instant: datetime) -> int:
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)).days
+
+
+def test_a_page_that_caches_may_keep_carries_nothing_of_ours(client: TestClient) -> None:
+    """Design §3.1; the starter reports what it sees there."""
+    answer = sent(client, "/cached", _ga="GA1.1.1.1")
+    assert "set-cookie" not in answer.headers
+    assert answer.headers["cache-control"] == "public, max-age=600"
+
+
+def renew(client: TestClient, clock: Clock) -> None:
+    """Answer again, as visitors are asked to every six months."""
+    choose(client, "analytics", "marketing", "preferences")
+
+
+def at_the_end(client: TestClient, clock: Clock) -> None:
+    """Live until the tracker's last day, answering when asked."""
+    sent(client, "/page", _ga="GA1.1.1.1")
+    for months in (6, 12):
+        clock.now = datetime(2027, 3, 1, tzinfo=UTC) if months == 6 else datetime(2027, 9, 2, tzinfo=UTC)
+        renew(client, clock)
+    clock.now = END - timedelta(seconds=1)
+    assert "_ga" in client.get("/sees").json()
+    clock.now = END
+
+
+def test_a_tracker_that_a_script_renews_ends_all_the_same(client: TestClient, clock: Clock) -> None:
+    """Neither read by the site any more (L14), nor left in the browser."""
+    at_the_end(client, clock)
+    answer = sent(client, "/sees", _ga="GA1.1.1.1")
+    assert "_ga" not in answer.json()
+    gone = [line for line in answer.headers.get_list("set-cookie") if line.startswith("_ga=;")]
+    assert any("Domain=shop.example" in line and "Max-Age=0" in line for line in gone)
+
+
+def test_the_value_that_ended_doesn_t_come_back_another_one_starts_anew(
+    client: TestClient, clock: Clock
+) -> None:
+    at_the_end(client, clock)
+    sent(client, "/sees", _ga="GA1.1.1.1")
+    for _ in range(2):
+        assert "_ga" not in sent(client, "/sees", _ga="GA1.1.1.1").json()
+        assert set_by(client, f"_ga=GA1.1.1.1; Path=/; Max-Age={TWO_YEARS}") == parsed(
+            b"_ga=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+        )
+    cookie = set_by(client, f"_ga=GA1.1.2.2; Path=/; Max-Age={TWO_YEARS}")
+    assert end_of(cookie, clock.now) == datetime(2028, 10, 30, tzinfo=UTC)
+    assert "_ga" in client.get("/sees").json()
+
+
+def test_a_tracker_that_tells_an_older_birth_is_as_old(client: TestClient, clock: Clock) -> None:
+    """`_ga` carries the second of its first visit."""
+    born = int(datetime(2026, 1, 15, tzinfo=UTC).timestamp())
+    cookie = set_by(client, f"_ga=GA1.1.123456789.{born}; Path=/; Max-Age={TWO_YEARS}")
+    assert end_of(cookie, clock.now) == datetime(2027, 2, 15, tzinfo=UTC)
+
+
+# Once more by the server, where no guard runs
+
+
+@pytest.fixture
+def unguarded(tmp_path: Path, clock: Clock) -> Iterator[TestClient]:
+    with visitor(tmp_path, clock, pages={"guard": False}) as browser:
+        choose(browser, "analytics", "marketing")
+        yield browser
+
+
+def lines_of(answer: Any, name: str) -> list[str]:
+    return [line for line in answer.headers.get_list("set-cookie") if line.startswith(f"{name}=")]
+
+
+def test_what_a_script_set_is_set_once_more_with_the_life_that_is_left(unguarded: TestClient) -> None:
+    """Only once its value has proved to stay, on the domain and path that the registry knows."""
+    assert lines_of(sent(unguarded, "/page", _ga="GA1.1.1.1"), "_ga") == []
+    left = int((END - START).total_seconds())
+    wanted = f"_ga=GA1.1.1.1; Path=/; Max-Age={left}; Domain=shop.example"
+    assert lines_of(unguarded.get("/page"), "_ga") == [wanted]
+    assert lines_of(unguarded.get("/page"), "_ga") == []
+
+
+def test_a_value_that_scripts_keep_writing_is_never_set_by_the_server(unguarded: TestClient) -> None:
+    """It could be one that a script has written over in the meantime: a lost hit."""
+    for hit in range(5):
+        assert lines_of(sent(unguarded, "/page", _ga_7XK2=f"GS1.1.1.{hit}"), "_ga_7XK2") == []
+    for _ in range(2):
+        assert lines_of(unguarded.get("/page"), "_ga_7XK2") == []
+
+
+def test_a_cookie_that_comes_twice_is_never_set_by_the_server(unguarded: TestClient) -> None:
+    ours = "; ".join(f"{cookie.name}={cookie.value}" for cookie in unguarded.cookies.jar)
+    for _ in range(3):
+        answer = unguarded.get("/page", headers={"cookie": f"{ours}; _ga=GA1.1.1.1; _ga=GA1.1.1.1"})
+        assert lines_of(answer, "_ga") == []
+        ours = "; ".join(f"{cookie.name}={cookie.value}" for cookie in unguarded.cookies.jar)
+
+
+def test_a_guard_in_the_page_does_it_better(client: TestClient) -> None:
+    for _ in range(3):
+        assert lines_of(sent(client, "/page", _ga="GA1.1.1.1"), "_ga") == []
+
+
+# Our own cookies ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/page", "/consent/sync"])
+def test_our_cookies_are_set_again_after_five_days_with_what_is_left(
+    client: TestClient, clock: Clock, path: str
+) -> None:
+    """Safari keeps some for seven days; no visit moves an end (A2, L30)."""
+    ask = client.post if path == "/consent/sync" else client.get
+    end = datetime(2027, 2, 28, 12, 0, tzinfo=UTC)
+    clock.now = START + timedelta(days=4)
+    assert lines_of(client.get("/page"), "consentkit") == []
+    clock.now = START + timedelta(days=5)
+    again = lines_of(ask(path), "consentkit")
+    assert [end_of(parsed(line.encode()), clock.now) for line in again] == [end]
+    assert lines_of(client.get("/page"), "consentkit") == []
+
+
+def test_a_visitor_who_refused_keeps_their_refusal_as_long(tmp_path: Path, clock: Clock) -> None:
+    with visitor(tmp_path, clock) as browser:
+        choose(browser)
+        clock.now = START + timedelta(days=6)
+        again = lines_of(browser.get("/page"), "consentkit")
+        assert [end_of(parsed(line.encode()), clock.now) for line in again] == [
+            datetime(2027, 2, 28, 12, 0, tzinfo=UTC)
+        ]
+
+
+# Told by a page -----------------------------------------------------------------------------------------
+
+
+def sync(client: TestClient, **body: Any) -> Any:
+    return client.post("/consent/sync", json=body)
+
+
+def test_a_page_reports_what_no_answer_could_keep(client: TestClient) -> None:
+    sent(client, "/cached", _ga="GA1.1.1.1")
+    answer = sync(client)
+    assert answer.status_code == 204
+    assert answer.content == b""
+    assert answer.headers["cache-control"] == "no-store"
+    assert [each.end for each in anchors(client).running.values()] == [day(END)]
+
+
+def test_a_page_with_a_guard_needs_no_server_to_set_its_cookies(unguarded: TestClient) -> None:
+    sent(unguarded, "/cached", _ga="GA1.1.1.1")
+    sync(unguarded, guarded=True)
+    assert lines_of(unguarded.get("/page"), "_ga") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ([], ""),
+        ({"more": 1}, "more"),
+        ({"trackers": []}, "trackers"),
+        ({"trackers": {"local:a": 1}}, "trackers"),
+        ({"trackers": {f"local:{n}": "a" for n in range(300)}}, "trackers"),
+        ({"guarded": "yes"}, "guarded"),
+    ],
+)
+def test_an_odd_report_is_refused_and_says_why(client: TestClient, body: Any, field: str) -> None:
+    answer = client.post("/consent/sync", json=body)
+    assert answer.status_code == 422
+    assert [each["path"] for each in answer.json()["problems"]] == [field]
+
+
+def test_another_site_s_page_can_t_report(client: TestClient) -> None:
+    answer = client.post("/consent/sync", headers={"sec-fetch-site": "cross-site"})
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+def test_nobody_s_report_leaves_nothing_behind(tmp_path: Path, clock: Clock) -> None:
+    with visitor(tmp_path, clock) as browser:
+        assert "set-cookie" not in sync(browser, trackers={"local:_hjid": "aa"}).headers
+
+
+def test_withdrawal_forgets_the_anchors_of_what_was_withdrawn(client: TestClient) -> None:
+    sent(client, "/page", _ga="GA1.1.1.1", _fbp="fb.1.1.1")
+    assert len(anchors(client).running) == 2
+    choose(client, "analytics")
+    assert [each.end for each in anchors(client).running.values()] == [day(END)]
+    choose(client)
+    assert "consentkit_seen" not in client.cookies
