@@ -6,81 +6,19 @@ svg whose element can only be outside is taken as closing nothing; the next HTML
 Source: HTML Living Standard 13.2.6.5 (tokens in foreign content), 13.2.6 (tree construction dispatcher).
 """
 
-from dataclasses import dataclass, field
-from typing import Final, Literal
+import sys
+from typing import Final
 
+from consentkit.gate.markup.frames import SPECIAL, VOID, Frame, Kind, Point
 from consentkit.gate.markup.patterns import BREAKOUT, PLAIN_FOREIGN, PLAIN_HTML, PLAIN_TEMPLATE
 from consentkit.gate.markup.tags import TAG_NAME, attributes
 
-# Chromium flattens trees at a depth of 512; past these bounds nothing more is followed.
-_FRAMES: Final = 128
-_DEPTH: Final = 512
+_FRAMES: Final = 128  # past this bound nothing more is followed
 
 _BREAKOUT: Final = frozenset(BREAKOUT.encode().split())
-_VOID: Final = frozenset(
-    b"area base basefont bgsound br col embed frame hr image img input keygen link meta param source track"
-    b" wbr".split()
-)
-_CLOSES_P: Final = frozenset(
-    b"address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer"
-    b" header hgroup main menu nav ol p search section summary ul h1 h2 h3 h4 h5 h6 pre listing form li dd dt"
-    b" plaintext xmp hr table".split()
-)
-_SPECIAL: Final = _CLOSES_P | frozenset(
-    b"applet button caption col colgroup iframe marquee noembed noframes noscript object script select style"
-    b" tbody td template textarea tfoot th thead title tr".split()
-)
-_CLOSES_ITSELF: Final = frozenset((b"li", b"dd", b"dt", b"option"))
 # HTML elements in which an svg usually stands.
-_AROUND: Final = _SPECIAL | frozenset(b"a b em i label q s small span strong sub sup u".split())
+_AROUND: Final = SPECIAL | frozenset(b"a b em i label q s small span strong sub sup u".split())
 _NEVER_POPPED: Final = frozenset((b"body", b"html", b"head"))
-
-Point = Literal["", "html", "text", "annotation"]
-Kind = Literal["html", "svg", "math", "template"]
-
-
-@dataclass(slots=True)
-class _Frame:
-    """A run of open elements of one kind; only its topmost element can be an integration point."""
-
-    kind: Kind
-    names: list[bytes] = field(default_factory=list)
-    point: Point = ""
-    counts: dict[bytes, int] = field(default_factory=dict)
-
-    def push(self, name: bytes) -> None:
-        if len(self.names) < _DEPTH:
-            self.names.append(name)
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def close_last(self, name: bytes) -> bool:
-        """Close the innermost element if it has that name."""
-        names = self.names
-        if not names or names[-1] != name:
-            return False
-        names.pop()
-        self.counts[name] -= 1
-        self.point = ""
-        return True
-
-    def open_html(self, name: bytes) -> None:
-        """Open an element as HTML does, which closes some that are open."""
-        if name in _VOID:
-            return
-        if name in _CLOSES_P and self.counts.get(b"p"):
-            self.pop_to(b"p")
-        if name in _CLOSES_ITSELF and self.names and self.names[-1] == name:
-            self.pop_to(name)
-        self.push(name)
-
-    def pop_to(self, name: bytes) -> None:
-        self.point = ""
-        while (last := self.names.pop()) != name:
-            self.counts[last] -= 1
-        self.counts[name] -= 1
-
-    def holds(self, name: bytes) -> bool:
-        return bool(self.counts.get(name))
 
 
 class Nesting:
@@ -89,13 +27,16 @@ class Nesting:
     __slots__ = ("_templates", "frames")
 
     def __init__(self) -> None:
-        self.frames: list[_Frame] = []
+        self.frames: list[Frame] = []
         self._templates = 0
 
     def copy(self) -> "Nesting":
         """The same nesting, to be followed separately."""
         other = Nesting()
-        other.frames = [_Frame(f.kind, f.names[:], f.point, dict(f.counts)) for f in self.frames]
+        shared: dict[int, dict[bytes, int]] = {}
+        for frame in self.frames:
+            counts = shared.setdefault(id(frame.counts), dict(frame.counts))
+            other.frames.append(Frame(frame.kind, frame.names[:], frame.point, counts))
         other._templates = self._templates
         return other
 
@@ -104,23 +45,23 @@ class Nesting:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def read(self, page: bytearray, at: int) -> int:
+    def read(self, page: bytearray, at: int, until: int = sys.maxsize) -> int:
         """Read on over tags that only open and close, as far as that is simple; the offset behind them."""
         frame = self.frames[-1]
         if frame.kind == "template":
-            found = PLAIN_TEMPLATE.match(page, at)
+            found = PLAIN_TEMPLATE.match(page, at, until)
             return found.end() if found else at
         if frame.point:
             return at
         html = frame.kind == "html"
         token = (PLAIN_HTML if html else PLAIN_FOREIGN).match
-        while (found := token(page, at)) is not None:
+        while (found := token(page, at, until)) is not None:
             slash, name, tail = found.groups()
             name = name.lower()
             if slash:
-                if not frame.close_last(name):
-                    return at
-                if not frame.names:
+                if not frame.close_last(name) and (html or not self._closes_nothing(name)):
+                    break
+                if not frame.names and not html:
                     self.frames.pop()
                     return found.end()
             elif html:
@@ -128,6 +69,8 @@ class Nesting:
             elif tail[-1:] != b"/":
                 frame.push(name)
             at = found.end()
+        if not frame.names:
+            self.frames.pop()
         return at
 
     @property
@@ -153,7 +96,7 @@ class Nesting:
     @property
     def cdata(self) -> bool:
         """True where `<![CDATA[` opens a CDATA section and not a bogus comment."""
-        return bool(self.frames) and self.frames[-1].kind in ("svg", "math")
+        return bool(self.frames) and self.frames[-1].foreign
 
     def start(self, name: bytes, tag: bytes, *, closed: bool, template: bool) -> bool:
         """Take in a start tag; True if it makes an HTML element, False if one of svg or math.
@@ -161,7 +104,7 @@ class Nesting:
         `closed`: the tag closes itself (`/>`); `template`: it is a template whose content is inert.
         """
         frames = self.frames
-        if self.cdata and not _html_rules(frames[-1], name):
+        if self.cdata and not frames[-1].leads_to_html(name):
             if name not in _BREAKOUT and not (name == b"font" and _styled(tag)):
                 self._foreign(frames[-1], name, tag, closed=closed)
                 return False
@@ -171,7 +114,7 @@ class Nesting:
         elif name in (b"svg", b"math"):
             if not closed:
                 self._push_frame("svg" if name == b"svg" else "math", name)
-        elif not self.plain and name not in _VOID:
+        elif not self.plain and name not in VOID:
             self._html(name)
         return True
 
@@ -183,7 +126,7 @@ class Nesting:
         if name == b"template":
             self._close_template()
         elif frames[-1].kind == "html":
-            if _reaches(frames[-1], name):
+            if frames[-1].reaches(name):
                 self._close(len(frames) - 1, name)
         elif frames[-1].kind != "template":
             return self._end_foreign(name)
@@ -197,26 +140,38 @@ class Nesting:
                 if name == b"p":
                     self.end(name)
             return False
-        depth = len(frames) - 1
-        while depth >= 0 and frames[depth].kind in ("svg", "math"):
-            if frames[depth].holds(name):
-                self._close(depth, name)
-                return False
-            depth -= 1
-        # An integration point in between is a boundary that HTML's end tags don't cross.
-        direct = depth == len(frames) - 2 and not frames[-1].point
-        if direct and depth >= 0 and frames[depth].kind == "html" and _reaches(frames[depth], name):
+        if frames[-1].counts.get(name):
+            depth = len(frames) - 1
+            # From the end: all that is looked at is closed then.
+            while name not in reversed(frames[depth].names):
+                depth -= 1
             self._close(depth, name)
-        return depth < 0 and name in _AROUND and all(f.point in ("", "annotation") for f in frames)
+            return False
+        # An integration point in between is a boundary that HTML's end tags don't cross.
+        if self._in_html and not frames[-1].point and frames[-2].reaches(name):
+            self._close(len(frames) - 2, name)
+        return name in _AROUND and all(f.foreign and f.point in ("", "annotation") for f in frames)
+
+    @property
+    def _in_html(self) -> bool:
+        """True directly in HTML that stands in svg, math or a template."""
+        return len(self.frames) > 1 and self.frames[-2].kind == "html"
+
+    def _closes_nothing(self, name: bytes) -> bool:
+        """Whether an end tag in svg or math ends nothing, here or around."""
+        return not (self.frames[-1].counts.get(name) or name in _AROUND or self._in_html)
 
     def _break_out(self) -> None:
         """Leave svg and math up to where HTML stands in them."""
         while self.cdata and self.frames[-1].point not in ("html", "text"):
-            self.frames.pop()
+            self.frames.pop().clear()
 
     def _close(self, depth: int, name: bytes) -> None:
-        del self.frames[depth + 1 :]
         frame = self.frames[depth]
+        for above in self.frames[depth + 1 :]:
+            if above.counts is frame.counts:
+                above.clear()
+        del self.frames[depth + 1 :]
         frame.pop_to(name)
         if not frame.names:
             self.frames.pop()
@@ -228,7 +183,7 @@ class Nesting:
                 self._templates -= 1
                 return
 
-    def _foreign(self, frame: _Frame, name: bytes, tag: bytes, *, closed: bool) -> None:
+    def _foreign(self, frame: Frame, name: bytes, tag: bytes, *, closed: bool) -> None:
         if closed:
             return
         if frame.point:
@@ -242,7 +197,9 @@ class Nesting:
 
     def _push_frame(self, kind: Kind, *names: bytes) -> None:
         if len(self.frames) < _FRAMES:
-            frame = _Frame(kind)
+            frame = Frame(kind)
+            if frame.foreign and self.cdata:
+                frame.counts = self.frames[-1].counts
             self._templates += kind == "template"
             for name in names:
                 frame.push(name)
@@ -253,26 +210,6 @@ class Nesting:
             self._push_frame("html")
         if self.frames[-1].kind == "html":
             self.frames[-1].open_html(name)
-
-
-def _html_rules(frame: _Frame, name: bytes) -> bool:
-    if frame.point == "text":
-        return name not in (b"mglyph", b"malignmark")
-    return frame.point == "html" or (frame.point == "annotation" and name == b"svg")
-
-
-def _reaches(frame: _Frame, name: bytes) -> bool:
-    """Whether HTML's rules let an end tag close an open element of that name in this frame."""
-    if not frame.holds(name):
-        return False
-    if name in _SPECIAL:
-        return True
-    for other in reversed(frame.names):
-        if other == name:
-            return True
-        if other in _SPECIAL:
-            return False
-    return False
 
 
 def _styled(tag: bytes) -> bool:

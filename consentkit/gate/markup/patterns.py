@@ -52,17 +52,14 @@ _NAMES: Final = {
 }
 _ROUNDS: Final = 24
 
-STEP: Final = grammar(
-    rb"[^<]*+"
-    + many(
-        rb"<(?:/%NAME%(?:>|%ATTRIBUTES%[W/]*+>)|(?!%STOPS%[W/>])%NAME%(?:>|%DULL%[W/]*+>)"
-        rb"|%COMMENT%|(?=[^a-zA-Z/!?]))[^<]*+",
-        _ROUNDS,
-    )
-    + maybe(_TAG),
-    **_NAMES,
+_MEANINGLESS: Final = (
+    rb"<(?:/%NAME%(?:>|%ATTRIBUTES%[W/]*+>)|(?!%STOPS%[W/>])%NAME%(?:>|%DULL%[W/]*+>)"
+    rb"|%COMMENT%|(?=[^a-zA-Z/!?]))[^<]*+"
 )
+STEP: Final = grammar(rb"[^<]*+" + many(_MEANINGLESS, _ROUNDS) + maybe(_TAG), **_NAMES)
 """Text and tags that mean nothing to us, a few dozen in one go, and the tag behind them that may."""
+DULL: Final = grammar(rb"[^<]*+" + many(_MEANINGLESS), **_NAMES)
+"""The same without that tag, however many."""
 TOKEN: Final = grammar(rb"%TEXT%" + maybe(_TAG), **_NAMES)
 """Text and the one tag behind it."""
 
@@ -87,6 +84,10 @@ PLAIN_HTML: Final = grammar(_PLAIN, SPECIAL=_STOPS, **_NAMES)
 """Text, and a tag in HTML that means nothing to us but for what it opens or closes."""
 PLAIN_FOREIGN: Final = grammar(_PLAIN, SPECIAL=either(sorted({*_OUTSIDERS, *_LOADING})), **_NAMES)
 """The same in svg and math, where their own elements mean nothing else, and HTML's lead out of them."""
+LEADING_OUT: Final = grammar(
+    rb"%TEXT%<%BREAKOUT%(?=[W/>])%ATTRIBUTES%[W/]*+>", BREAKOUT=either(BREAKOUT.split()), **_NAMES
+)
+"""Text, and a start tag that ends svg and math content."""
 PLAIN_TEMPLATE: Final = grammar(
     many(rb"%TEXT%</?+(?!%SPECIAL%[W/>])%NAME%%ATTRIBUTES%[W/]*+>"),
     SPECIAL=either(sorted(_STRUCTURE)),

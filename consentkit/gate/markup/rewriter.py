@@ -23,6 +23,8 @@ __all__ = ["LIMIT", "PREFIX", "Page", "Rewriter", "Rules", "rewrite_page"]
 _SRCDOC_DEPTH: Final = 4
 _PATIENCE: Final = 8192
 """Bytes gathered, while they can't decide anything, before they are looked at all the same and passed on."""
+_FEW: Final = 64
+"""The same where it can't be said for sure what decides, but a `>` mostly does."""
 
 
 class Rewriter:
@@ -90,14 +92,12 @@ class Rewriter:
         """Hold the first two bytes of a tag that come one by one: nothing can be decided by them."""
         if byte == b"<" and not self._patience and self._awaited:
             self._awaited, self._patience = None, 1
-        elif self._patience != 1 or self._buffer != b"<":
+        elif self._patience != 1 or self._buffer != b"<" or byte == b">":
             return None
         elif byte == b"<":
             return byte
-        elif byte.isalpha():
-            self._awaited, self._patience = b">", LIMIT
         else:
-            return None
+            self._awaited, self._patience = b">", LIMIT if byte.isalpha() else _FEW
         self._buffer += byte
         return b""
 
@@ -112,12 +112,13 @@ class Rewriter:
 
     def _wait(self) -> None:
         """Note what has to come before looking again is of any use."""
-        first = self._scanners[0]
-        if len(self._scanners) == 1:
-            self._awaited = first.awaited
-            self._patience = 0 if first.idle else LIMIT if first.held else _PATIENCE
+        first, last = self._scanners[0], self._scanners[-1]
+        if first.idle and (first is last or last.idle):
+            self._awaited, self._patience = b"<", 0
+        elif first is last and (awaited := first.awaited) is not None:
+            self._awaited, self._patience = awaited, LIMIT if first.held else _PATIENCE
         else:
-            self._awaited = None
+            self._awaited, self._patience = b">", len(self._buffer) + _FEW
 
     def _run(self) -> None:
         while True:
@@ -135,21 +136,22 @@ class Rewriter:
     def _run_both(self) -> bool:
         """Advance both readings, the one behind first, until they agree; False if that takes more bytes."""
         first, second = self._scanners
-        stuck: set[int] = set()
-        while len(stuck) < 2:
-            if first.agrees_with(second):
+        stuck: Scanner | None = None
+        while True:
+            if first.pos == second.pos and first.agrees_with(second):
                 first.join(second)
                 self._scanners.pop()
                 return True
-            behind = int(second.pos < first.pos)
-            if behind in stuck:
+            behind, other = (second, first) if second.is_behind(first) else (first, second)
+            if behind is stuck:
                 if not self._closing:
                     # It waits: where they agree mustn't depend on how the page was cut.
                     return False
-                behind = 1 - behind
-            if not self._scanners[behind].advance():
-                stuck.add(behind)
-        return False
+                behind, other = other, behind
+            if not behind.catch_up(other):
+                if stuck is not None:
+                    return False
+                stuck = behind
 
     def _emit(self, until: int) -> bytes:
         buffer = self._buffer

@@ -1,24 +1,14 @@
 """Reads HTML the way a browser does, on bytes, in pieces; finds what has to be inserted where.
 
-One `Scanner` is one reading of the page. Most pages have one. There are two, until they agree again, where a
-browser itself reads twice: with and without JavaScript from a `<noscript>` on; as a tree and by its preload
-scanner, which knows no namespaces, from an svg's `<style>` or `<title>` on. And where what stands before
-decides which it is: a `<frameset>` in place of the body, or one that is ignored.
+One `Scanner` is one reading of the page. Most pages have one.
 Source: HTML Living Standard 13.2.5 (tokenization).
 """
-
-from bisect import bisect_left
-from collections.abc import Callable
-from typing import Any
 
 from consentkit.gate.markup.bodies import LIMIT
 from consentkit.gate.markup.elements import LOADING
 from consentkit.gate.markup.memory import PIECE, SHORTEST, Memory
-from consentkit.gate.markup.nesting import Nesting
-from consentkit.gate.markup.partial import PartialScanner
 from consentkit.gate.markup.patterns import (
     ICON,
-    PLAIN_NOSCRIPT,
     RAW_END,
     STEP,
     STRUCTURE,
@@ -27,42 +17,22 @@ from consentkit.gate.markup.patterns import (
     UNBROKEN,
 )
 from consentkit.gate.markup.tags import attributes, preamble, shadow
-from consentkit.gate.markup.text import TextScanner
+from consentkit.gate.markup.twins import TwinScanner
 from consentkit.gate.markup.verdicts import UNTOUCHED, Verdict, Verdicts, may_be_base
 
 _NOSCRIPT_END = RAW_END[b"noscript"]
 
 
-class Scanner(PartialScanner):
+class Scanner(TwinScanner):
     """One reading of one page: its tags, and what is remembered of them."""
 
-    __slots__ = ("_framed", "_preloading", "_simple", "fork")
+    __slots__ = ("_simple",)
 
     def __init__(
         self, buffer: bytearray, verdicts: Verdicts, memory: Memory, starter: bytes, *, xhtml: bool = False
     ) -> None:
         super().__init__(buffer, verdicts, memory, starter, xhtml=xhtml)
         self._simple = False
-        self.fork: Scanner | None = None  # a second reading that begins here
-        self._preloading = False  # this is the reading of a preload scanner
-        self._framed = b""  # until this ends, all but what belongs there is ignored
-
-    def agrees_with(self, other: "Scanner") -> bool:
-        """Whether from here on both readings are the same."""
-        if self.pos != other.pos or other._framed or not self._state is other._state is Scanner._data:
-            return False
-        if other._preloading:
-            return not self._nesting.inert
-        same = self._verdicts is other._verdicts and self._based == other._based
-        return same and self._nesting == other._nesting
-
-    def join(self, other: "Scanner") -> None:
-        """Take over the findings of a reading that agrees again."""
-        if other.edits:
-            first = bisect_left(self.edits, other.edits[0])
-            self.edits[first:] = sorted({*self.edits[first:], *other.edits})
-        self.found += other.found
-        self._scripting = None
 
     @property
     def idle(self) -> bool:
@@ -154,8 +124,7 @@ class Scanner(PartialScanner):
         nesting, name = self._nesting, self._element
         if not opens:
             if nesting.frames and nesting.end(name) and self._scripting is None:
-                # Whether it ends an element around the svg, and the svg with it, isn't known here.
-                self._fork(Scanner._data, end)._nesting = Nesting()
+                self._fork_if_ended(end)
             if name == self._framed:
                 self._framed = b""
             return True
@@ -205,10 +174,10 @@ class Scanner(PartialScanner):
             self._set_base()
         elif name == b"frameset" and self._scripting is None:
             # In place of a body, all but frames is ignored there, even what would be text (13.2.6.4.20).
-            self._fork(Scanner._data, end)._framed = name
+            self._fork(Scanner._data, end, self._nesting.copy())._framed = name
         elif name == b"col" and self._nesting.in_template and self._scripting is None:
             # And all but columns where a template begins with one (13.2.6.4.12).
-            self._fork(Scanner._data, end)._framed = b"template"
+            self._fork(Scanner._data, end, self._nesting.copy())._framed = b"template"
         elif name in RAW_END:
             self._state = Scanner._raw
         return True
@@ -238,49 +207,3 @@ class Scanner(PartialScanner):
         self._based = verdicts is not self._verdicts or may_be_base(href)
         self._elsewhere = self._elsewhere or verdicts is not self._verdicts
         self._verdicts = verdicts
-
-    def _fork_if_broken(self, end: int) -> None:
-        """What is markup in svg, the preload scanner takes for the text of an HTML element."""
-        if UNBROKEN[self._element].match(self.buffer, end) is None:
-            fork = self._fork(Scanner._script if self._element == b"script" else Scanner._raw, end)
-            fork._preloading, fork._nesting = True, Nesting()
-
-    def _fork_if_cdata(self, at: int) -> bool:
-        """A CDATA section is a bogus comment to the preload scanner, which ends with its first `>`."""
-        if self._state is Scanner._cdata and not self._xhtml and self._scripting is None:
-            end = self.buffer.find(b">", at)
-            if end < 0 or self.buffer[end - 2 : end] != b"]]":
-                fork = self._fork(Scanner._bogus, at + 2)
-                fork._preloading, fork._nesting = True, Nesting()
-        return True
-
-    def _fork(self, state: Callable[[Any], bool], end: int) -> "Scanner":
-        """Begin a second reading, here, in another state."""
-        self._cut = -1
-        fork = self._copy()
-        fork._enter(state, end)
-        fork._scan, fork._mode = end, ""
-        fork._scripting, self._scripting = True, False
-        self.fork = fork
-        return fork
-
-    def _begin_noscript(self, end: int) -> None:
-        if self._scripting is None:
-            plain = PLAIN_NOSCRIPT.match(self.buffer, end)
-            text_end = _NOSCRIPT_END.search(self.buffer, end)
-            # An attribute's value may hold what ends the element for those who read it as text.
-            if plain is not None and text_end is not None and text_end.start() == plain.end():
-                return
-            self._fork(Scanner._raw, end)
-        elif self._scripting:
-            self._state = Scanner._raw
-
-    def _copy(self) -> "Scanner":
-        other = Scanner.__new__(Scanner)
-        for name in _SLOTS:
-            setattr(other, name, getattr(self, name))
-        other.edits, other.found, other.fork, other._nesting = [], [], None, self._nesting.copy()
-        return other
-
-
-_SLOTS = (*TextScanner.__slots__, *Scanner.__slots__)

@@ -1,0 +1,125 @@
+"""A second reading of the page: where it begins, how it is followed, and where both agree again.
+
+There are two where a browser itself reads twice: with and without JavaScript from a `<noscript>` on; as a
+tree and by its preload scanner, which knows no namespaces, from an svg's `<style>` or `<title>` on. And where
+what stands before decides which it is: a `<frameset>` in place of the body, or one that is ignored; an svg
+that an end tag ends with the element around it, or that goes on.
+"""
+
+import sys
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import Any, Self
+
+from consentkit.gate.markup.bodies import BodyScanner
+from consentkit.gate.markup.memory import Memory
+from consentkit.gate.markup.nesting import Nesting
+from consentkit.gate.markup.partial import PartialScanner
+from consentkit.gate.markup.patterns import DULL, LEADING_OUT, PLAIN_NOSCRIPT, RAW_END, UNBROKEN
+from consentkit.gate.markup.text import TextScanner
+from consentkit.gate.markup.verdicts import Verdicts
+
+_NOSCRIPT_END = RAW_END[b"noscript"]
+
+
+class TwinScanner(PartialScanner):
+    """One reading of a page beside another."""
+
+    __slots__ = ("_framed", "_preloading", "fork")
+
+    def __init__(
+        self, buffer: bytearray, verdicts: Verdicts, memory: Memory, starter: bytes, *, xhtml: bool = False
+    ) -> None:
+        super().__init__(buffer, verdicts, memory, starter, xhtml=xhtml)
+        self.fork: Self | None = None  # a second reading that begins here
+        self._preloading = False  # this is the reading of a preload scanner
+        self._framed = b""  # until this ends, all but what belongs there is ignored
+
+    def is_behind(self, first: Self) -> bool:
+        """Whether this second reading has to go on before the first one."""
+        return self.pos < first.pos or (self.pos == first.pos and not self._nesting.frames)
+
+    def catch_up(self, other: Self) -> bool:
+        """Read on to where the other reading is, before which they can't agree; False as for `advance`."""
+        until = other.pos
+        if self._state is type(self)._data and not self._framed and self._skim(until):
+            self.held = False
+            return True
+        while on := self.advance():
+            if self.pos >= until:
+                break
+        return on
+
+    def _skim(self, until: int) -> bool:
+        """Read over tags that mean nothing, to there at most; False if there are none."""
+        before = self.pos
+        if self._nesting.frames:
+            if before < until:
+                self.pos = self._nesting.read(self.buffer, before, until)
+        elif not (self._starter or self._elsewhere) and (before < until or not self._preloading):
+            # Where nothing is open, they agree behind such tags just as well as before them.
+            found = DULL.match(self.buffer, before, until if before < until else sys.maxsize)
+            self.pos = found.end() if found is not None else before
+        return self.pos > before
+
+    def agrees_with(self, other: Self) -> bool:
+        """Whether from here on both readings are the same."""
+        if self.pos != other.pos or other._framed or not self._state is other._state is type(self)._data:
+            return False
+        if other._preloading:
+            return not self._nesting.inert
+        same = self._verdicts is other._verdicts and self._based == other._based
+        return same and self._nesting == other._nesting
+
+    def join(self, other: Self) -> None:
+        """Take over the findings of a reading that agrees again."""
+        if other.edits:
+            first = bisect_left(self.edits, other.edits[0])
+            self.edits[first:] = sorted({*self.edits[first:], *other.edits})
+        self.found += other.found
+        self._scripting = None
+
+    def _fork_if_broken(self, end: int) -> None:
+        """What is markup in svg, the preload scanner takes for the text of an HTML element."""
+        if UNBROKEN[self._element].match(self.buffer, end) is None:
+            self._preload(BodyScanner._script if self._element == b"script" else TextScanner._raw, end)
+
+    def _fork_if_ended(self, end: int) -> None:
+        """Whether an end tag ends an element around the svg, and the svg with it, isn't known here.
+
+        It is all one if the next tag leads out of the svg anyway.
+        """
+        if LEADING_OUT.match(self.buffer, end) is None:
+            self._fork(type(self)._data, end, Nesting())
+
+    def _fork_if_cdata(self, at: int) -> bool:
+        """A CDATA section is a bogus comment to the preload scanner, which ends with its first `>`."""
+        if self._state is TextScanner._cdata and not self._xhtml and self._scripting is None:
+            end = self.buffer.find(b">", at)
+            if end < 0 or self.buffer[end - 2 : end] != b"]]":
+                self._preload(TextScanner._bogus, at + 2)
+        return True
+
+    def _preload(self, state: Callable[[Any], bool], at: int) -> None:
+        """Begin the reading of a preload scanner, to which all elements are HTML's."""
+        self._fork(state, at, Nesting())._preloading = True
+
+    def _fork(self, state: Callable[[Any], bool], at: int, nesting: Nesting) -> Self:
+        """Begin a second reading, here, in another state or nesting."""
+        self._cut = -1
+        fork = self.fork = type(self)(self.buffer, self._verdicts, self._memory, self._starter)
+        fork._based, fork._elsewhere, fork._element = self._based, self._elsewhere, self._element
+        fork._nesting, fork._state, fork.pos, fork._scan = nesting, state, at, at
+        fork._scripting, self._scripting = True, False
+        return fork
+
+    def _begin_noscript(self, end: int) -> None:
+        if self._scripting is None:
+            plain = PLAIN_NOSCRIPT.match(self.buffer, end)
+            text_end = _NOSCRIPT_END.search(self.buffer, end)
+            # An attribute's value may hold what ends the element for those who read it as text.
+            if plain is not None and text_end is not None and text_end.start() == plain.end():
+                return
+            self._fork(TextScanner._raw, end, self._nesting.copy())
+        elif self._scripting:
+            self._state = TextScanner._raw
