@@ -106,6 +106,14 @@ def test_no_more_is_held_than_what_cannot_be_decided_yet(what: str, size: int) -
         assert fed - out <= len(head) + allowed + GATHERED + (size if allowed else 0), (fed, out)
 
 
+@pytest.mark.parametrize("head", [b"<p>x<b", b"<svg><g", b"<template><b", b"<noscript><b"])
+def test_a_tag_that_came_in_two_chunks_is_not_held_once_it_is_over(head: bytes) -> None:
+    rewriter = Rewriter(RULES, b"")
+    rewriter.feed(head)
+    out = rewriter.feed(b"><!-- a comment") + rewriter.feed(b"without end > " * 2_000)
+    assert len(out) > 20_000
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_cut_at_any_single_byte_a_soup_comes_out_the_same(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - a reproducible sample

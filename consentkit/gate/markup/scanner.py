@@ -88,8 +88,9 @@ class Scanner(TwinScanner):
         """Go on with what isn't a complete tag: text, a comment, a tag whose end is still to come."""
         moved, self.pos = at > self.pos, at
         following = self.buffer[at + 1 : at + 3]
+        if self._start != at or not following or following == b"/":
+            self.held = False  # the tag that was held is behind
         if not following or following == b"/":
-            self.held = False
             return False
         if simple and moved and self.buffer[at - 1] != 0x3C and self._remember(at) > at:
             return True
