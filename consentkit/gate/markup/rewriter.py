@@ -123,9 +123,10 @@ class Rewriter:
     def _run(self) -> None:
         while True:
             if len(self._scanners) == 1:
-                scanner = self._scanners[0]
+                scanner, size = self._scanners[0], len(self._buffer)
                 while scanner.fork is None and scanner.advance():
-                    pass
+                    if scanner.pos == size and scanner.idle:
+                        break
                 if scanner.fork is None:
                     return
                 self._scanners.append(scanner.fork)
@@ -138,11 +139,14 @@ class Rewriter:
         first, second = self._scanners
         stuck: Scanner | None = None
         while True:
-            if first.pos == second.pos and first.agrees_with(second):
+            if first.pos != second.pos:
+                behind, other = (first, second) if first.pos < second.pos else (second, first)
+            elif first.agrees_with(second):
                 first.join(second)
                 self._scanners.pop()
                 return True
-            behind, other = (second, first) if second.is_behind(first) else (first, second)
+            else:
+                behind, other = (first, second) if second.nested else (second, first)
             if behind is stuck:
                 if not self._closing:
                     # It waits: where they agree mustn't depend on how the page was cut.

@@ -35,16 +35,20 @@ class TwinScanner(PartialScanner):
         self._preloading = False  # this is the reading of a preload scanner
         self._framed = b""  # until this ends, all but what belongs there is ignored
 
-    def is_behind(self, first: Self) -> bool:
-        """Whether this second reading has to go on before the first one."""
-        return self.pos < first.pos or (self.pos == first.pos and not self._nesting.frames)
+    @property
+    def nested(self) -> bool:
+        """True where svg, math or a template is open."""
+        return bool(self._nesting.frames)
 
     def catch_up(self, other: Self) -> bool:
         """Read on to where the other reading is, before which they can't agree; False as for `advance`."""
         until = other.pos
-        if self._state is type(self)._data and not self._framed and self._skim(until):
-            self.held = False
-            return True
+        if self._state is type(self)._data:
+            if self.pos == len(self.buffer):
+                return False
+            if not (self._framed or self._elsewhere) and self._skim(until):
+                self.held = False
+                return True
         while on := self.advance():
             if self.pos >= until:
                 break
@@ -56,15 +60,15 @@ class TwinScanner(PartialScanner):
         if self._nesting.frames:
             if before < until:
                 self.pos = self._nesting.read(self.buffer, before, until)
-        elif not (self._starter or self._elsewhere) and (before < until or not self._preloading):
+        elif before < until or not self._preloading:
             # Where nothing is open, they agree behind such tags just as well as before them.
             found = DULL.match(self.buffer, before, until if before < until else sys.maxsize)
             self.pos = found.end() if found is not None else before
         return self.pos > before
 
     def agrees_with(self, other: Self) -> bool:
-        """Whether from here on both readings are the same."""
-        if self.pos != other.pos or other._framed or not self._state is other._state is type(self)._data:
+        """Whether from here on both readings are the same, which have come as far."""
+        if other._framed or not self._state is other._state is type(self)._data:
             return False
         if other._preloading:
             return not self._nesting.inert
