@@ -66,6 +66,12 @@ def test_empty_chunks_change_nothing(page: bytes, sizes: list[int]) -> None:
     assert b"".join([*pieces, rewriter.close()]) == whole(page)
 
 
+@pytest.mark.parametrize("svg", [b"<svg><!-->", b"<svg>"])
+def test_with_a_base_elsewhere_an_svg_is_read_the_same_in_every_chunking(svg: bytes) -> None:
+    page = b"<base href=//t.test/>" + svg + b"<g title='>>' style='x:url(#a)'></g></svg>"
+    assert {in_chunks(page, [size]) for size in range(1, 60)} == {whole(page)}
+
+
 # A page that goes on in one construct without end: all that may be held of it, besides the chunk just fed.
 ENDLESS = {
     "text": (b"<p>", b"text ", 0),

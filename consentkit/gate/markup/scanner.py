@@ -59,7 +59,7 @@ class Scanner(TwinScanner):
         if not simple:
             self._simple = simple = self._is_simple()
             # Two readings have to stop at every tag, to see where they agree.
-            if self._nesting.frames and self._scripting is None and not self._xhtml:
+            if self._nesting.frames and self._scripting is None and not (self._xhtml or self._elsewhere):
                 self.pos = self._nesting.read(self.buffer, self.pos)
         found = (STEP if simple else TOKEN).match(self.buffer, self.pos)
         assert found is not None  # noqa: S101 - both patterns match the empty string
@@ -155,7 +155,7 @@ class Scanner(TwinScanner):
             return self._begin_xml(verdict, end, closed=closed)
         if self._framed and name not in (b"noframes", b"template"):
             return True
-        if name == b"svg" and not closed and self._nesting.plain:
+        if name == b"svg" and not closed and self._nesting.plain and not self._elsewhere:
             icon = ICON.match(self.buffer, end)
             if icon is not None:
                 return self._back(icon.end())
