@@ -65,7 +65,15 @@ HOSTILE: Final[dict[str, Callable[[int], bytes]]] = {
     "<svg><foreignObject>": _filled(b"<svg><foreignObject>"),
     "<svg><foreignObject><div>": _filled(b"<svg><foreignObject><div>"),
     "<svg><style>": _filled(b"<svg><style>"),
+    "<svg><style><a></style></svg>": _filled(b"<svg><style><a></style></svg>"),
+    "<svg><title><b></b></title></svg>": _filled(b"<svg><title><b></b></title></svg>"),
+    "<svg><foreignObject>, then <p></p>": _filled(b"<p></p>", b"<svg><foreignObject>"),
     "<svg><![CDATA[": _filled(b"<![CDATA[", b"<svg>"),
+    "<svg><![CDATA[a>b]]></svg>": _filled(b"<svg><![CDATA[a>b]]></svg>"),
+    "<div><svg></div>": _filled(b"<div><svg></div>"),
+    "<svg><g></div>": _filled(b"<svg><g></div>"),
+    "120 svgs, then </g>": _filled(b"</g>", b"<svg><foreignObject>" * 120),
+    "60 svgs, <g>, then </div>": _filled(b"</div>", b"<svg><foreignObject>" * 60 + b"<svg>" + b"<g>" * 500),
     "<math><mi>": _filled(b"<math><mi>"),
     "<math><annotation-xml encoding=text/html>": _filled(b"<math><annotation-xml encoding=text/html>"),
     "<math><mi>, then <svg>": _filled(b"<svg>", b"<math><mi>"),
@@ -79,6 +87,7 @@ HOSTILE: Final[dict[str, Callable[[int], bytes]]] = {
     "<table><td>": _filled(b"<table><td>"),
     "<select>": _filled(b"<select>"),
     "<frameset>": _filled(b"<frameset>"),
+    "<template><col></template>": _filled(b"<template><col></template>"),
     "<base href=//t.test>": _filled(b"<base href=//t.test>"),
     "<base href=…>, all different": lambda size: b"".join(
         b"<base href=//h%07d.test><img src=x>" % number for number in range(size // 37)

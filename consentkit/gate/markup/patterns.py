@@ -23,7 +23,7 @@ _OUTSIDERS: Final = (*BREAKOUT.split(), *_POINTS.split())
 _TEXT: Final = rb"[^<]*+" + many(rb"<(?=[^a-zA-Z/!?])[^<]*+")
 _TAG: Final = rb"(<(/?+)(%NAME%)(?=[W/>])%ATTRIBUTES%([W/]*+)>)"
 # A comment that ends as it should, or one that isn't one (a doctype).
-_COMMENT: Final = rb"!(?:--(?!-?>)" + many(rb"[^-]++|-(?!-!?>)") + rb"--!?>|(?!--)[^>]*+>)"
+_COMMENT: Final = rb"!(?:--(?:-?>|" + many(rb"[^-]++|-(?!-!?>)") + rb"--!?>)|(?!--)[^>]*+>)"
 
 # Attributes that can load something on any element: by name, or by a name's beginning.
 _STYLED: Final = ("style", "fill", "stroke", "filter", "mask", "clip-path", "cursor", "marker")

@@ -127,7 +127,6 @@ def disarm(name_end: int, loading: Iterable[int], service: str, *, script: bool)
 # Character references, by the rules for attributes.
 
 _REFERENCE: Final = re.compile(r"&(?:#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?|([a-zA-Z][a-zA-Z0-9]*);?)")
-_LONGEST: Final = max(map(len, html5))
 
 
 def decode(raw: bytes) -> str:
@@ -143,7 +142,11 @@ def _character(found: re.Match[str]) -> str:
     hexadecimal, decimal, name = found.groups()
     if name is None:
         return _numeric(int(hexadecimal, 16) if hexadecimal else _bounded(decimal))
-    return _named(found, name)
+    whole, end = found[0], found.end()
+    if whole[-1] == ";":
+        return html5.get(name + ";", whole)
+    # One without a semicolon is literal before "=" or a letter: it has to be the whole name.
+    return whole if found.string[end : end + 1] == "=" else html5.get(name, whole)
 
 
 def _bounded(digits: str) -> int:
@@ -157,18 +160,6 @@ def _numeric(code: int) -> str:
     if 0x80 <= code <= 0x9F:
         return bytes([code]).decode("cp1252", "ignore") or chr(code)
     return chr(code)
-
-
-def _named(found: re.Match[str], name: str) -> str:
-    whole = found.group()
-    if whole.endswith(";") and name + ";" in html5:
-        return html5[name + ";"]
-    for length in range(min(len(name), _LONGEST), 1, -1):
-        if name[:length] in html5:
-            following = (whole + found.string[found.end() : found.end() + 1])[length + 1 : length + 2]
-            literal = following == "=" or (following.isascii() and following.isalnum())
-            return whole if literal else html5[name[:length]] + whole[length + 1 :]
-    return whole
 
 
 # What single tags say of themselves.
