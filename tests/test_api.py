@@ -507,3 +507,12 @@ def test_a_cookie_of_another_log_is_nobody_s_here(client: TestClient, tmp_path: 
 )
 def test_the_page_speaks_the_visitor_s_language(client: TestClient, header: str, lang: str) -> None:
     assert f'<html lang="{lang}"' in client.get("/consent/", headers={"accept-language": header}).text
+
+
+def test_the_visitor_s_page_says_which_cookies_no_site_can_remove(client: TestClient) -> None:
+    """L14: those on a vendor's own domain; the site's own ones go when they are refused."""
+    text = client.get("/consent/", headers={"accept": "text/html"}).text
+    listed = text.partition('<ul aria-labelledby="gone">')[2].partition("</ul>")[0]
+    assert "VISITOR_INFO1_LIVE" in listed
+    assert "YouTube" in listed
+    assert "_ga" not in listed

@@ -1,6 +1,6 @@
 """The visitor's page: everything about a choice, as plain HTML and a plain form (A3, A7, B18)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,8 @@ from consentkit.errors import ChoiceError, ConsentKitError, StoreUnavailable
 from consentkit.kit import ConsentKit
 from consentkit.policy.decision import Decision, Reason
 from consentkit.policy.notice import compose
+from consentkit.policy.registry import Service
+from consentkit.policy.version import Policy
 from consentkit.proof.entry import Stored
 
 HEADERS = {
@@ -66,6 +68,7 @@ class Form:
             allowed=decision.allowed,
             history=[self._row(record, locale) for record in reversed(records)],
             vkey=self.kit.log.vkey,
+            elsewhere=list(_elsewhere(policy)),
             saved=saved,
             error=error,
             css=self._address("page.css"),
@@ -129,6 +132,14 @@ class Form:
 
     def _address(self, name: str) -> str:
         return f"{self.kit.edition.prefix}/static/{static_asset(name).served_name}"
+
+
+def _elsewhere(policy: Policy) -> Iterator[tuple[Service, list[str]]]:
+    """Yield the services with cookies on their vendor's own domain, which no answer of this site removes."""
+    for service in policy.services.values():
+        names = [cookie.name for cookie in service.cookies if cookie.domain == "vendor"]
+        if names and service.category != "necessary":
+            yield service, names
 
 
 def accepted_languages(header: str) -> list[str]:
