@@ -118,16 +118,13 @@ class Seen:
         gone = self.ended.get(key)
         return gone.day if gone else None
 
-    def has_ended(self, name: str, value: bytes, today: int) -> bool:
-        """Say whether a tracker that comes with this value must be ended and not be forwarded.
+    def has_ended(self, name: str, today: int) -> bool:
+        """Say whether a tracker must be ended and not be forwarded, whatever its value.
 
-        Ask what `observed` returned: only that knows today's caps, and what is new.
+        Ask what `observed` returned for its sighting: had only a new value come, it had begun anew there.
         """
-        key = key_of(name)
-        gone, anchor = self.ended.get(key), self.running.get(key)
-        if anchor and anchor.end <= today:
-            gone = _gone(anchor)
-        return gone is not None and gone.mark in (DONE, mark_of(value))
+        anchor = self.running.get(key := key_of(name))
+        return key in self.ended if anchor is None else anchor.end <= today
 
 
 def first_end(payload: bytes) -> int | None:
@@ -150,7 +147,7 @@ def observed(seen: Seen | None, sightings: Iterable[Sighting], today: int) -> Se
     """
     before = seen or Seen(today)
     found = _by_key(sightings)
-    running = {key: _kept(anchor, found.get(key, ())) for key, anchor in before.running.items()}
+    running = {key: _kept(anchor, found.get(key, ()), today) for key, anchor in before.running.items()}
     ended = dict(before.ended)
     for key in [key for key, anchor in running.items() if anchor.end <= today]:
         ended[key] = _gone(running.pop(key))
@@ -225,14 +222,16 @@ def _by_key(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:
     return found
 
 
-def _kept(anchor: Anchor, group: Iterable[Sighting]) -> Anchor:
-    """Return a running anchor after these sightings: the months lowered, the mark DONE if a value differs."""
+def _kept(anchor: Anchor, group: Iterable[Sighting], today: int) -> Anchor:
+    """Return a running anchor after these sightings: the months lowered, the mark DONE if a value differs.
+
+    One that has ended keeps its mark: by it the next value is known to be new.
+    """
     months = min([anchor.months, *(each.months for each in group)])
-    mark = anchor.mark
-    if mark != DONE and any(mark_of(each.value) != mark for each in group):
-        mark = DONE
-    same = (months, mark) == (anchor.months, anchor.mark)
-    return anchor if same else Anchor(anchor.day, months, mark)
+    kept = anchor if months == anchor.months else replace(anchor, months=months)
+    if kept.mark == DONE or kept.end <= today or all(mark_of(each.value) == kept.mark for each in group):
+        return kept
+    return replace(kept, mark=DONE)
 
 
 def _gone(anchor: Anchor) -> Ended:
