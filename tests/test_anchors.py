@@ -88,6 +88,17 @@ def test_what_was_born_too_long_ago_ends_at_once() -> None:
     assert observed(seen, [old], FIRST + 1) is seen
 
 
+def test_what_ends_on_the_very_day_it_comes_has_ended() -> None:
+    assert seen_on(FIRST, came(born=day("2025-10-22"))).has_ended("_ga", FIRST)
+    assert not seen_on(FIRST, came(born=day("2025-10-23"))).has_ended("_ga", FIRST)
+
+
+def test_no_birth_is_before_the_first_day_that_can_be_written() -> None:
+    seen = seen_on(FIRST, came(born=-5))
+    assert Seen.from_payload(seen.payload().encode()) == seen
+    assert seen.end_of("_ga") == day("1971-02-01")
+
+
 def test_a_value_that_is_new_but_says_an_old_birth_ends_again() -> None:
     """HubSpot's `__hstc` counts visits behind the first one: its values differ, its visitor doesn't."""
     seen = seen_on(FIRST, came(born=day("2024-11-01")))
@@ -254,7 +265,8 @@ GOOD = b"1.FErFHg.DZ9r9-FErNAb.AJWwKmFHgG__"
         GOOD.replace(b"AJWwKm", b"DZ9r9-"),
         GOOD.replace(b"r9-FErNAb.", b"r9-FErNAbDZ9r9-FErNAb."),
         GOOD.replace(b".AJWw", b".AJW="),
-        b"1.FErFEr." + b"".join(b"k%05dFErNAb" % number for number in range(MOST + 1)) + b".",
+        b"1.FErFEr.DZ9r9-FErAAb.",
+        b"1.FErFK2." + b"".join(b"k%05dFErNAb" % number for number in range(MOST + 1)) + b".",
     ],
 )
 def test_an_odd_payload_says_nothing(payload: bytes) -> None:
@@ -377,7 +389,7 @@ def end(first: int, months: int) -> int:
 
 
 @given(VISITS)
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=100, derandomize=True, deadline=None)
 def test_the_end_of_an_anchor_never_moves_away(visits: list[tuple[int, list[Sighting], bool]]) -> None:
     """Only the policy brings it nearer; what runs with another day had ended first."""
     for (_, _, before), (today, sightings, after) in pairwise([(0, [], Seen(0)), *lived(visits)]):
@@ -392,7 +404,7 @@ def test_the_end_of_an_anchor_never_moves_away(visits: list[tuple[int, list[Sigh
 
 
 @given(VISITS)
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=100, derandomize=True, deadline=None)
 def test_whatever_is_let_through_has_an_anchor_that_runs(
     visits: list[tuple[int, list[Sighting], bool]],
 ) -> None:

@@ -68,10 +68,9 @@ def parsed(line: bytes) -> SetCookie | None:
     said: dict[str, Any] = {}
     for attribute in attributes:
         key, _, text = attribute.partition(b"=")
-        field, read = _FIELDS.get(key.strip(_SPACE).lower(), ("", _age))
-        text = text.strip(_SPACE)
-        if field and len(text) <= LONGEST_ATTRIBUTE and (found := read(text)) is not None:
-            said[field] = found
+        known, text = _FIELDS.get(key.strip(_SPACE).lower()), text.strip(_SPACE)
+        if known and len(text) <= LONGEST_ATTRIBUTE and (found := known[1](text)) is not None:
+            said[known[0]] = found
     return SetCookie(name.decode("latin-1"), value, **said)
 
 
@@ -128,6 +127,7 @@ def _date_beyond(found: re.Match[bytes], most: int, now: datetime) -> tuple[int,
     """Return the same for an Expires' date, if it is more than `most` seconds away."""
     text = found[3].strip(_SPACE)
     date = cookie_date(text) if len(text) <= LONGEST_ATTRIBUTE else None
+    # In whole seconds, as `http_date` remembers what it wrote.
     if date is None or date <= (last := now.replace(microsecond=0) + timedelta(seconds=most)):
         return None
     bare = found[3].lstrip(_AROUND)
