@@ -89,7 +89,8 @@ def test_what_was_born_too_long_ago_ends_at_once() -> None:
 
 
 def test_what_ends_on_the_very_day_it_comes_has_ended() -> None:
-    assert seen_on(FIRST, came(born=day("2025-10-22"))).has_ended("_ga", FIRST)
+    ended = seen_on(FIRST, came(born=day("2025-10-22")))
+    assert (ended.running, ended.has_ended("_ga", FIRST)) == ({}, True)
     assert not seen_on(FIRST, came(born=day("2025-10-23"))).has_ended("_ga", FIRST)
 
 

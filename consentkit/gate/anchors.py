@@ -147,8 +147,9 @@ def observed(seen: Seen | None, sightings: Iterable[Sighting], today: int) -> Se
     """
     before = seen or Seen(today)
     found = _by_key(sightings)
-    running = {key: _kept(anchor, found.get(key, ()), today) for key, anchor in before.running.items()}
-    ended = dict(before.ended)
+    running, ended = dict(before.running), dict(before.ended)
+    for key in found.keys() & running.keys():
+        running[key] = _kept(running[key], found[key], today)
     for key in [key for key, anchor in running.items() if anchor.end <= today]:
         ended[key] = _gone(running.pop(key))
     for key, group in found.items():
@@ -191,8 +192,8 @@ def reissued(seen: Seen, names: Iterable[str], today: int) -> Seen:
 def hint_records(seen: Seen, today: int) -> str:
     """Return what the readable hint tells of the anchors, in digits: today 3, then key 6 and end 3 of each.
 
-    All that runs. What ended is told on the day it was found to have, so that the page clears what it keeps
-    in its storage; from the next day on the page may keep something new.
+    All that runs. What ended is told on the day of issue (which is the day it was found to have), so that the
+    page clears what it keeps in its storage; from the next day on the page may keep something new.
     """
     ends = {key: each.end for key, each in seen.running.items()}
     if seen.issued >= today:
@@ -222,12 +223,12 @@ def _by_key(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:
     return found
 
 
-def _kept(anchor: Anchor, group: Iterable[Sighting], today: int) -> Anchor:
+def _kept(anchor: Anchor, group: list[Sighting], today: int) -> Anchor:
     """Return a running anchor after these sightings: the months lowered, the mark DONE if a value differs.
 
     One that has ended keeps its mark: by it the next value is known to be new.
     """
-    months = min([anchor.months, *(each.months for each in group)])
+    months = min(anchor.months, *[each.months for each in group])
     kept = anchor if months == anchor.months else replace(anchor, months=months)
     if kept.mark == DONE or kept.end <= today or all(mark_of(each.value) == kept.mark for each in group):
         return kept
