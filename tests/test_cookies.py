@@ -21,6 +21,8 @@ from consentkit.gate.cookies import (
     paths_of,
 )
 
+ATTRIBUTES = {"Path", "Max-Age", "Domain", "Secure", "SameSite", "Partitioned"}
+
 
 def category(name: str) -> str | None:
     return "analytics" if name.startswith("_ga") else None
@@ -92,6 +94,13 @@ def test_an_expiry_goes_to_the_host_and_each_domain_in_both_jars() -> None:
         for jar in ("", "; Secure; SameSite=None; Partitioned")
         for domain in ("", "; Domain=shop.example", "; Domain=www.shop.example")
     ]
+
+
+def test_of_a_deep_host_s_domains_the_widest_and_its_own_go() -> None:
+    host = "a.b.c.d.e.f.g.shop.example"
+    lines = [line for line in expiries(["_ga"], host, ["/"]) if "Partitioned" not in line]
+    named = [line.partition("; Domain=")[2] for line in lines]
+    assert named == ["", "shop.example", "g.shop.example", "f.g.shop.example", "e.f.g.shop.example", host]
 
 
 @pytest.mark.parametrize(
@@ -202,6 +211,18 @@ def test_a_jar_with_a_cookie_on_every_domain_and_path_is_empty_after_a_few_answe
         assert len(jar) == len(set(folders)) * len(ends) + 1
 
 
+@given(st.text(max_size=60), st.text(max_size=60), st.integers(-3, 10**12))
+@settings(max_examples=100, derandomize=True, deadline=None)
+def test_no_host_and_no_path_adds_anything_to_a_header(host: str, path: str, turn: int) -> None:
+    for line in expiries(["_ga"], host, paths_of(path), turn):
+        assert line.isascii()
+        assert line.isprintable()
+        name, *attributes = line.split("; ")
+        assert name == "_ga="
+        assert {each.partition("=")[0] for each in attributes} <= ATTRIBUTES
+        assert line.count(";") == len(attributes)
+
+
 def test_what_is_likely_goes_with_the_first_answer() -> None:
     """Ten trackers on their usual domains are gone at once."""
     names = [f"_tracker_{number}" for number in range(10)]
@@ -217,7 +238,8 @@ def test_a_made_up_host_path_and_a_thousand_names_cost_little() -> None:
     lines = list(expiries(names, made_up, paths_of("/x" * 1000), turn=10**12))
     assert 0 < sum(map(len, lines)) < ROOM
     # What nobody's tracker is called keeps no other from going.
-    assert all(line.startswith("_ga=") for line in expiries(["x" * 4000, "_ga"], "shop.example", ["/"]))
+    alone = list(expiries(["_ga"], "shop.example", ["/"]))
+    assert list(expiries(["x" * 4000, "_ga"], "shop.example", ["/", "/" + "x" * 4000])) == alone != []
     assert list(expiries([], "shop.example", ["/"])) == list(expiries(["_ga"], "shop.example", [])) == []
 
 

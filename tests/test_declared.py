@@ -95,6 +95,14 @@ def test_an_addition_may_leave_the_purposes_to_the_known_service(own: dict[str, 
     assert services["posthog"] == known_services()["posthog"]
 
 
+def test_only_the_site_s_own_code_needs_no_country() -> None:
+    """G1: where a vendor is, is told; the site itself has said who it is."""
+    services, problems = declared_services([{"id": "posthog", "country": ""}])
+    assert services == {}
+    assert [problem.path for problem in problems] == ["services.0.country"]
+    assert problems[0].allowed
+
+
 @pytest.mark.parametrize(
     ("category", "lifetime"),
     [("necessary", "session"), ("preferences", "P12M"), ("analytics", "P13M"), ("marketing", "P13M")],

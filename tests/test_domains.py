@@ -1,5 +1,6 @@
 """Registrable domains: beside an independent reading of the same list, and at every edge of a host's name."""
 
+import re
 import subprocess
 import sys
 from importlib.resources import files
@@ -74,6 +75,20 @@ LABELS = st.sampled_from(HOSTS.replace(".", " ").split())
 @settings(max_examples=400, derandomize=True, deadline=None)
 def test_made_up_hosts_mean_the_same_to_another_reader(table: dict[str, list[list[str]]], host: str) -> None:
     assert registrable(host) == expected(table, host)
+
+
+@given(st.text(max_size=300) | st.text("a.-_:[]%/@xn0123456789é。\u3002 ", max_size=40))
+@settings(max_examples=600, derandomize=True, deadline=None)
+def test_whatever_a_visitor_calls_the_host_there_is_an_answer_that_fits_a_header(host: str) -> None:
+    alone, *domains = cookie_domains(host)
+    assert alone == ""
+    assert all(
+        re.fullmatch(r"[!#-+\--:<-~]+", domain) and len(domain) <= LONGEST_HOST + 1 for domain in domains
+    )
+    found = registrable(host)
+    assert (found is None) == (not domains)
+    assert found is None or domains[-1].removesuffix(".") == found
+    assert choice_domain(host, "site") in (found, "")
 
 
 @pytest.mark.parametrize(
