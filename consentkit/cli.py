@@ -87,7 +87,8 @@ def check(path: Path, show_schema: bool, store: str, as_json: bool) -> None:
     """Check a policy file; every mistake is listed at once.
 
     Then what an authority asks for otherwise, with rule and source. Where the site's store is, hosts, cookies
-    and services that were seen but aren't in the policy are warned of.
+    and services that were seen but aren't in the policy are warned of. What the application's own code
+    declares (@sets_cookie) joins only when it runs.
     """
     if show_schema:
         click.echo(json.dumps(schema(), indent=2))
