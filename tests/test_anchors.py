@@ -335,7 +335,7 @@ def test_a_value_that_a_script_goes_on_writing_is_never_issued_again() -> None:
 
 def test_the_hint_tells_the_end_of_all_that_runs() -> None:
     seen = seen_on(FIRST, came(), came("_gid", months=6))
-    assert hint_records(seen, FIRST + 9) == "FEr" + "DZ9r9-" + "FK2" + "AJWwKm" + "FHg"
+    assert hint_records(seen, FIRST + 9) == "FE0" + "DZ9r9-" + "FK2" + "AJWwKm" + "FHg"
     assert hint_records(Seen(FIRST), FIRST) == "FEr"
 
 

@@ -205,6 +205,18 @@ def test_the_value_that_ended_doesn_t_come_back_another_one_starts_anew(
     assert "_ga" in client.get("/sees").json()
 
 
+def test_an_application_that_sees_no_tracker_any_more_may_begin_a_new_one(
+    client: TestClient, clock: Clock
+) -> None:
+    """In the very answer that ends the old one: the end mustn't take the new one with it."""
+    at_the_end(client, clock)
+    answer = client.get("/sets", params={"line": f"_ga=GA1.1.2.2; Path=/; Max-Age={TWO_YEARS}"})
+    lines = lines_of(answer, "_ga")
+    assert [end_of(parsed(line.encode()), clock.now) for line in lines] == [
+        datetime(2028, 10, 30, tzinfo=UTC)
+    ]
+
+
 def test_a_tracker_that_tells_an_older_birth_is_as_old(client: TestClient, clock: Clock) -> None:
     """`_ga` carries the second of its first visit."""
     born = int(datetime(2026, 1, 15, tzinfo=UTC).timestamp())

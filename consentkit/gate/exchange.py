@@ -253,7 +253,9 @@ class Exchange:
         return self._send({**start, "headers": headers})
 
     def _own(self) -> Iterator[str]:
-        over = [name for name in cookie_names(self._cookies) if self._denies(name)] + [*self._ended]
+        over = [name for name in cookie_names(self._cookies) if self._denies(name)]
+        if self._ended:
+            over += self._lives.ended
         yield from ended(self._orders, self._scope, self._visitor, over)
         # Pages are enough to keep a browser's state, and what sets a new tracker.
         lives = self._lives if len(self._visitor.allowed) > 1 else None

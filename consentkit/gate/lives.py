@@ -90,7 +90,8 @@ class Lives:
     def seen(self) -> Seen:
         """The anchors after this request and all that was told since: `kept` itself if nothing is new."""
         if self._observed is None:
-            told = [*self._came, *self._further]
+            # What an answer sets takes the place of what came, whose value the application never saw.
+            told = [*(each for each in self._came if each.name not in self.told), *self._further]
             if self.kept is not None and self._running and all(map(self._is_known, told)):
                 self._observed = self.kept
             else:
@@ -109,6 +110,11 @@ class Lives:
         self._observed = None
 
     @property
+    def told(self) -> set[str]:
+        """The names of trackers that the answer sets, or that a page told of."""
+        return {each.name for each in self._further}
+
+    @property
     def changed(self) -> bool:
         """Whether the browser has to keep other anchors than it does."""
         return bool(self.kept or self._came or self._further) and self.seen is not self.kept
@@ -117,8 +123,8 @@ class Lives:
     def ended(self) -> list[str]:
         """The names of cookies that came though their life is over."""
         seen = self.seen
-        over = (each.name for each in self._came if seen.has_ended(each.name, each.value, self._today))
-        return list(dict.fromkeys(over))
+        over = (each.name for each in self._came if seen.has_ended(each.name, self._today))
+        return [name for name in dict.fromkeys(over) if name not in self.told]
 
     # What is set.
 
@@ -147,7 +153,7 @@ class Lives:
         self.novel = self.novel or not self._is_known(sighting)
         if anchor is not None:
             return self._until(line, start_of(min(anchor.end, end_day(anchor.day, terms.months))))
-        if self.seen.has_ended(cookie.name, cookie.value, self._today):
+        if self.seen.has_ended(cookie.name, self._today):
             return clamped(line, 0, self._now)
         last = self.seen.end_of(cookie.name)
         # Without room for its anchor a tracker may live for the session.
