@@ -387,3 +387,12 @@ def test_of_two_visitors_cookies_none_counts(client: TestClient) -> None:
     assert not allows(client, first, second)
     assert allows(client, first)
     assert allows(client, second)
+
+
+def test_cookies_that_nobody_declares_are_counted_by_name_as_pages_bring_them(client: TestClient) -> None:
+    """Drift: what a script sets is seen in no answer. Neither trackers nor our own are among them."""
+    answered(client, "analytics")
+    client.get("/home", headers={"cookie": "_ga=GA1.1.1.1; homemade=1; sid=2"})
+    client.get("/seen", headers={"cookie": "elsewhere=1"})
+    rows = client.app.kit.tally.rows()  # type: ignore[attr-defined]
+    assert {row.name for row in rows if row.kind == "undeclared"} == {"homemade", "sid"}

@@ -149,7 +149,7 @@ class Exchange:
         headers.append((b"content-length", b"%d" % len(page.out)))
         await self._begin(held, headers)
         await self._send({"type": "http.response.body", "body": page.out, "more_body": False})
-        if page.seen or page.blocked:
+        if page.seen or page.blocked or self._visitor.cookies:
             counted(self._orders, self._scope, page.blocked, page.seen)
         if self._visitor.asked:
             self._late()

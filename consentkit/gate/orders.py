@@ -78,6 +78,11 @@ class Orders:
         rules = self.rules(host)
         return rules.url(address) is not None or rules.host(address) is not None
 
+    def drift(self, cookies: bytes) -> frozenset[Seen]:
+        """Return what to count of the cookies that came: those that nobody declared, by name."""
+        found = [self.terms[pair.partition(b"=")[0]] for pair in cookies.split(b";")]
+        return frozenset(each.seen for each in found if each.seen is not None and not each.service)
+
     def _terms(self, cookie: str) -> Terms:
         policy = self.edition.policy
         stated = self._trackers(cookie) or self._declared(cookie)

@@ -29,6 +29,7 @@ PLAIN = SLICE
 UNUSUAL: Final = frozenset({b"content-encoding", b"content-security-policy"})
 WHOLE = 1 << 20
 """Bytes; a page that came at once and isn't longer goes out at once, with its length."""
+NOTHING_SEEN: frozenset[Seen] = frozenset()
 UNREADABLE = (
     b"<!doctype html><html lang=en><title>502</title><h1>This page can't be shown</h1>"
     b"<p>It arrived in an encoding that can't be checked for trackers.</p>"
@@ -176,12 +177,19 @@ def plain_page(orders: Orders, scope: Scope, says: Declared, headers: Headers, b
 
 
 def counted(orders: Orders, scope: Scope, blocked: frozenset[str], seen: frozenset[tuple[str, str]]) -> None:
-    """Count what was seen on a page that went out, and tell the operator what nobody can consent to."""
+    """Count what was seen on a page that went out, and tell the operator what nobody can consent to.
+
+    The cookies that its request brought as well: those that scripts set are seen nowhere else.
+    """
     if blocked:
         for service in blocked & orders.known:
             orders.tell(UNDECLARED, service, of=service)
-    if seen:
-        orders.count(_of_others(seen, host_of(scope)))
+    found = _of_others(seen, host_of(scope)) if seen else NOTHING_SEEN
+    cookies = scope["consentkit"].cookies
+    if cookies:
+        found |= orders.drift(cookies)
+    if found:
+        orders.count(found)
 
 
 @lru_cache(maxsize=256)
