@@ -22,6 +22,7 @@ from consentkit.gate.state import Seal
 from consentkit.gate.visitor import VisitorConsent, fixed
 from consentkit.kit import ConsentKit, utc_now
 from consentkit.policy.decision import Decision
+from consentkit.policy.domains import registrable
 
 STORE = "sqlite:///consentkit.db"
 KEYS = "consentkit-keys"
@@ -94,6 +95,7 @@ class ConsentMiddleware:
         prefix = _prefix(self.prefix)
         secret = check_secret(self._secret_key or _required("secret_key", "CONSENTKIT_SECRET_KEY"))
         countries = Countries(self._geo) if self._geo else None
+        registrable("example.com")  # reads the list of public suffixes now, not with somebody's first choice
         trusted = networks(self._trusted_proxies)
         seal = Seal(secret, self.kit.log.vkey)
         gate = Gate(self.app, self.kit, seal, self._exclude)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.types import Scope
 
@@ -25,7 +25,7 @@ def ended(orders: Orders, scope: Scope, visitor: VisitorConsent, names: Sequence
         found = frozenset(("expired", orders.terms[name.encode("latin-1")].service) for name in names)
         orders.count(found, visitor.now)
         turn = int(visitor.now.timestamp())
-        yield from expiries(names, host_of(scope), paths_of(scope["path"]), turn)
+        yield from expiries(names, host_of(scope), paths_of(_path(scope)), turn)
 
 
 def renewed(
@@ -90,6 +90,12 @@ def refused(orders: Orders, scope: Scope, decision: Decision, now: datetime) -> 
         (*_denied(orders, cookies_of(scope["headers"]), decision), *(each.name for each in exact))
     )
     yield from expiries(names, host_of(scope), paths, int(now.timestamp()))
+
+
+def _path(scope: Scope) -> str:
+    """The path as it stands in the request line: a cookie's has no other form."""
+    raw = scope.get("raw_path")
+    return raw.decode("latin-1") if raw else quote(scope["path"])
 
 
 def _page_path(scope: Scope) -> str:
