@@ -80,7 +80,7 @@ _EXTRA: Final[dict[bytes, dict[bytes, Kind]]] = {
 }
 _EXTRA[b"a"] = _PINGS | _PRESENTATION
 # Handlers of what the visitor does, not of what the page does: they load nothing before a click.
-_OF_THE_VISITOR: Final = frozenset(
+OF_THE_VISITOR: Final = frozenset(
     b"onclick ondblclick onauxclick oncontextmenu onmousedown onmouseup onpointerdown onpointerup"
     b" ontouchstart ontouchend onkeydown onkeypress onkeyup oninput onbeforeinput onchange onsubmit onreset"
     b" onselect oncopy oncut onpaste ondrag ondragend ondragenter ondragleave ondragover ondragstart ondrop"
@@ -129,12 +129,12 @@ def loads(name: bytes, found: Attributes) -> list[Load]:
 
     Of an element that isn't of the kind that loads (a script of data, a link that is only one, …) nothing.
     """
-    kinds = _TABLES.get(name, _ANYWHERE)
+    kinds = TABLES.get(name, _ANYWHERE)
     loading: list[Load] = []
     for attribute, raw in found:
         kind = kinds.get(attribute)
         if kind is None:
-            if attribute[:2] == b"on" and attribute not in _OF_THE_VISITOR:
+            if attribute.startswith(b"on") and attribute not in OF_THE_VISITOR:
                 loading.append(("code", attribute, decode(raw)))
         elif raw and (kind != "backdrop" or _lazily(found)):
             loading.append((kind if kind != "backdrop" else "url", attribute, decode(raw)))
@@ -142,7 +142,7 @@ def loads(name: bytes, found: Attributes) -> list[Load]:
     return loading if condition is None or not loading else condition(found, loading)
 
 
-_TABLES: Final = {
+TABLES: Final = {
     name: {**_ANYWHERE, **_EXTRA.get(name, {}), **LOADING.get(name, {})} for name in {*LOADING, *_EXTRA}
 }
 

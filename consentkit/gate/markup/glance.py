@@ -4,84 +4,111 @@ Whatever is written in any other way gets a long look; both say the same.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
-from consentkit.gate.markup.tags import grammar, many
+from consentkit.gate.markup.elements import FETCHING, HINTS, OF_THE_VISITOR, SCRIPT_TYPES, TABLES
+from consentkit.gate.markup.tags import VALUE, besides, grammar, many, maybe
+from consentkit.policy.aliases import ALIASES
 
 _LOCAL: Final = re.compile(
     rb"<(?!script)[^:&\\/]*+" + many(rb"/(?![\t\n\r]*[/\\])[^:&\\/]*+") + rb"\Z", re.IGNORECASE
 )
 _HANDLER: Final = re.compile(rb"[\t\n\f\r /\"'][oO][nN][a-zA-Z]++[\t\n\f\r ]*+=")
 
-# Attributes that neither load nor decide what the others do.
-_NEUTRAL: Final = (
-    "id|class|title|lang|dir|role|aria-[a-z]+|itemprop|name|tabindex|nonce|crossorigin|integrity"
-    "|referrerpolicy|fetchpriority"
-    "|data-(?!src|lazy|original|poster|bg|background|cat|serv|cons|cook|iub|supp|uc|cmplz|vend|name|user)[a-z0-9-]+"
+# Attributes by which an author or a consent tool says something, but for the class.
+_MARKS: Final = {"data-category", "data-service", "data-src"}.union(
+    *({tool.attribute, *tool.sources} for tool in ALIASES.values())
+) - {"class"}
+_LETTER: Final = rb"[!#-%(-;=?@\[-~]"
+"""What a word consists of that needs neither decoding nor a second look, in lower case."""
+_HOST: Final = rb"(?:https?:|)//([a-z0-9._-]{1,200}\.[a-z][a-z-]*+)"
+_PATH: Final = maybe(rb"\.{0,2}/") + rb"[a-zA-Z0-9_][a-zA-Z0-9_.-]*+"
+_HANDLERS: Final = b"on(?!(?:%b)[W/>=])" % b"|".join(sorted(name[2:] for name in OF_THE_VISITOR))
+_STYLE: Final = rb"style=(?:\"[^\"(\\&@]*+\"|'[^'(\\&@]*+')"
+"""A style that names nothing."""
+
+
+# All of it in lower case: so a tag has to be for these patterns, or it is none of theirs.
+
+
+def _neutral(element: str, *exceptions: bytes, deciding: str = "", but: str = "") -> bytes:
+    """Attributes of an element that neither load nor decide what the others do; or are these exceptions."""
+    names = {name.decode() for name in TABLES[element.encode()]} | _MARKS | set(deciding.split())
+    usual = rb" %b[^A-ZW/>=]*+=\"[^\"]*+\"" % besides(sorted({*names, "on"} - {but}), lower=True)
+    other = rb"(?!%b|%b)[^A-ZW/>][^A-ZW/>=]*+" % (_any(names - {but}), _HANDLERS) + VALUE
+    return many(usual + rb"|[W/]*+(?:" + b"|".join((_STYLE, *exceptions, other)) + rb")")
+
+
+def _any(words: Iterable[str]) -> bytes:
+    return "|".join(sorted(words)).replace(".", r"\.").encode()
+
+
+def _one(name: str, quoted: bytes, bare: bytes) -> bytes:
+    return rb"%b[W]*+=[W]*+(?:\"%b\"|'%b'|%b(?=[W>]))" % (name.encode(), quoted, quoted, bare)
+
+
+def _is(name: str, values: Iterable[str]) -> bytes:
+    """An attribute of one of these values."""
+    value = rb"(?:%b)" % _any(values)
+    return _one(name, value, value)
+
+
+def _with(name: str, words: Iterable[str]) -> bytes:
+    """An attribute with at least one of these among its words."""
+    word = rb"(?:%b)(?![a-z-])" % _any(words)
+    return _one(name, many(rb"(?!" + word + rb")[a-z-]++ ") + word + rb"(?: [a-z -]*+)?", word)
+
+
+def _without(name: str, words: Iterable[str]) -> bytes:
+    """An attribute with at least one word, and none of these."""
+    word = rb"(?!(?:%b)(?!%b))%b++" % (_any(words), _LETTER, _LETTER)
+    return _one(name, rb" *+" + word + many(rb" ++" + word) + rb" *+", word)
+
+
+def _address(name: str, number: int, path: bytes = _PATH) -> bytes:
+    """An attribute that names a host, or none: a group with it; `number` is that of the group before."""
+    start = rb"(?:%b|()(?:%b))" % (_HOST, path)
+    return rb"%b[W]*+=[W]*+([\"']?+) *+%b(?:[/?#][^W>\"']*+)?\%d(?=[W/>])" % (name.encode(), start, number)
+
+
+def _tag(name: str, *parts: bytes) -> bytes:
+    return name.encode() + rb"(?=[W/>])" + rb"[W/]*+".join(parts)
+
+
+_FETCHED: Final = (*FETCHING, *HINTS)
+_KINDS: Final = (kind.removeprefix("text/") for kind in SCRIPT_TYPES if kind.startswith("text/"))
+_PICTURED, _FRAMED, _USED = _neutral("img"), _neutral("iframe"), _neutral("use")
+_LINKED: Final = _neutral("link", _with("rel", _FETCHED), deciding="rel")
+_DATA: Final = _neutral("script", deciding="type language")
+_RUN: Final = _neutral("script", _is("type", SCRIPT_TYPES), _is("language", _KINDS), deciding="type language")
+
+MERE_TAGS: Final = b"|".join(
+    (
+        _tag(
+            "meta",
+            _neutral("meta", _without("http-equiv", ["refresh"]), deciding="http-equiv", but="content"),
+        ),
+        _tag("link", _neutral("link", _without("rel", _FETCHED), deciding="rel", but="href")),
+        _tag("input", _neutral("input", _without("type", ["image"]), deciding="type", but="src")),
+    )
 )
-_META: Final = _NEUTRAL + "|content|property|charset|scheme|media"
-_LINK: Final = _NEUTRAL + "|type|media|sizes|as|hreflang|color|charset"
-_INPUT: Final = _NEUTRAL + (
-    "|value|size|maxlength|placeholder|autocomplete|checked|disabled|readonly|required|for|alt|width|height"
-)
-_IMG: Final = _NEUTRAL + (
-    "|alt|width|height|border|align|hspace|vspace|loading|decoding|sizes|draggable|ismap|usemap"
-)
-_SCRIPT: Final = _NEUTRAL + "|async|defer|charset|nomodule"
-_FIELDS: Final = (
-    "hidden|text|submit|search|checkbox|radio|email|password|button|reset|tel|number|HIDDEN|TEXT|SUBMIT"
-)
-_MERE_RELS: Final = (
-    "canonical|alternate|shortlink|pingback|profile|amphtml|EditURI|edituri|wlwmanifest|author|publisher|license|me"
-    "|prev|image_src"
-)
-_RELS: Final = (
-    "stylesheet|shortcut icon|icon|apple-touch-icon|apple-touch-icon-precomposed|preload|prefetch|manifest"
-    "|mask-icon|preconnect|dns-prefetch"
-)
-_TYPES: Final = "text/javascript|module|application/javascript|application/x-javascript"
-_URL: Final = (
-    rb"(?:(?:https?:|)//([a-z0-9._-]{1,200}\.[a-z][a-z-]*+)|()(?:\.{0,2}/)?+[a-zA-Z0-9_][a-zA-Z0-9_.-]*+)"
-)
-"""A URL's beginning: the host, or what only a relative one begins with."""
-
-
-def _any(names: str) -> bytes:
-    return rb"[W]++(?:" + names.encode() + rb")(?:=(?:\"[^\"]*+\"|'[^']*+'|[^W>\"'][^W>]*+)|(?=[W/>]))"
-
-
-def _one(name: str, values: str) -> bytes:
-    value = b"(?:" + values.encode() + b")"
-    return rb"[W]++%s=(?:\"%s\"|'%s'|%s(?=[W>]))" % (name.encode(), value, value, value)
-
-
-def _address(name: str) -> bytes:
-    tail = rb"(?:[/?#][^\"]*+)?\""
-    return rb"[W]++%s=\"%s%s" % (name.encode(), _URL, tail)
-
-
-def _between(*parts: bytes, gaps: bytes) -> bytes:
-    rounds = many(gaps)
-    return rounds + rounds.join(parts) + (rounds if parts else b"")
-
-
-_LINKED: Final = (_one("rel", _RELS), _address("href"))
-_SCRIPTS: Final = (
-    _any(_SCRIPT) + b"|" + _one("type", _TYPES) + b"|" + _one("language", "(?:J|j)ava(?:S|s)cript")
-)
-_FRAGMENT: Final = rb"[W]++(?:xlink:)?href=()\"#[^\"]*+\""
+"""Tags of elements that may load, and don't; without their brackets."""
 _USUAL: Final = grammar(
-    rb"<(?:meta%META%|link(?:%MERE_LINK%|%REL_HREF%|%HREF_REL%)|input%INPUT%|img%IMG%|use%USE%"
-    rb"|script(?:%SCRIPT%|%INLINE%()))[W/]*+>\Z",
-    META=_between(gaps=_any(_META)),
-    MERE_LINK=_between(gaps=_any(_LINK + "|href") + b"|" + _one("rel", _MERE_RELS)),
-    REL_HREF=_between(*_LINKED, gaps=_any(_LINK)),
-    HREF_REL=_between(*_LINKED[::-1], gaps=_any(_LINK)),
-    INPUT=_between(gaps=_any(_INPUT) + b"|" + _one("type", _FIELDS)),
-    IMG=_between(_address("src"), gaps=_any(_IMG)),
-    USE=_between(_FRAGMENT, gaps=_any(_NEUTRAL + "|xmlns|xmlns:xlink|x|y|width|height")),
-    SCRIPT=_between(_address("src"), gaps=_SCRIPTS),
-    INLINE=_between(gaps=_SCRIPTS),
+    rb"<(?:"
+    + b"|".join(
+        (
+            _tag("script", _RUN, b"(?:" + _address("src", 1) + _RUN + b"|())"),
+            _tag("img", _PICTURED, _address("src", 5, _PATH + b"|data:image") + _PICTURED),
+            MERE_TAGS,
+            # With a rel of those: one without was mere.
+            _tag("link", _LINKED, _address("href", 8) + _LINKED),
+            _tag("iframe", _FRAMED, _address("src", 11) + _FRAMED),
+            _tag("use", _USED, rb"(?:xlink:)?href=()\"#[^\"]*+\"" + _USED),
+            _tag("script", _DATA, _without("type", SCRIPT_TYPES) + _DATA + b"()"),
+        )
+    )
+    + rb")[W/]*+>\Z"
 )
 
 Form = tuple[int, bytes]
@@ -101,7 +128,7 @@ def form_of(tag: bytes) -> Form | None:
     """The form of a tag that is written as most are: what it fetches, but for the path, is all that tells two
     of one form apart. (0, b"") if it is one that loads nothing, None if it takes a longer look.
     """
-    found = _USUAL.match(tag)
+    found = _USUAL.match(tag.lower())
     if found is None:
         return None
     form = found.lastindex

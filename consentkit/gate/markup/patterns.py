@@ -3,8 +3,9 @@
 import re
 from typing import Final
 
-from consentkit.gate.markup.elements import LOADING
-from consentkit.gate.markup.tags import ATTRIBUTES, NAME, VALUE, either, grammar, many, maybe
+from consentkit.gate.markup.elements import LOADING, OF_THE_VISITOR
+from consentkit.gate.markup.glance import MERE_TAGS
+from consentkit.gate.markup.tags import ATTRIBUTES, NAME, VALUE, besides, either, grammar, many, maybe
 
 _RAW: Final = ("style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "noscript")
 _STRUCTURE: Final = (*_RAW, "script", "plaintext", "template", "svg", "math", "base", "frameset", "col")
@@ -12,7 +13,10 @@ STRUCTURE: Final = frozenset(name.encode() for name in _STRUCTURE)
 """Elements that change how what follows them is read."""
 
 _LOADING: Final = sorted(name.decode() for name in LOADING)
-_STOPS: Final = either(sorted({*_STRUCTURE, *_LOADING}))
+_STOPS: Final = sorted({*_STRUCTURE, *_LOADING})
+# A name that is none of those: shorter than all of them, or known by how it begins.
+_SHORT: Final = rb"[a-zA-Z][a-zA-Z0-9]{0,%d}+(?=[W/>])" % (min(map(len, _STOPS)) - 2)
+_DULL_NAME: Final = rb"(?>%b|(?=[a-zA-Z])%b[^W/>]*+|(?!%%STOPS%%[W/>])%%NAME%%)" % (_SHORT, besides(_STOPS))
 BREAKOUT: Final = (
     "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing"
     " menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var"
@@ -27,38 +31,45 @@ _COMMENT: Final = rb"!(?:--(?:-?>|" + many(rb"[^-]++|-(?!-!?>)") + rb"--!?>)|(?!
 
 # Attributes that can load something on any element: by name, or by a name's beginning.
 _STYLED: Final = ("style", "fill", "stroke", "filter", "mask", "clip-path", "cursor", "marker")
-_ANYWHERE: Final = ("background", "ping", "attributionsrc", "on", "data-bg", "data-background")
-_GLOBAL: Final = either(sorted((*_STYLED, *_ANYWHERE)))
-SUSPECT: Final = grammar(rb"[W/\"']" + _GLOBAL)
+_HANDLERS: Final = rb"[oO][nN](?!%b[W/>=])" % either(sorted(name.decode()[2:] for name in OF_THE_VISITOR))
+_GLOBAL: Final = (*_STYLED, "background", "ping", "attributionsrc", "data-bg", "data-background")
+SUSPECT: Final = grammar(rb"[W/\"'](?:" + either(sorted(_GLOBAL)) + rb"|" + _HANDLERS + rb")")
 """What a start tag holds that may load something although its element doesn't."""
 
 # A value of CSS that names nothing elsewhere: functions only of numbers, or of a place on the page itself.
 _TAME: Final = rb"[^Q(\\&]*+" + many(rb"\((?=[#0-9.+-])[^Q(\\&]*+")
 _DULL_ATTRIBUTES: Final = many(
-    rb"[W/]*+(?:(?!%GLOBAL%)[^W/>][^W/>=]*+%VALUE%|%STYLED%=(?:\"%DOUBLE%\"|'%SINGLE%'))"
+    rb" %BESIDES%[^W/>=]*+=\"[^\"]*+\"|[W/]*+(?:(?!%GLOBAL%)[^W/>][^W/>=]*+%VALUE%"
+    rb"|%STYLED%=(?:\"%DOUBLE%\"|'%SINGLE%'))"
 )
 _NAMES: Final = {
+    "MERE": MERE_TAGS,
+    "DULL_NAME": _DULL_NAME,
     "NAME": NAME,
     "ATTRIBUTES": ATTRIBUTES,
     "DULL": _DULL_ATTRIBUTES,
-    "GLOBAL": _GLOBAL,
-    "STYLED": either(sorted(_STYLED)),
+    "BESIDES": besides(sorted((*_GLOBAL, "on"))),
+    "GLOBAL": either(sorted(_GLOBAL)) + rb"|" + _HANDLERS,
     "VALUE": VALUE,
+    "STYLED": either(sorted(_STYLED)),
     "DOUBLE": _TAME.replace(b"Q", b'"'),
     "SINGLE": _TAME.replace(b"Q", b"'"),
-    "STOPS": _STOPS,
+    "STOPS": either(_STOPS),
     "COMMENT": _COMMENT,
     "TEXT": _TEXT,
 }
 _ROUNDS: Final = 24
 
 _MEANINGLESS: Final = (
-    rb"<(?:/%NAME%(?:>|%ATTRIBUTES%[W/]*+>)|(?!%STOPS%[W/>])%NAME%(?:>|%DULL%[W/]*+>)"
+    rb"<(?:/%NAME%(?:>|%ATTRIBUTES%[W/]*+>)|%DULL_NAME%(?:>|%DULL%[W/]*+>)FURTHER"
     rb"|%COMMENT%|(?=[^a-zA-Z/!?]))[^<]*+"
 )
-STEP: Final = grammar(rb"[^<]*+" + many(_MEANINGLESS, _ROUNDS) + maybe(_TAG), **_NAMES)
+STEP: Final = grammar(
+    rb"[^<]*+" + many(_MEANINGLESS.replace(b"FURTHER", rb"|(?:%MERE%)[W/]*+>"), _ROUNDS) + maybe(_TAG),
+    **_NAMES,
+)
 """Text and tags that mean nothing to us, a few dozen in one go, and the tag behind them that may."""
-DULL: Final = grammar(rb"[^<]*+" + many(_MEANINGLESS), **_NAMES)
+DULL: Final = grammar(rb"[^<]*+" + many(_MEANINGLESS.replace(b"FURTHER", b"")), **_NAMES)
 """The same without that tag, however many."""
 TOKEN: Final = grammar(rb"%TEXT%" + maybe(_TAG), **_NAMES)
 """Text and the one tag behind it."""
@@ -80,7 +91,7 @@ ICON: Final = grammar(
 )
 """The rest of an svg that needs no stack."""
 _PLAIN: Final = rb"%TEXT%<(/?+)((?!%SPECIAL%[W/>])%NAME%)(?=[W/>])%DULL%([W/]*+)>"
-PLAIN_HTML: Final = grammar(_PLAIN, SPECIAL=_STOPS, **_NAMES)
+PLAIN_HTML: Final = grammar(_PLAIN, SPECIAL=either(_STOPS), **_NAMES)
 """Text, and a tag in HTML that means nothing to us but for what it opens or closes."""
 PLAIN_FOREIGN: Final = grammar(_PLAIN, SPECIAL=either(sorted({*_OUTSIDERS, *_LOADING})), **_NAMES)
 """The same in svg and math, where their own elements mean nothing else, and HTML's lead out of them."""

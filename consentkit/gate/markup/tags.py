@@ -5,7 +5,7 @@ in a place where it would change the reading. Source: HTML Living Standard, 13.2
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from html.entities import html5
 from typing import Final
@@ -50,19 +50,42 @@ def maybe(pattern: bytes) -> bytes:
 
 def either(names: Iterable[str]) -> bytes:
     """A pattern matching any of the names in any letter case, factored so that misses are cheap."""
+    return _alternation(_trie(names))
+
+
+def besides(names: Iterable[str], *, lower: bool = False) -> bytes:
+    """A pattern matching a name's beginning if that alone tells it from all of these, and from what begins
+    like one of them; what it doesn't match may be any. `lower`: it matches no letter that isn't lower-case.
+    """
+    return _beginning(_trie(names), b"A-ZW/>=" if lower else b"W/>=", 3)
+
+
+def _trie(names: Iterable[str]) -> dict:  # type: ignore[type-arg]
     trie: dict[str, dict] = {}  # type: ignore[type-arg]
     for name in names:
         node = trie
         for letter in name:
             node = node.setdefault(letter, {})
         node[""] = {}
-    return _alternation(trie)
+    return trie
 
 
 def _alternation(node: dict) -> bytes:  # type: ignore[type-arg]
     branches = [_letter(letter) + _alternation(child) for letter, child in node.items() if letter]
     if "" in node:
         return maybe(b"|".join(branches)) if branches else b""
+    return branches[0] if len(branches) == 1 else rb"(?:" + b"|".join(branches) + rb")"
+
+
+def _beginning(node: dict, never: bytes, depth: int) -> bytes:  # type: ignore[type-arg]
+    letters = b"".join(_letter(letter).strip(b"[]") for letter in node)
+    branches = [b"[^%b%b]" % (letters, never)]
+    if depth > 1:
+        longer = ((letter, child) for letter, child in node.items() if "" not in child)
+        branches += [
+            (letter.encode() if b"A-Z" in never else _letter(letter)) + _beginning(child, never, depth - 1)
+            for letter, child in longer
+        ]
     return branches[0] if len(branches) == 1 else rb"(?:" + b"|".join(branches) + rb")"
 
 
@@ -109,6 +132,19 @@ def attributes(tag: bytes, start: int) -> Iterator[Attribute]:
     for found in ATTRIBUTE.finditer(tag, start):
         name, double, single, bare = found.groups()
         yield Attribute(name.lower(), found.start(1), double or single or bare or b"")
+
+
+def pairs(tag: bytes, start: int) -> list[tuple[bytes, bytes]]:
+    """The same attributes as pairs of lower-case name and raw value."""
+    return [
+        (name.lower(), double or single or bare)
+        for name, double, single, bare in ATTRIBUTE.findall(tag, start)
+    ]
+
+
+def places(tag: bytes, start: int, names: Container[bytes]) -> list[int]:
+    """The offsets of the attributes of these lower-case names in a start tag whose name ends at `start`."""
+    return [found.start(1) for found in ATTRIBUTE.finditer(tag, start) if found[1].lower() in names]
 
 
 Edits = tuple[tuple[int, bytes], ...]
