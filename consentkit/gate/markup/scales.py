@@ -116,7 +116,8 @@ class Scales:
                 return len(hit[:1]), hit
             return _STRICTNESS.get(hit[1:] if hit[0] == "@" else self._rules.category(hit), 4), hit
 
-        return min(hits, key=rank)
+        different = set(hits)
+        return different.pop() if len(different) == 1 else min(different, key=rank)
 
     def _answers(self, name: bytes, kind: str, value: str) -> Iterable[tuple[str | None, Seen | None]]:
         match kind:

@@ -1,7 +1,7 @@
 """What the rules say about one start tag, one inline script or one stylesheet."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Final, NamedTuple
 
 from consentkit.gate.markup.elements import BLANK, LOADING, REFS, Attributes, Load, executes, loads, renamed
@@ -9,13 +9,14 @@ from consentkit.gate.markup.glance import MERE, Form, form_of, is_local
 from consentkit.gate.markup.marks import Mark, Marks
 from consentkit.gate.markup.scales import FOREIGN, FOREIGN_CSS, Inner, Rules, Scales, Seen
 from consentkit.gate.markup.tags import (
-    ATTRIBUTE,
     OPEN_ATTRIBUTE,
     TAG_NAME,
     Edits,
     attributes,
     decoded,
     disarm,
+    pairs,
+    places,
 )
 from consentkit.policy.urls import joined, split_url
 
@@ -114,10 +115,23 @@ class Verdicts:
     def _usual(self, form: Form, tag: bytes) -> Verdict | None:
         """The verdict on all tags of a form; None if that depends on more than the host."""
         known = self._forms.get(form)
-        if known is None and (not form[1] or self._rules.anybodys(f"//{form[1].decode()}/")):
+        if known is None:
+            kind, host = form
+            url = f"//{host.decode()}/"
+            if host and not self._rules.anybodys(url):
+                return None
             if len(self._forms) >= self._ENTRIES:
                 self._forms.clear()
-            known = self._forms[form] = self._judge(tag, None)
+            alike = self._forms.get((kind, b"*")) if host else None
+            if alike is None:
+                known = self._judge(tag, None)
+                if known.seen:
+                    self._forms[kind, b"*"] = known
+            else:
+                # From one such host to another only what is to be counted differs.
+                seen = self._rules.answer(url)[1]
+                known = alike._replace(seen=() if seen is None else (seen,))
+            self._forms[form] = known
         return known
 
     def inline(self, tag: bytes, body: bytes) -> Verdict:
@@ -137,7 +151,9 @@ class Verdicts:
                 self._sheets, self._sheets_size = {}, len(body) + 512
             self._sheets[body] = known
         service, seen = known
-        mark = self._marks.read(_attributes(tag)) if self._marks.possible(tag) or b"&" in tag else None
+        mark = (
+            self._marks.read(pairs(tag, _name(tag)[1])) if self._marks.possible(tag) or b"&" in tag else None
+        )
         if mark is not None and (service is not None or seen):
             overruled = service is not None and self._rules.category(service) != mark.category
             override: tuple[Seen, ...] = (
@@ -161,8 +177,7 @@ class Verdicts:
         """
         name, end = _name(head)
         if name == b"style":
-            places = [attribute.at for attribute in attributes(head, end) if attribute.name == b"type"]
-            return Verdict("", disarm(end, places, "", script=True))
+            return Verdict("", disarm(end, places(head, end, (b"type",)), "", script=True))
         return self._judge(head, cut)
 
     def based(self, href: str) -> "Verdicts":
@@ -185,8 +200,8 @@ class Verdicts:
     # Judging.
 
     def _judge(self, tag: bytes, cut: bytes | None) -> Verdict:
-        name, _ = _name(tag)
-        found = _attributes(tag)
+        name, end = _name(tag)
+        found = pairs(tag, end)
         loading = loads(name, found)
         names = {attribute for attribute, _ in found}
         if name in LOADING and name != b"base" and self._marks.among(names):
@@ -209,8 +224,7 @@ class Verdicts:
         service = self._scales.strictest(guilty.values())
         own = not guilty.keys().isdisjoint((b"", *renamed(name))) or name in _WHOLE
         names = guilty.keys() | (_renamed(name) if own else set())
-        places = [a.at for a in attributes(tag, end) if a.name in names]
-        return Verdict(service, _disarmed(name, tag, places, service), seen=_counted(guilty.values()))
+        return Verdict(service, _disarmed(name, tag, end, names, service), seen=_counted(guilty.values()))
 
     def _marked(self, tag: bytes, found: Attributes, loading: list[Load], mark: Mark) -> Verdict:
         """The verdict on an element about which its author says something."""
@@ -243,13 +257,11 @@ def may_be_base(href: str) -> bool:
 def condemned(tag: bytes, service: str) -> Verdict:
     """The verdict that makes this start tag inert as the service's."""
     name, end = _name(tag)
-    names = _renamed(name)
-    places = [attribute.at for attribute in attributes(tag, end) if attribute.name in names]
-    return Verdict(service, _disarmed(name, tag, places, service), seen=_counted((service,)))
+    return Verdict(service, _disarmed(name, tag, end, _renamed(name), service), seen=_counted((service,)))
 
 
-def _disarmed(name: bytes, tag: bytes, places: list[int], service: str) -> Edits:
-    edits = disarm(_name(tag)[1], places, service, script=name in _WHOLE)
+def _disarmed(name: bytes, tag: bytes, end: int, names: Container[bytes], service: str) -> Edits:
+    edits = disarm(end, places(tag, end, names), service, script=name in _WHOLE)
     return (*edits, (len(tag), BARRIER)) if name == b"style" else edits
 
 
@@ -261,13 +273,6 @@ def _counted(services: Iterable[str]) -> tuple[Seen, ...]:
     """What to count about what is blocked: services and hosts; what couldn't be told has no name."""
     names = dict.fromkeys(service.removeprefix("?") for service in services if service[:1] not in ("", "@"))
     return tuple(("blocked", name) for name in names)
-
-
-def _attributes(tag: bytes) -> Attributes:
-    return [
-        (name.lower(), double or single or bare)
-        for name, double, single, bare in ATTRIBUTE.findall(tag, _name(tag)[1])
-    ]
 
 
 def _name(tag: bytes) -> tuple[bytes, int]:
