@@ -6,6 +6,8 @@ one up compares those bytes, all of them. Only what comes a second time is kept,
 isn't; in this process only, a few MB, the oldest given up first.
 """
 
+from collections.abc import Callable
+from struct import Struct
 from typing import Final, NamedTuple
 
 from consentkit.gate.markup.tags import Edits
@@ -23,6 +25,12 @@ _ALIKE: Final = 8
 _BYTES: Final = 16 << 20
 _PAGES: Final = 32
 _ONCE: Final = 1 << 14
+
+
+_key: Final[Callable[[bytes | bytearray, int], tuple[bytes, bytes]]] = Struct(
+    f"{_KEY}s{SHORTEST - 2 * _KEY}x{_KEY}s"
+).unpack_from
+"""What a piece is looked up by: its first bytes, and some a little later."""
 
 
 class Piece(NamedTuple):
@@ -52,10 +60,10 @@ class Memory:
     __slots__ = ("_old", "_once", "_pages", "_size", "_young")
 
     def __init__(self) -> None:
-        self._once: set[bytes] = set()
+        self._once: set[bytes | tuple[bytes, bytes]] = set()
         self._pages: dict[bytes, Page] = {}
-        self._young: dict[bytes, list[Piece]] = {}
-        self._old: dict[bytes, list[Piece]] = {}
+        self._young: dict[tuple[bytes, bytes], list[Piece]] = {}
+        self._old: dict[tuple[bytes, bytes], list[Piece]] = {}
         self._size = 0
 
     def recall(self, page: bytearray, at: int) -> Piece | None:
@@ -93,7 +101,7 @@ class Memory:
         self._note(key)
         return True
 
-    def _note(self, key: bytes) -> None:
+    def _note(self, key: bytes | tuple[bytes, bytes]) -> None:
         if len(self._once) >= _ONCE:
             self._once.clear()
         self._once.add(key)
@@ -108,10 +116,6 @@ class Memory:
         if len(alike) == _ALIKE:
             alike.pop()
         alike.insert(0, piece)
-
-
-def _key(page: bytes | bytearray, at: int) -> bytes:
-    return bytes(page[at : at + _KEY] + page[at + SHORTEST - _KEY : at + SHORTEST])
 
 
 def _outline(page: bytes) -> bytes:

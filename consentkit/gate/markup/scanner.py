@@ -6,16 +6,16 @@ Source: HTML Living Standard 13.2.5 (tokenization).
 
 from consentkit.gate.markup.bodies import LIMIT
 from consentkit.gate.markup.elements import LOADING
-from consentkit.gate.markup.memory import PIECE, SHORTEST, Memory
+from consentkit.gate.markup.memory import Memory
 from consentkit.gate.markup.patterns import (
     ICON,
     RAW_END,
-    STEP,
     STRUCTURE,
     SUSPECT,
     TOKEN,
     UNBROKEN,
 )
+from consentkit.gate.markup.plain import PlainScanner
 from consentkit.gate.markup.tags import attributes, preamble, shadow
 from consentkit.gate.markup.twins import TwinScanner
 from consentkit.gate.markup.verdicts import UNTOUCHED, Verdict, Verdicts, may_be_base
@@ -23,7 +23,7 @@ from consentkit.gate.markup.verdicts import UNTOUCHED, Verdict, Verdicts, may_be
 _NOSCRIPT_END = RAW_END[b"noscript"]
 
 
-class Scanner(TwinScanner):
+class Scanner(TwinScanner, PlainScanner):
     """One reading of one page: its tags, and what is remembered of them."""
 
     __slots__ = ("_simple",)
@@ -55,26 +55,19 @@ class Scanner(TwinScanner):
 
     def _data(self) -> bool:
         """Read on to behind the next tag that may matter, or to what isn't a tag."""
-        simple = self._simple
-        if not simple:
-            self._simple = simple = self._is_simple()
-            # Two readings have to stop at every tag, to see where they agree.
-            if self._nesting.frames and self._scripting is None and not (self._xhtml or self._elsewhere):
-                self.pos = self._nesting.read(self.buffer, self.pos)
-        found = (STEP if simple else TOKEN).match(self.buffer, self.pos)
-        assert found is not None  # noqa: S101 - both patterns match the empty string
+        if not self._simple:
+            self._simple = self._is_simple()
+        if self._simple:
+            return self._plain()
+        # Two readings have to stop at every tag, to see where they agree.
+        if self._nesting.frames and self._scripting is None and not (self._xhtml or self._elsewhere):
+            self.pos = self._nesting.read(self.buffer, self.pos)
+        found = TOKEN.match(self.buffer, self.pos)
+        assert found is not None  # noqa: S101 - matches the empty string
         tag, slash, name, tail = found.groups()
         if tag is None:
-            return self._other(found.end(), simple=simple)
-        start = found.start(1)
-        # A `<` before it is text only because of what follows, which another page needn't have.
-        if simple and not (start and self.buffer[start - 1] == 0x3C):
-            varies = b"nonce=" in tag
-            if self._remember(start, SHORTEST if varies else PIECE) > start:
-                return True
-            if varies:
-                self._cut = -1
-        self._start = start
+            return self._other(found.end(), simple=False)
+        self._start = found.start(1)
         self._element = name.lower()
         self._end = -1
         return self._complete(tag, found.end(), opens=not slash, closed=tail[-1:] == b"/")
@@ -136,7 +129,7 @@ class Scanner(TwinScanner):
             if verdict is not UNTOUCHED:
                 self._apply(verdict)
         if self._simple and name == b"script":
-            return self._begin_body(verdict, end, html=True, closed=False)
+            return self._begin_body(verdict, end, html=True, closed=False) and self._script()
         if nesting.frames or name in STRUCTURE:
             self._simple = False
             return self._begin(verdict, end, closed=closed)
