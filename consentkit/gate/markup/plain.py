@@ -2,7 +2,7 @@
 
 from consentkit.gate.markup.bodies import LIMIT
 from consentkit.gate.markup.elements import LOADING
-from consentkit.gate.markup.memory import PIECE, SHORTEST
+from consentkit.gate.markup.memory import SHORTEST
 from consentkit.gate.markup.partial import PartialScanner
 from consentkit.gate.markup.patterns import STEP, STRUCTURE, SUSPECT
 from consentkit.gate.markup.verdicts import UNTOUCHED
@@ -26,14 +26,15 @@ class PlainScanner(PartialScanner):
             if tag is None:
                 return self._other(found.end(), simple=True)
             start, end = found.span(1)
-            varies = b"nonce=" in tag
-            enough = SHORTEST if varies else PIECE
             # A `<` before it is text only because of what follows, which another page needn't have.
-            due = self._cut < 0 or start - self._cut >= enough
-            if due and not (start and buffer[start - 1] == 0x3C) and self._remember(start, enough) > start:
-                continue
-            if varies:
+            alone = not (start and buffer[start - 1] == 0x3C)
+            if b"nonce=" in tag:
+                # What is never the same ends a piece, and begins none.
+                if 0 <= self._cut <= start - SHORTEST and alone:
+                    self._end_piece(start)
                 self._cut = -1
+            elif alone and self._remember(start) > start:
+                continue
             name = name.lower()
             if name in STRUCTURE or len(tag) > LIMIT:
                 self._start, self._element, self._end = start, name, -1

@@ -151,17 +151,21 @@ class TextScanner:
 
     # What has been seen before.
 
-    def _remember(self, at: int, enough: int = PIECE) -> int:
-        """Keep the piece that ends here if it has `enough` bytes; read over those that follow and are known.
+    def _remember(self, at: int) -> int:
+        """Keep the piece that ends here if it is long enough; read over those that follow and are known.
 
         Returns the offset behind them.
         """
-        cut = self._cut
-        if cut >= 0 and at - cut < enough:
-            return at
-        if cut >= 0 and not self._memory.is_new(self.buffer, cut):
-            self._keep(cut, at, self._cut_edits, self._cut_found)
+        if self._cut >= 0:
+            if at - self._cut < PIECE:
+                return at
+            self._end_piece(at)
         return self._read_known(at)
+
+    def _end_piece(self, at: int) -> None:
+        """Keep the piece that ends here, of at least `SHORTEST` bytes, if one like it has come before."""
+        if not self._memory.is_new(self.buffer, self._cut):
+            self._keep(self._cut, at, self._cut_edits, self._cut_found)
 
     def _read_known(self, at: int) -> int:
         """Read over the pieces from here on that are known, and make one of those that came together."""
