@@ -58,7 +58,7 @@ _NAMES: Final = {
     "COMMENT": _COMMENT,
     "TEXT": _TEXT,
 }
-_ROUNDS: Final = 48
+_ROUNDS: Final = 24
 
 _MEANINGLESS: Final = (
     rb"<(?:/%NAME%(?:>|%ATTRIBUTES%[W/]*+>)|%DULL_NAME%(?:>|%DULL%[W/]*+>)FURTHER"
