@@ -228,11 +228,14 @@ def _kept(anchor: Anchor, group: list[Sighting], today: int) -> Anchor:
 
     One that has ended keeps its mark: by it the next value is known to be new.
     """
-    months = min(anchor.months, *[each.months for each in group])
-    kept = anchor if months == anchor.months else replace(anchor, months=months)
-    if kept.mark == DONE or kept.end <= today or all(mark_of(each.value) == kept.mark for each in group):
-        return kept
-    return replace(kept, mark=DONE)
+    for each in group:
+        if each.months < anchor.months:
+            anchor = replace(anchor, months=each.months)
+    if anchor.mark != DONE and anchor.end > today:
+        for each in group:
+            if mark_of(each.value) != anchor.mark:
+                return replace(anchor, mark=DONE)
+    return anchor
 
 
 def _gone(anchor: Anchor) -> Ended:
