@@ -81,7 +81,7 @@ class Lives:
         ]
 
     def _sighting(self, name: str, value: bytes, terms: Terms) -> Sighting:
-        if self.kept is not None and key_of(name) in self.kept.running:
+        if key_of(name) in self._running:
             return Sighting(name, value, terms.months)  # its day is known
         birth = born(name, value.decode("latin-1"), self._now)
         return Sighting(name, value, terms.months, day_of(birth) if birth else None)
