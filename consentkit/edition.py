@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from consentkit.assets import Asset, asset, served_assets, static_asset
+from consentkit.guard import guard_script
 from consentkit.policy.match import Matcher
 from consentkit.policy.notice import stored_notice
 from consentkit.policy.registry import Service
@@ -29,6 +30,7 @@ class Edition:
     whose: Whose = field(repr=False)
     notices: Mapping[str, Asset] = field(repr=False)
     starter: Asset = field(repr=False)
+    guard: Asset | None = field(repr=False)
     served: Mapping[str, Asset] = field(repr=False)
     manifest: Mapping[str, Any] = field(repr=False)
 
@@ -42,6 +44,11 @@ class Edition:
     def starter_address(self) -> str:
         """Where the starter is served as a file, for pages whose own policy forbids inline scripts."""
         return f"{self.prefix}/static/{self.starter.served_name}"
+
+    @property
+    def guard_address(self) -> str | None:
+        """Where the guard is served, always as a file, if the policy asks for it."""
+        return f"{self.prefix}/static/{self.guard.served_name}" if self.guard is not None else None
 
     def rules(self, host: str) -> Whose:
         """Return what is blocked on pages of `host`, a request's `Host` header: always the same object."""
@@ -65,10 +72,12 @@ def compile_edition(policy: Policy, prefix: str) -> Edition:
     }
     files_ = served_assets()
     starter = asset("starter.js", _starter(policy, prefix, notices, files_))
-    served = {item.served_name: item for item in (*files_, *notices.values(), starter)}
+    guard = asset("guard.js", guard_script(policy, prefix)) if policy.pages.guard else None
+    scripts = (starter,) if guard is None else (starter, guard)
+    served = {item.served_name: item for item in (*files_, *notices.values(), *scripts)}
     matcher = Matcher(held_back(policy))
     manifest = _manifest(notices, served)
-    return Edition(policy, prefix, matcher, rules_of(policy), notices, starter, served, manifest)
+    return Edition(policy, prefix, matcher, rules_of(policy), notices, starter, guard, served, manifest)
 
 
 def held_back(policy: Policy) -> list[Service]:

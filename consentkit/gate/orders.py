@@ -66,7 +66,7 @@ class Orders:
         self._hashes = _csp_hashes(edition.starter.body)
         strict = edition.policy.pages.third_parties == "strict"
         self.everywhere: Rules | None = None if strict else edition.rules("")
-        self._starter = lru_cache(maxsize=2)(self._written)
+        self._starter = lru_cache(maxsize=4)(self._written)
         self.usual_starter = self.starter(UNRESTRICTED, xhtml=False)
 
     def rules(self, host: str) -> Rules:
@@ -104,23 +104,25 @@ class Orders:
         return admission(headers, self._hashes)
 
     def starter(self, way: Admission, *, xhtml: bool) -> bytes:
-        """Return the script element that starts consentkit on a page.
+        """Return the script elements that start consentkit on a page: the guard's, then the starter's.
 
         Inline where the page's policies let that in, but never in XHTML, where a script's text would be read
-        as markup: there, and everywhere else, as a file of our own.
+        as markup: there, and everywhere else, as a file of our own. The guard is always a file; where a page's
+        policies don't let that in, the gate's own blocking is what is left.
         """
         if way.nonce is None:
-            return self._starter(inline=way.inline and not xhtml, nonce="")
-        return self._written(inline=way.inline and not xhtml, nonce=way.nonce)
+            return self._starter(inline=way.inline and not xhtml, file=way.file, nonce="")
+        return self._written(inline=way.inline and not xhtml, file=way.file, nonce=way.nonce)
 
-    def _written(self, *, inline: bool, nonce: str) -> bytes:
+    def _written(self, *, inline: bool, file: bool, nonce: str) -> bytes:
         mark = f' nonce="{escape(nonce)}"' if nonce else ""
+        guard = self.edition.guard_address
+        before = f'<script{mark} src="{escape(guard)}"></script>' if guard is not None and file else ""
         if inline:
-            return (
-                f"<script data-consentkit-starter{mark}>".encode() + self.edition.starter.body + b"</script>"
-            )
+            opening = f"{before}<script data-consentkit-starter{mark}>"
+            return opening.encode() + self.edition.starter.body + b"</script>"
         address = escape(self.edition.starter_address)
-        return f'<script data-consentkit-starter=""{mark} src="{address}"></script>'.encode()
+        return f'{before}<script data-consentkit-starter=""{mark} src="{address}"></script>'.encode()
 
 
 def _csp_hashes(script: bytes) -> frozenset[str]:

@@ -110,8 +110,8 @@ class Pages(_Table):
     `third_parties`: a host that no service names passes and is counted (`report`), or is blocked until it is
     declared (`strict`). `allow`: hosts that pass in either mode, as registry URL patterns. `aliases`: other
     tools whose marks count as `data-category`. `unreadable`: a page in an encoding that can't be checked is
-    refused with a 502 (`refuse`), or goes out as it is (`pass`). `guard`: whether pages begin with a script
-    that holds back what other scripts do.
+    refused with a 502 (`refuse`), or goes out as it is (`pass`). `guard`: pages start with a script that
+    holds back what other scripts add at run time.
     """
 
     third_parties: Literal["report", "strict"] = "report"

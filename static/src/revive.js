@@ -38,6 +38,23 @@ const ownNames = (element) => {
   return [...element.attributes].map((attribute) => [attribute.name.replace(prefix, ""), attribute]);
 };
 
+/**
+ * Does something with elements that the guard lets pass meanwhile: it goes by addresses, but what waited for
+ * a category because its author, or another tool's mark, said so is allowed by that category.
+ *
+ * @template T
+ * @param {Iterable<Element>} elements
+ * @param {() => T} act
+ */
+function passing(elements, act) {
+  for (const element of elements) Object.assign(element, { consentkit: true });
+  try {
+    return act();
+  } finally {
+    for (const element of elements) Reflect.deleteProperty(element, "consentkit");
+  }
+}
+
 /** @type {Record<string, (text: string) => string> | undefined} */
 let policy;
 
@@ -54,9 +71,8 @@ function trusted(kind, text) {
   return policy["create" + kind]?.(text) ?? text;
 }
 
-/** @param {HTMLScriptElement} old */
-function recreate(old) {
-  const script = document.createElement("script");
+/** @param {HTMLScriptElement} old @param {HTMLScriptElement} script */
+function recreate(old, script) {
   for (const [own, { name, value }] of ownNames(old)) {
     if (!own || name === "type") continue;
     // In a browser that knows trusted types, setAttribute takes them as they are. SVG's scripts have an href.
@@ -66,7 +82,6 @@ function recreate(old) {
   script.nonce = old.nonce;
   script.async = old.hasAttribute("async");
   script.text = trusted("Script", old.textContent ?? "");
-  return script;
 }
 
 /**
@@ -75,13 +90,16 @@ function recreate(old) {
  * @param {HTMLScriptElement} old
  */
 function run(old) {
-  const script = recreate(old);
+  const script = document.createElement("script");
   const { write } = document;
   // After parsing, a script's document.write would replace the whole page.
   document.write = (...text) =>
     script.before(document.createRange().createContextualFragment(trusted("HTML", text.join(""))));
   const done = new Promise((resolve) => (script.onload = script.onerror = resolve));
-  old.replaceWith(script);
+  passing([script], () => {
+    recreate(old, script);
+    old.replaceWith(script);
+  });
   document.write = write;
   // The others never tell that they are done: modern browsers skip nomodule, and data blocks are not fetched.
   if (script.src && !script.async && !script.noModule && /^$|script|module/i.test(script.type)) return done;
@@ -99,7 +117,7 @@ function unfold(template) {
     script.type = "text/plain";
     script.dataset.category = template.dataset.category;
   }
-  template.replaceWith(template.content);
+  passing(template.content.querySelectorAll("*"), () => template.replaceWith(template.content));
 }
 
 /**
@@ -141,11 +159,13 @@ function restore(element) {
   if (element.localName === "template") return unfold(/** @type {HTMLTemplateElement} */ (element));
   const { parentNode: parent, nextSibling: next } = element;
   if (element.matches(WHOLE)) element.remove();
-  try {
-    rename(element);
-  } finally {
-    if (!element.parentNode) parent?.insertBefore(element, next);
-  }
+  passing([element], () => {
+    try {
+      rename(element);
+    } finally {
+      if (!element.parentNode) parent?.insertBefore(element, next);
+    }
+  });
   // A <source> that gets its address late is only looked at when the player starts over.
   if (element.localName === "source" && parent instanceof HTMLMediaElement) parent.load();
 }

@@ -87,6 +87,14 @@ interface ConsentKit {
 
 declare const __CONFIG__: Config;
 
+/**
+ * A pattern, the category of what it names, and whose it is: a service's id, or the days a cookie lives at most.
+ * The first row that matches decides.
+ */
+type Row = [pattern: { test(text: string): boolean }, category: string, detail: any];
+
+declare const __GUARD__: Row[];
+
 interface Window {
   consentkit?: ConsentKit | ((kit: ConsentKit) => void)[];
   dataLayer?: unknown;

@@ -1,0 +1,32 @@
+const KEYS = 2 ** 18;
+
+/**
+ * The number that twelve digits of base64url stand for, or fewer; exact below 2^53.
+ *
+ * @param {string} digits
+ */
+const number = (digits) =>
+  [...atob(digits.padStart(12, "A").replace(/-/g, "+").replace(/_/g, "/"))].reduce((sum, byte) => sum * 256 + byte.charCodeAt(0), 0);
+
+/**
+ * The key of a tracker: FNV-1a, 32 bit, of its name in UTF-8, as a signed number.
+ *
+ * @param {string} name a cookie's, or `area:key`
+ */
+export function keyOf(name) {
+  let hash = 0x811c9dc5;
+  for (const byte of unescape(encodeURIComponent(name))) hash = Math.imul(hash ^ byte.charCodeAt(0), 0x1000193);
+  return hash;
+}
+
+/**
+ * The instant from which on a tracker must not live, in milliseconds since the epoch, as the hint says.
+ *
+ * @param {string} name
+ */
+export function endOf(name) {
+  // `consentkit_allows=<choices>~<issued day, 3 digits><records of 9: key, end day>`
+  const records = /_allows=[^;~]*~...([^;]*)/.exec(document.cookie)?.[1]?.match(/.{9}/g);
+  const record = records?.map(number).find((each) => !((each / KEYS) ^ keyOf(name)));
+  return record && (record % KEYS) * 864e5;
+}
