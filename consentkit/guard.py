@@ -176,7 +176,7 @@ def _name_rows(policy: Policy) -> Iterator[str]:
         if service.category == "necessary":
             continue
         category = service.category if service.id in policy.services else ""
-        owner = (category, least_days(policy.lifetimes.cap(service.category)))
+        owner: Owner = (category, least_days(policy.lifetimes.cap(service.category)))
         names |= {f"cookie:{cookie.name}": owner for cookie in service.cookies if cookie.domain == "site"}
         names |= {f"{AREAS[item.area]}:{item.key}": owner for item in service.storage}
     facts = [_Fact(name, _glob(name), owner if owner[0] else ("", 0)) for name, owner in names.items()]

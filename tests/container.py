@@ -65,7 +65,7 @@ class Vendor:
 
     def script(self, domain: str) -> str:
         """The way as a statement of JavaScript."""
-        url = f"https://{self.host(domain)}/{self.name}"
+        url = f"http://{self.host(domain)}/{self.name}"
         return (
             f"try {{ ((u, done) => {{ {self.code} }})('{url}', () => ran.push('{self.host(domain)}')) }}"
             f" catch (error) {{ threw.push('{self.name}: ' + error) }}\n"
@@ -73,17 +73,18 @@ class Vendor:
 
 
 VENDORS = [
-    Vendor("property", "const s = document.createElement('script'); s.async = true; s.onload = done; s.src = u;"
-           " document.head.appendChild(s);"),
+    Vendor("property", "const s = document.createElement('script'); s.async = true; s.onload = done;"
+           " s.src = u; document.head.appendChild(s);"),
     Vendor("attribute", "const s = document.createElement('script'); s.type = 'text/javascript';"
            " s.addEventListener('load', done); s.setAttribute('src', u);"
            " const first = document.scripts[0]; first.parentNode.insertBefore(s, first);"),
-    Vendor("late", "const s = document.createElement('script'); s.onload = done; document.head.append(s); s.src = u;"),
-    Vendor("pixel", "const i = new Image(1, 1); i.onload = done; i.src = u + '?e=1';"),
-    Vendor("frame", "const f = document.createElement('iframe'); f.onload = () => f.hasAttribute('src') && done();"
-           " f.src = u; document.body.append(f);"),
-    Vendor("style", "const l = document.createElement('link'); l.onload = done; l.rel = 'stylesheet'; l.href = u;"
-           " document.head.append(l);"),
+    Vendor("late", "const s = document.createElement('script'); s.onload = done; document.head.append(s);"
+           " s.src = u;"),
+    Vendor("pixel", "const i = new Image(1, 1); i.onload = i.onerror = done; i.src = u + '?e=1';"),
+    Vendor("frame", "const f = document.createElement('iframe'); f.src = u; document.body.append(f);"
+           " f.onload = () => f.hasAttribute('src') && done();"),
+    Vendor("style", "const l = document.createElement('link'); l.onload = done; l.rel = 'stylesheet';"
+           " l.href = u; document.head.append(l);"),
     Vendor("markup", "const d = document.createElement('div');"
            " d.innerHTML = '<p>a</p><img width=1 src=\"' + u + '\">'; document.body.append(d);"),
     Vendor("fetch", "fetch(u, { method: 'POST', body: 'x' }).then(done);"),
@@ -98,7 +99,8 @@ MORE = [
            " d.outerHTML = `<i><iframe src=${u}></iframe></i>`;"),
     Vendor("fragment", "const r = document.createRange(); r.selectNode(document.body);"
            " document.head.append(r.createContextualFragment(`<script src='${u}'></scr` + 'ipt>'));"),
-    Vendor("template", "const t = document.createElement('template'); t.innerHTML = `<p><img src='${u}'></p>`;"
+    Vendor("template", "const t = document.createElement('template');"
+           " t.innerHTML = `<p><img src='${u}'></p>`;"
            " document.body.append(document.importNode(t.content, true));"),
     Vendor("parser", "const d = new DOMParser().parseFromString(`<embed src='${u}'>`, 'text/html');"
            " document.body.append(...d.body.childNodes);"),
@@ -110,37 +112,42 @@ MORE = [
     Vendor("source", "const v = document.createElement('video'); v.preload = 'auto';"
            " const s = document.createElement('source'); s.src = u; v.append(s); document.body.append(v);"),
     Vendor("poster", "const v = document.createElement('video'); v.poster = u; document.body.append(v);"),
-    Vendor("sound", "new Audio(u).preload = 'auto';"),
+    Vendor("sound", "new Audio(u).preload = 'auto';", again=False),
     Vendor("set", "const i = new Image(); i.srcset = u + ' 1x';"),
     Vendor("preload", "const l = document.createElement('link'); l.rel = 'preload'; l.as = 'image';"
-           " l.imageSrcset = u + ' 1x'; document.head.append(l);"),
+           " l.imageSrcset = u + ' 1x'; document.head.append(l);", again=False),
     Vendor("document", "const f = document.createElement('iframe');"
            " f.srcdoc = `<body onload='new Image().src=\"${u}\"'><script src=\"${u}\"></scr` + 'ipt>';"
            " document.body.append(f);"),
     Vendor("shadow", "const h = document.body.appendChild(document.createElement('div'));"
-           " h.attachShadow({ mode: 'open' }).innerHTML = `<img src='${u}'>`;"),
+           " h.attachShadow({ mode: 'open' }).innerHTML = `<img src='${u}'>`;", again=False),
     Vendor("namespaced", "const i = document.createElement('img'); i.setAttributeNS(null, 'src', u);"),
     Vendor("realm", "const f = document.body.appendChild(document.createElement('iframe'));"
            " f.contentWindow.fetch(u, { mode: 'no-cors' });"),
     Vendor("written-realm", "const f = document.body.appendChild(document.createElement('iframe'));"
-           " f.contentDocument.write(`<script src='${u}'></scr` + 'ipt>'); f.contentDocument.close();", again=False),
-    Vendor("socket", "new WebSocket(u.replace('https', 'wss'));", again=False),
+           " f.contentDocument.write(`<script src='${u}'></scr` + 'ipt>'); f.contentDocument.close();",
+           again=False),
+    Vendor("socket", "new WebSocket(u.replace('http', 'ws'));", again=False),
     Vendor("events", "new EventSource(u);", again=False),
     Vendor("sync", "const x = new XMLHttpRequest(); x.open('GET', u, false); try { x.send() } catch {}",
            again=False),
 ]  # fmt: skip
 
 # Parser-inserted, so it has to stand in the page.
-WRITTEN = Vendor("written", "document.write(`<script src='${u}' onload='ran.push(this.src)'></scr` + 'ipt>');")
+WRITTEN = Vendor(
+    "written", "document.write(`<script src='${u}' onload='ran.push(this.src)'></scr` + 'ipt>');"
+)
 
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shop</title><link rel="icon" href="data:,">
-<script%(nonce)s>window.ran = []; window.threw = []; window.born = Math.random();</script></head><body><h1>Shop</h1>
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shop</title>
+<link rel="icon" href="data:,">
+<script%(nonce)s>window.ran = []; window.threw = []; window.born = Math.random();</script></head>
+<body><h1>Shop</h1>
 %(more)s<script%(nonce)s src="/container.js"></script>
 <p id="end">The page goes on.</p></body></html>"""
 
 
 class Shop:
-    """The application: `vendors` are what its container adds, each for a domain; `more` stands in the page."""
+    """The application: `vendors` are what its container adds, each for a domain; `more` is in the page."""
 
     def __init__(self) -> None:
         self.vendors: list[tuple[Vendor, str]] = []

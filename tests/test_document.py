@@ -441,16 +441,17 @@ def test_everything_wrong_with_pages_is_told_at_once() -> None:
         "aliases": ["onetrst"],
         "more": 1,
     }
-    found = problems_of(policy(pages=table | {"unreadable": None}))
+    found = problems_of(policy(pages=table | {"unreadable": None, "guard": "yes"}))
     assert str(found["pages.third_parties"]) == (
         "pages.third_parties: must be one of two words, not 'off' (allowed: report, strict)"
     )
     assert found["pages.unreadable"].allowed == ("refuse", "pass")
+    assert str(found["pages.guard"]) == "pages.guard: must be true or false, not 'yes'"
     assert found["pages.allow.0"].message == "must be a host such as cdn.example.com or *.example.com, not 7"
     assert found["pages.allow.2"].message == "'x.example' is listed twice"
     assert "onetrust" in found["pages.aliases.0"].allowed
     assert found["pages.more"].allowed == ("third_parties", "allow", "aliases", "unreadable", "guard")
-    assert len(found) == 6
+    assert len(found) == 7
 
 
 @pytest.mark.parametrize(

@@ -305,9 +305,10 @@ def test_an_xhtml_page_stays_well_formed(tmp_path: Path) -> None:
     text = PAGE.removeprefix("<!doctype html>").replace("<title>", "<script src='/own.js'/><title>")
     answer = body_of(tmp_path, Response(text, media_type="application/xhtml+xml"))
     scripts = list(ElementTree.fromstring(answer.text).iter("script"))  # noqa: S314 - made here
-    assert scripts[0].attrib["data-consentkit-starter"] == ""
-    assert scripts[0].attrib["src"].startswith("/consent/static/starter.")
-    assert [script.get("data-consentkit-src") for script in scripts] == [None, None, GTAG]
+    assert scripts[0].attrib["src"].startswith("/consent/static/guard.")
+    assert scripts[1].attrib["data-consentkit-starter"] == ""
+    assert scripts[1].attrib["src"].startswith("/consent/static/starter.")
+    assert [script.get("data-consentkit-src") for script in scripts] == [None, None, None, GTAG]
 
 
 def test_a_policy_that_refuses_the_starter_is_warned_of_once(tmp_path: Path, caplog: Any) -> None:

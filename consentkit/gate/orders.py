@@ -107,8 +107,8 @@ class Orders:
         """Return the script elements that start consentkit on a page: the guard's, then the starter's.
 
         Inline where the page's policies let that in, but never in XHTML, where a script's text would be read
-        as markup: there, and everywhere else, as a file of our own. The guard is always a file; where a page's
-        policies don't let that in, the gate's own blocking is what is left.
+        as markup: there, and everywhere else, as a file of our own. The guard is always a file; where a
+        page's policies don't let that in, the gate's own blocking is what is left.
         """
         if way.nonce is None:
             return self._starter(inline=way.inline and not xhtml, file=way.file, nonce="")
