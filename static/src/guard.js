@@ -32,7 +32,7 @@ const refused = (url) => {
 
 /** @param {Row} row @param {() => unknown} run @returns {any} */
 const later = ([, category], run) => {
-  const go = () => (allows(category) ? run() : queue.length < 999 && queue.push(go));
+  const go = () => (allows(category) ? run() : category && queue.length < 999 && queue.push(go));
   go();
 };
 
@@ -114,7 +114,7 @@ const guard = (view) => {
     "Node Element CharacterData Document DocumentFragment ShadowRoot Range",
     /^(a[dfp]|pre|ins|rep|be|su|im|inn|ou|wr|createCo[^m])/,
     (self, args, _, name) => {
-      if (/^wr/.test(name)) args.splice(0, 99, args.join(""));
+      if (args[1] && /^wr/.test(name)) args.splice(0, 99, args.join(""));
       for (const at in args) {
         if (args[at]?.querySelectorAll) sift(args[at], 1);
         else if (/ML|wr|Co/.test(name) && /src|data|<l/i.test(args[at]) && !/^(sc|sty|te)/.test(self.localName)) {
@@ -169,9 +169,9 @@ const guard = (view) => {
   });
   on("XMLHttpRequest", /^(open|abort|send)$/, (self, args, call, name) => {
     let row = known.get(self);
-    if (name === "send") return row && (() => later(row, () => known.get(self) === row && call()));
-    row = name === "open" && refused(args[1]);
-    known.set(self, row && (row[1] && args[2] !== false ? row : void (args[1] = NOWHERE)));
+    if (name[0] === "s") return row && (() => later(row, () => known.get(self) === row && call()));
+    row = name[0] === "o" && refused(args[1]);
+    known.set(self, row && (row[1] && (args[2] ?? 1) ? row : void (args[1] = NOWHERE)));
   });
   on("Navigator", /^sendB/, (_, [url], call) => {
     const row = refused(url);

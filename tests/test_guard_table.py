@@ -1,0 +1,190 @@
+"""The guard's table: the browser decides about addresses and names as the gate does."""
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sample import policy
+
+from consentkit.edition import held_back
+from consentkit.guard import guard_script, guard_table, least_days
+from consentkit.policy.match import Matcher
+from consentkit.policy.months import add_months, end_day, start_of
+from consentkit.policy.registry import known_services
+from consentkit.policy.urls import split_port
+from consentkit.policy.version import Policy, resolve
+from consentkit.policy.whose import rules_of
+
+ROW = re.compile(r'\[/((?:\\.|[^/\\])*)/s,("[^"]*"),("[^"]*"|\d+)\]')
+PREFIX = "/consent"
+
+
+def service(id_: str, category: str, *urls: str, **facts: Any) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "name": id_,
+        "vendor": "Vendor",
+        "country": "FR",
+        "category": category,
+        "purposes": ["site-operation"],
+        "policy_url": "/privacy",
+        "urls": list(urls),
+        **facts,
+    }
+
+
+def cookies(*names: str) -> list[dict[str, str]]:
+    return [{"name": name, "lifetime": "P1Y"} for name in names]
+
+
+OWN = [
+    service("stats", "analytics", "*.stats.example", "stats.example/ad/", cookies=cookies("_st", "_st_*")),
+    service(
+        "ads", "marketing", "a.stats.example", "*.b.stats.example:8443/x", "h.example:443", "i.example:80"
+    ),
+    service("needed", "necessary", "pay.stats.example", "*.b.stats.example/ok/", "needed.example"),
+    service(
+        "kept", "preferences", "*.c.example/a", "*.c.example/a/b", cookies=cookies("_st_kept_*", "_p+(x)*")
+    ),
+    service("proxy", "analytics", "shop.example/ph/", "shop.example/con", "shop.example"),
+]
+POLICIES = {
+    "sample": policy(),
+    "everything": policy(services=[*known_services()]),
+    "own": policy(services=[*OWN, "google-analytics"]),
+    "strict": policy(
+        services=OWN, pages={"third_parties": "strict", "allow": ["cdn.example", "*.img.example/b/"]}
+    ),
+}
+
+
+class Table:
+    """The rows as the browser reads them; what is in them is an expression in Python's syntax as well."""
+
+    def __init__(self, text: str) -> None:
+        found = ROW.findall(text)
+        self.rows = [
+            (re.compile(source, re.DOTALL | re.ASCII), json.loads(category), json.loads(detail))
+            for source, category, detail in found
+        ]
+
+    def __call__(self, text: str) -> tuple[str, str | int] | None:
+        return next(((category, it) for pattern, category, it in self.rows if pattern.match(text)), None)
+
+
+@pytest.fixture(scope="module", params=sorted(POLICIES))
+def resolved(request: pytest.FixtureRequest) -> Policy:
+    return resolve(POLICIES[request.param])
+
+
+@pytest.fixture(scope="module")
+def table(resolved: Policy) -> Table:
+    return Table(guard_table(resolved, PREFIX))
+
+
+def addresses(resolved: Policy) -> set[str]:
+    """Addresses at and around every pattern there is."""
+    found = {
+        "https://nobody.example/",
+        "https://ga.example/collect",
+        "wss://a.b.stats.example/",
+        "http://[::1]/",
+    }
+    services = [*resolved.services.values(), *resolved.known.values()]
+    for pattern in [pattern.match for each in services for pattern in each.urls]:
+        authority, _, path = pattern.partition("/")
+        host, port = split_port(authority)
+        name = host.removeprefix("*.")
+        for where in (name, f"www.{name}", f"a.b.{name}", f"x{name}", name.partition(".")[2] or name):
+            for scheme, default in (("https", "443"), ("http", "80")):
+                for said in {"", ":8443", f":{port}" if port and port != default else ""}:
+                    for rest in {path, f"{path}x/y", "", path[:-1], "ok/"}:
+                        found.add(f"{scheme}://{where}{said}/{rest}")
+    return found
+
+
+def test_every_address_is_the_same_service_s_as_for_the_gate(resolved: Policy, table: Table) -> None:
+    whose = rules_of(resolved)
+    asked = sorted(addresses(resolved))
+    wrong = {}
+    for url in asked:
+        owner = whose.url(url)
+        declared = owner in resolved.services
+        # A host that nobody declared is the last row's, a function that only a browser can call.
+        strange = owner is not None and owner.startswith("?")
+        wanted = (resolved.category_of(owner or ""), owner) if declared else ("", "")
+        found = table(url)
+        if found != (None if owner is None or strange else wanted):
+            wrong[url] = found, owner
+    assert len(asked) > 500
+    assert wrong == {}
+
+
+def test_every_cookie_is_the_same_category_s_as_for_the_gate(resolved: Policy, table: Table) -> None:
+    matcher = Matcher(held_back(resolved))
+    names = {"session", "_", "_g", "_gaa", "theme"}
+    for each in (*resolved.services.values(), *resolved.known.values()):
+        for cookie in each.cookies:
+            names |= {cookie.name.replace("*", fill) for fill in ("", "x", "x_y-1", "kept_1")}
+            names |= {f"x{cookie.name}", f"{cookie.name[:-1]}", cookie.name.upper()}
+    for name in names:
+        owner = matcher.cookie(name)
+        found = table(f"cookie:{name}")
+        if owner is None:
+            assert found is None, name
+        else:
+            category = resolved.category_of(owner) or ""
+            most = least_days(resolved.lifetimes.cap(category)) if category else 0
+            assert found == (category, most), name
+
+
+def test_storage_is_named_by_the_interface_that_writes_it(table: Table, resolved: Policy) -> None:
+    found = table("Storage:_hjUserAttributes"), table("CacheStorage:mapbox-tiles"), table("IDBFactory:own")
+    if "hotjar" in resolved.services:
+        assert [row and row[0] for row in found] == ["analytics", "preferences", None]
+    else:
+        assert [row and row[0] for row in found] == ["", "", None]
+
+
+def test_on_its_own_host_a_site_has_to_say_which_part_is_a_tracker() -> None:
+    table = Table(guard_table(resolve(POLICIES["own"]), PREFIX))
+    assert table("//shop.example/ph/e/") == ("analytics", "proxy")
+    assert table("//shop.example/") is None
+    assert table("https://shop.example/") == ("analytics", "proxy")
+    assert table("//shop.example/consent/state") is None
+    assert table("//a.stats.example/") is None
+
+
+def test_strict_rules_put_what_nobody_declared_last() -> None:
+    text = guard_table(resolve(POLICIES["strict"]), PREFIX)
+    assert text.count("{test:") == 1
+    assert "cdn\\.example" in text
+    assert "{test:" not in guard_table(resolve(POLICIES["own"]), PREFIX)
+    cut = Table(guard_table(resolve(policy(services=OWN, cookies={"undeclared": "strict"})), PREFIX))
+    assert cut("cookie:session") == ("", 0)
+    assert cut("cookie:_st") == ("analytics", least_days(13))
+
+
+@pytest.mark.parametrize("months", range(1, 14))
+def test_a_life_of_the_least_days_never_outlives_the_months(months: int) -> None:
+    days = least_days(months)
+    lives = []
+    for day in range(20_454, 20_454 + 4 * 366):
+        now = start_of(day) + timedelta(hours=23, minutes=59)
+        assert now + timedelta(days=days) <= start_of(end_day(day, months))
+        lives.append((add_months(now, months) - now).days - days)
+    assert max(lives) <= 5
+
+
+def test_nothing_in_a_policy_can_end_the_pattern_or_the_script_it_stands_in() -> None:
+    odd = [{"area": "local", "key": "</script>/*\\/[x]*"}]
+    resolved = resolve(policy(services=[service("odd", "analytics", "o.example/é(/", storage=odd)]))
+    script = guard_script(resolved, PREFIX).decode("ascii")
+    assert "</script" not in script
+    table = Table(guard_table(resolved, PREFIX))
+    assert table("Storage:</script>/*\\/[x]1") == ("analytics", least_days(13))
+    assert table("Storage:</script>/x\\/[x]1") == ("analytics", least_days(13))
+    # The browser gives the bytes of a path's UTF-8, one character each.
+    assert table("https://o.example/" + "é(/".encode().decode("latin-1")) == ("analytics", "odd")
