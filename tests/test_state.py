@@ -152,10 +152,14 @@ def test_both_cookies_end_with_the_last_answer() -> None:
     assert "HttpOnly" not in lines["consentkit_allows"]
 
 
-def test_without_a_settled_answer_all_cookies_go() -> None:
-    lines = cookies({})
-    assert lines.keys() == {"consentkit", "consentkit_allows", "consentkit_seen"}
-    assert all("Max-Age=0" in line for line in lines.values())
+def test_without_a_settled_answer_the_choice_goes_and_the_anchors_stay() -> None:
+    """A tracker isn't younger because its visitor has to be asked again (B6)."""
+    gone = cookies({})
+    assert gone.keys() == {"consentkit", "consentkit_allows"}
+    assert all("Max-Age=0" in line for line in gone.values())
+    lines = cookies({}, observed(None, [Sighting("_ga", b"GA1.1.1.1", 13)], TODAY))
+    assert {name for name, line in lines.items() if "Max-Age=0" not in line} == {"consentkit_seen"}
+    assert "Max-Age=0" in cookies({}, Seen(TODAY))["consentkit_seen"]
 
 
 def test_anchors_are_kept_where_no_script_reads_or_writes_them() -> None:

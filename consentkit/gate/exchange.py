@@ -10,7 +10,7 @@ from consentkit.gate.announce import ANNOUNCING, without_announcements
 from consentkit.gate.coding import Unreadable
 from consentkit.gate.cookies import cookie_names, cookies_of, cut_cookies, without_cookies
 from consentkit.gate.headers import Headers
-from consentkit.gate.keeping import ended, renewed
+from consentkit.gate.keeping import ended, path_of, renewed
 from consentkit.gate.kind import Declared, declared
 from consentkit.gate.lives import Lives, may_have_ended
 from consentkit.gate.markup import Page
@@ -256,7 +256,7 @@ class Exchange:
         over = [name for name in cookie_names(self._cookies) if self._denies(name)]
         if self._ended:
             over += self._lives.ended
-        yield from ended(self._orders, self._scope, self._visitor, over)
+        yield from ended(self._orders, self._scope, self._visitor.now, over, path_of(self._scope))
         # Pages are enough to keep a browser's state, and what sets a new tracker.
         lives = self._lives if len(self._visitor.allowed) > 1 else None
         if self._page or (lives is not None and lives.novel):

@@ -19,13 +19,15 @@ from consentkit.policy.months import day_of
 from consentkit.request import host_of
 
 
-def ended(orders: Orders, scope: Scope, visitor: VisitorConsent, names: Sequence[str]) -> Iterator[str]:
-    """Yield the Set-Cookie values that remove cookies, wherever they may be; counts them (A10, L14)."""
+def ended(orders: Orders, scope: Scope, now: datetime, names: Sequence[str], path: str) -> Iterator[str]:
+    """Yield the Set-Cookie values that remove cookies, wherever they may be; counts them (A10, L14).
+
+    `path` is that of the page that they came from, or with.
+    """
     if names:
         found = frozenset(("expired", orders.terms[name.encode("latin-1")].service) for name in names)
-        orders.count(found, visitor.now)
-        turn = int(visitor.now.timestamp())
-        yield from expiries(names, host_of(scope), paths_of(_path(scope)), turn)
+        orders.count(found, now)
+        yield from expiries(names, host_of(scope), paths_of(path), int(now.timestamp()))
 
 
 def renewed(
@@ -61,16 +63,18 @@ def is_due(cookies: bytes, today: int) -> bool:
 def kept(orders: Orders, scope: Scope, state: State, now: datetime, told: Told) -> Iterator[str]:
     """Yield the Set-Cookie values of all of a visitor's state, for an answer to what they, or the page, said.
 
-    With the anchors of what came and is allowed; of what isn't any more, none.
+    With the anchors of what came and is allowed; of what is refused, none. What waits for an answer keeps its
+    anchor: a visitor who is asked again, and accepts again, gives no tracker a day more (B6).
     """
     decision = state.decision
     cookies = cookies_of(scope["headers"])
     lives = Lives(orders, cookies, decision.allowed, now)
     lives.tell(told.trackers)
     seen = lives.guarded() if told.guarded else lives.seen
-    seen = lives.forgetting(seen, _denied(orders, cookies, decision))
+    seen = lives.forgetting(seen, _refused(orders, cookies, decision))
     home = home_of(scope, orders.edition.policy)
     yield from replace(state, seen=seen).cookies(orders.seal, orders.version, now, home)
+    yield from ended(orders, scope, now, lives.ended, _page_path(scope))
     yield from _strays(cookies, home, host_of(scope))
 
 
@@ -92,8 +96,8 @@ def refused(orders: Orders, scope: Scope, decision: Decision, now: datetime) -> 
     yield from expiries(names, host_of(scope), paths, int(now.timestamp()))
 
 
-def _path(scope: Scope) -> str:
-    """The path as it stands in the request line: a cookie's has no other form."""
+def path_of(scope: Scope) -> str:
+    """Return a request's path as it stands in the request line: a cookie's has no other form."""
     raw = scope.get("raw_path")
     return raw.decode("latin-1") if raw else quote(scope["path"])
 
@@ -107,6 +111,14 @@ def _page_path(scope: Scope) -> str:
 
 def _denied(orders: Orders, cookies: bytes, decision: Decision) -> list[str]:
     return [name for name in cookie_names(cookies) if orders.edition.denies_cookie(name, decision.allowed)]
+
+
+def _refused(orders: Orders, cookies: bytes, decision: Decision) -> list[str]:
+    """The denied cookies about which this visitor has said no."""
+    needed = (
+        (name, orders.terms[name.encode("latin-1")].need) for name in _denied(orders, cookies, decision)
+    )
+    return [name for name, need in needed if need and decision.reasons.get(need) is Reason.REFUSED]
 
 
 def _strays(cookies: bytes, home: Home, host: str) -> Iterator[str]:

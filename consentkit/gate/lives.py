@@ -195,7 +195,8 @@ class Lives:
         """Return Set-Cookie values for what scripts set without a guard, and the anchors after that (L30).
 
         Once for each anchor, with the life that is left, where the registry says on which domain and path the
-        script keeps it. A value that changes between visits is somebody's who writes it again: never.
+        script keeps it; never for longer than its declaration tells visitors. A value that changes between
+        visits is somebody's who writes it again: never.
         """
         seen = self.seen
         due = to_reissue(self.kept or seen, self._came, self._today) if self.kept else []
@@ -207,12 +208,15 @@ class Lives:
         return lines, reissued(seen, [each.name for each in due], self._today) if due else seen
 
     def _line(self, sighting: Sighting, host: str, seen: Seen) -> str | None:
-        cookie = self._orders.terms[sighting.name.encode("latin-1")].cookie
-        last = seen.end_of(sighting.name)
+        terms = self._orders.terms[sighting.name.encode("latin-1")]
+        cookie, last = terms.cookie, seen.end_of(sighting.name)
         if cookie is None or not cookie.scope or last is None:
+            return None
+        declared = end_of(cookie.lifetime, self._now, terms.months)
+        if declared is None:
             return None
         domain = registrable(host) if cookie.scope == "domain" else None
         where = f"; Domain={domain}" if domain else ""
-        left = seconds_left(start_of(last), self._now)
+        left = seconds_left(min(start_of(last), declared), self._now)
         value = sighting.value.decode("latin-1")
         return f"{sighting.name}={value}; Path={cookie.path}; Max-Age={left}{where}"

@@ -174,25 +174,26 @@ class State:
     seen: Seen | None = None
 
     def cookies(self, seal: Seal, version: str, now: datetime, home: Home) -> list[str]:
-        """Return the Set-Cookie values that keep this state; without a settled answer all of it goes.
+        """Return the Set-Cookie values that keep this state.
 
         Consent and hint go when the last answer ends. The anchors outlive them: a tracker's first day doesn't
-        move because its visitor was asked again.
+        move because its visitor was asked again. `seen` is None where nobody has looked at them.
         """
-        if self.consent is None or not self.decision.until:
-            return [home.set_cookie(name, "", 0) for name in (CONSENT_COOKIE, HINT_COOKIE, SEEN_COOKIE)]
-        life = seconds_left(max(self.decision.until.values()), now)
         today = day_of(now)
         seen = self.seen or Seen(today)
-        seen = replace(seen, issued=today)
-        readable = hint(version, self.decision, hint_records(seen, today))
-        rows = [
-            home.set_cookie(CONSENT_COOKIE, seal.seal(self.consent), life, http_only=True),
-            home.set_cookie(HINT_COOKIE, readable, life),
-        ]
+        if self.consent is None or not self.decision.until:
+            rows = [home.set_cookie(name, "", 0) for name in (CONSENT_COOKIE, HINT_COOKIE)]
+        else:
+            life = seconds_left(max(self.decision.until.values()), now)
+            readable = hint(version, self.decision, hint_records(seen, today))
+            rows = [
+                home.set_cookie(CONSENT_COOKIE, seal.seal(self.consent), life, http_only=True),
+                home.set_cookie(HINT_COOKIE, readable, life),
+            ]
         if seen.running or seen.ended:
             left = seconds_left(start_of(end_day(today, SEEN_MONTHS)), now)
-            rows.append(home.set_cookie(SEEN_COOKIE, seal.seal_seen(seen), left, http_only=True))
+            sealed = seal.seal_seen(replace(seen, issued=today))
+            rows.append(home.set_cookie(SEEN_COOKIE, sealed, left, http_only=True))
         elif self.seen is not None:
             rows.append(home.set_cookie(SEEN_COOKIE, "", 0))
         return rows
