@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from consentkit.gate.anchors import Seen
+from consentkit.gate.anchors import Seen, key_of, mark_of
 from consentkit.gate.setcookie import SetCookie, parsed
 
 START = datetime(2026, 8, 31, 12, 0, tzinfo=UTC)
@@ -310,6 +310,24 @@ def test_a_page_reports_what_no_answer_could_keep(client: TestClient) -> None:
     assert answer.content == b""
     assert answer.headers["cache-control"] == "no-store"
     assert [each.end for each in anchors(client).running.values()] == [day(END)]
+
+
+def test_a_page_s_word_counts_for_a_cookie_that_the_report_itself_does_not_carry(client: TestClient) -> None:
+    """Below another path than ours; of one that comes, the value that came counts."""
+    client.cookies.set("_ga", "GA1.1.1.1")
+    sync(client, trackers={"_ga": "aa", "_gid": "bb", "_own": "cc"})
+    running = anchors(client).running
+    assert {key: each.mark for key, each in running.items()} == {
+        key_of("_ga"): mark_of("GA1.1.1.1"),
+        key_of("_gid"): mark_of("bb"),
+    }
+
+
+def test_a_page_can_t_anchor_what_its_visitor_denies(tmp_path: Path, clock: Clock) -> None:
+    with visitor(tmp_path, clock) as browser:
+        choose(browser, "marketing")
+        sync(browser, trackers={"_ga": "aa", "local:_hjid": "bb", "consentkit": "cc", "": ""})
+        assert "consentkit_seen" not in browser.cookies
 
 
 def test_a_page_with_a_guard_needs_no_server_to_set_its_cookies(unguarded: TestClient) -> None:

@@ -121,7 +121,7 @@ async def read_answer(request: Request, categories: Sequence[str]) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a page's script reports: storage keys (`area:key`) with a mark of each value, and whether a guard
+    """What a page's script reports: trackers by name with a mark of each value, and whether a guard
     runs there, which cuts the lives of cookies itself.
     """
 

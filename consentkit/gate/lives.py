@@ -165,17 +165,26 @@ class Lives:
     # What a page tells.
 
     def tell(self, keys: Mapping[str, str]) -> None:
-        """Take in the storage keys that a page's script saw: `area:key`, and a mark of the value.
+        """Take in the trackers that a page's script saw: storage keys (`area:key`) and cookies, each with a
+        mark of its value.
 
-        Those of services that this visitor doesn't allow, or that nobody declared, are passed over.
+        A cookie counts if it didn't come with the request itself, as it may live below another path. Those of
+        services that this visitor doesn't allow, or that nobody declared, are passed over.
         """
-        policy = self._orders.edition.policy
+        lifetimes = self._orders.edition.policy.lifetimes
+        came = {each.name for each in self._came}
         for name, mark in keys.items():
-            service = self._orders.storage(name)
-            category = policy.category_of(service) if service else None
-            if category in self._allowed and category not in (None, "necessary"):
-                months = policy.lifetimes.cap(category)
-                self._take(Sighting(name, mark.encode(), months))
+            category = self._category_told(name)
+            if category is not None and category in self._allowed and name not in came:
+                self._take(Sighting(name, mark.encode(), lifetimes.cap(category)))
+
+    def _category_told(self, name: str) -> str | None:
+        """Return the category of a tracker by the name a page gives it; None if it needs no consent."""
+        service = self._orders.storage(name)
+        if service is None:
+            return self._orders.terms[name.encode()].need
+        category = self._orders.edition.policy.category_of(service)
+        return None if category == "necessary" else category
 
     def guarded(self) -> Seen:
         """Return the anchors, none of them to be set again: a guard in the page has cut what lives there."""
