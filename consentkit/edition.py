@@ -1,6 +1,6 @@
 """One policy version made ready to serve: its notices, starter, files, matcher and manifest."""
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -105,8 +105,8 @@ def _starter(policy: Policy, prefix: str, notices: Mapping[str, Asset], served: 
         "prefix": prefix,
         "categories": policy.categories,
         "services": _categories(policy),
-        "cookies": _by_category(policy, _cookie_names),
-        "storage": _by_category(policy, _storage_keys),
+        "trackers": _trackers(policy),
+        "sync": address["sync.js"],
         "banner": address["banner.js"],
         "css": address["banner.css"],
         "notices": {locale: address[notice.name] for locale, notice in notices.items()},
@@ -123,21 +123,15 @@ def _categories(policy: Policy) -> dict[str, str]:
     return services | {f"@{category}": category for category in ("necessary", *policy.categories)}
 
 
-def _by_category(
-    policy: Policy, facts: Callable[[Service], Iterable[str | Sequence[str]]]
-) -> dict[str, list[str | Sequence[str]]]:
-    """Only what the site declares: an undeclared service never runs, so it leaves nothing to clear."""
-    table: dict[str, list[str | Sequence[str]]] = {}
+def _trackers(policy: Policy) -> dict[str, list[list[str]]]:
+    """What each service keeps, by category, as `area:key` (a cookie's area is `cookie`).
+
+    Only what the site declares: an undeclared service never runs, so it leaves nothing to clear.
+    """
+    table: dict[str, list[list[str]]] = {}
     for service in policy.services.values():
-        if service.category != "necessary":
-            rows = table.setdefault(service.category, [])
-            rows.extend(fact for fact in facts(service) if fact not in rows)
-    return {category: rows for category, rows in table.items() if rows}
-
-
-def _cookie_names(service: Service) -> list[str]:
-    return [cookie.name for cookie in service.cookies if cookie.domain == "site"]
-
-
-def _storage_keys(service: Service) -> list[tuple[str, str]]:
-    return [(item.area, item.key) for item in service.storage]
+        cookies = [f"cookie:{cookie.name}" for cookie in service.cookies if cookie.domain == "site"]
+        names = [*cookies, *(f"{item.area}:{item.key}" for item in service.storage)]
+        if names and service.category != "necessary":
+            table.setdefault(service.category, []).append(names)
+    return table

@@ -144,8 +144,8 @@ class Shop:
     def page(self) -> bytes:
         config = {
             "policy": POLICY, "prefix": "/consent", "categories": CATEGORIES, "services": SERVICES,
-            "cookies": {"marketing": ["_ads*"], "": ["_early"]},
-            "storage": {"marketing": [["local", "ads_*"]]},
+            "trackers": {"marketing": [["cookie:_ads*", "local:ads_*"]], "": [["cookie:_early"]]},
+            "sync": "/consent/static/sync.js",
             "banner": "/consent/static/banner.js", "css": "/consent/static/banner.css", "locale": "en",
             "notices": {locale: f"/consent/static/notice-{locale}.json" for locale in TEXTS},
         }  # fmt: skip

@@ -38,7 +38,7 @@ def test_the_starter_knows_what_the_site_declares_and_only_that(edition: Edition
     assert orjson.dumps(edition.policy.version) in body
     assert b'"visits":"analytics"' in body
     assert b'"@analytics":"analytics"' in body  # what other tools' marks are translated into
-    assert b"_visit_*" in body
+    assert b'"trackers":{"analytics":[["cookie:_visit","cookie:_visit_*","local:\\u003c/script>' in body
     assert b"cloudflare" not in body  # necessary: nothing to hold back or to clear
     assert b"meta-pixel" not in body  # known, but not declared
 

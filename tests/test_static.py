@@ -12,7 +12,7 @@ import brotli
 import pytest
 from shop_stub import ROOT, STATIC, TEXTS, notice
 
-BUILT = ("starter.js", "guard.js", "banner.js", "banner.css", "saved.js")
+BUILT = ("starter.js", "guard.js", "banner.js", "banner.css", "sync.js", "saved.js")
 needs_node = pytest.mark.skipif(
     not (shutil.which("node") and (ROOT / "node_modules").is_dir()),
     reason="node or node_modules missing: npm install",

@@ -31,6 +31,41 @@ const areas = {
   cache: [() => caches.keys(), (key) => caches.delete(key)],
 };
 
+/** What a look finds out at once; databases and caches answer later. */
+export const AT_ONCE = ["cookie", "local", "session"];
+
+/**
+ * Shows each cookie and storage key that script can see, by the name of a tracker (`area:key`), with a way to
+ * remove it. Those of `AT_ONCE` are shown before the next script runs.
+ *
+ * @param {(name: string, remove: () => unknown) => unknown} visit
+ * @param {string[]} [wanted] areas
+ */
+export async function sweep(visit, wanted = Object.keys(areas)) {
+  for (const area of wanted) {
+    const [keys, remove] = areas[area] ?? [];
+    try {
+      for (const key of /** @type {string[]} */ (await keys?.())) if (key) visit(area + ":" + key, () => remove?.(key));
+    } catch {
+      // Storage can be forbidden (sandboxed frame, blocked by the visitor): then nothing of ours is in it.
+    }
+  }
+}
+
+/** @param {string[]} names globs */
+export const pattern = (names) =>
+  new RegExp(`^(${names.map((name) => name.replace(/\W/g, (sign) => (sign === "*" ? ".*" : "\\" + sign))).join("|")})$`, "s");
+
+/**
+ * The names of trackers by service, of the categories among `allowed`, or, with `wanted` false, of any other.
+ *
+ * @param {Config} config
+ * @param {string[]} allowed
+ * @param {boolean} wanted
+ */
+export const declared = ({ trackers }, allowed, wanted) =>
+  Object.keys(trackers).flatMap((category) => (allowed.includes(category) === wanted ? (trackers[category] ?? []) : []));
+
 /**
  * Removes cookies and storage keys of every category not in `allowed`, as far as script can see them.
  * A name that an allowed category claims too is kept: vendors share names, and the server decides about
@@ -39,30 +74,8 @@ const areas = {
  * @param {Config} config
  * @param {string[]} allowed
  */
-export function clear({ cookies, storage }, allowed) {
-  for (const area in areas) {
-    /** @type {Record<string, (string | [string, string])[]>} */
-    const claims = area === "cookie" ? cookies : storage;
-    /** @param {boolean} wanted */
-    const claimed = (wanted) => {
-      const globs = Object.keys(claims).flatMap((category) =>
-        allowed.includes(category) === wanted ? (claims[category] ?? []) : [],
-      );
-      const names = globs.flatMap((claim) => (claim[0] === area ? (claim[1] ?? []) : typeof claim === "string" ? claim : []));
-      return new RegExp(`^(${names.map((name) => name.replace(/\W/g, (sign) => (sign === "*" ? ".*" : "\\" + sign))).join("|")})$`, "s");
-    };
-    void sweep(area, claimed(false), claimed(true));
-  }
-}
-
-/** @param {string} area @param {RegExp} denied @param {RegExp} kept */
-async function sweep(area, denied, kept) {
-  const [keys, remove] = areas[area] ?? [];
-  try {
-    for (const key of /** @type {string[]} */ (await keys?.())) {
-      if (key && denied.test(key) && !kept.test(key)) remove?.(key);
-    }
-  } catch {
-    // Storage can be forbidden (sandboxed frame, blocked by the visitor): then nothing of ours is in it.
-  }
+export function clear(config, allowed) {
+  const denied = pattern(declared(config, allowed, false).flat());
+  const kept = pattern(declared(config, allowed, true).flat());
+  void sweep((name, remove) => denied.test(name) && !kept.test(name) && remove());
 }

@@ -15,6 +15,8 @@ function start() {
   let state = { allowed: [NECESSARY], ask: false };
   /** @type {Promise<Ui> | undefined} */
   let ui;
+  /** @type {Promise<unknown> | undefined} */
+  let synced;
   let told = "";
   let locked = false;
   let seen = "?";
@@ -68,8 +70,8 @@ function start() {
     const inert = "[data-category]:is(script[type='text/plain'],template,[data-src])";
     const reason = state.allowed[1] ? "[data-consentkit]," + inert : "iframe[data-consentkit],iframe" + inert;
     if (!ui && !state.ask && !document.querySelector(`${reason},${inert}[data-category=${NECESSARY}]`)) return;
-    panel()
-      .then((banner) => banner.refresh())
+    Promise.all([panel(), synced])
+      .then(([banner]) => banner.refresh())
       .catch(() => {});
   }
 
@@ -85,6 +87,10 @@ function start() {
     if (now !== told) {
       if (Array.isArray(window.dataLayer)) window.dataLayer.push({ event: "consentkit", allowed: detail.allowed });
       document.dispatchEvent(new CustomEvent("consentkit:" + (told ? "change" : "ready"), { detail }));
+      // Trackers whose life is over go before anything that is allowed runs.
+      if (!state.ask || state.allowed[1]) {
+        synced = import(location.origin + config.sync).then((module) => module.default(kernel)).catch(() => {});
+      }
     }
     told = now;
     decide();

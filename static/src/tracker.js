@@ -5,7 +5,7 @@ const KEYS = 2 ** 18;
  *
  * @param {string} digits
  */
-const number = (digits) =>
+export const number = (digits) =>
   [...atob(digits.padStart(12, "A").replace(/-/g, "+").replace(/_/g, "/"))].reduce((sum, byte) => sum * 256 + byte.charCodeAt(0), 0);
 
 /**

@@ -6,9 +6,9 @@ interface Config {
   categories: string[];
   /** Declared services: id to category. */
   services: Record<string, string>;
-  /** Cookie-name globs by category; "" holds what is known but not declared. */
-  cookies: Record<string, string[]>;
-  storage: Record<string, [area: string, key: string][]>;
+  /** What each service keeps, by category: `area:key` with globs; "" holds what is known but not declared. */
+  trackers: Record<string, string[][]>;
+  sync: string;
   banner: string;
   css: string;
   notices: Record<string, string>;
