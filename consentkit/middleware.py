@@ -1,5 +1,6 @@
 """The front door: one ASGI middleware, and the question an application may ask it."""
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from consentkit.gate.visitor import VisitorConsent, fixed
 from consentkit.kit import ConsentKit, utc_now
 from consentkit.policy.decision import Decision
 from consentkit.policy.domains import registrable
+
+logger = logging.getLogger("consentkit")
 
 STORE = "sqlite:///consentkit.db"
 KEYS = "consentkit-keys"
@@ -100,6 +103,9 @@ class ConsentMiddleware:
         seal = Seal(secret, self.kit.log.vkey)
         gate = Gate(self.app, self.kit, seal, self._exclude)
         api = Api(self.kit, gate, countries, trusted)
+        logger.info(
+            "consentkit's cookies are Secure, but for plain http on this machine (localhost, 127.0.0.1)"
+        )
         return _Faces(prefix, gate, api, Desk(self.kit, secret))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

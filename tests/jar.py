@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
-from http.cookiejar import Cookie, CookieJar
+from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
@@ -21,6 +21,10 @@ import orjson
 
 MOST_SECONDS = 400 * 86400
 """No browser of today keeps a cookie longer, whoever sets it (RFC 6265bis §5.5)."""
+
+
+# A cookie without Domain is its very host's (RFC 6265, 5.3); this jar also sends it below, unless it is told.
+RFC_6265 = DefaultCookiePolicy(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain)
 
 
 class _Lines:
@@ -53,7 +57,7 @@ class Jar:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self.plain, self.partitioned = CookieJar(), CookieJar()
+        self.plain, self.partitioned = CookieJar(RFC_6265), CookieJar(RFC_6265)
 
     @contextmanager
     def _shifted(self) -> Iterator[None]:
