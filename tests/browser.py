@@ -5,12 +5,13 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -94,9 +95,16 @@ class Visit:
 
 @contextmanager
 def visiting(
-    driver: Playwright, hosts: Iterable[str] = (), *, javascript: bool = True, **options: Any
+    driver: Playwright,
+    hosts: Iterable[str] = (),
+    *,
+    javascript: bool = True,
+    own: Mapping[str, str] = MappingProxyType({}),
+    **options: Any,
 ) -> Iterator[Visit]:
     """A browser whose every host but localhost and 127.0.0.1 is a logger; `hosts` get names in the NetLog.
+
+    `own` are hosts that somebody else serves, with the address and port of each.
 
     A persistent context, because an incognito profile (what `new_context` makes) ignores preconnect and
     dns-prefetch: a test there would see nothing whatever the page says.
@@ -108,7 +116,7 @@ def visiting(
             executable_path=chromium(),
             java_script_enabled=javascript,
             user_agent=PERSON,
-            args=[*FLAGS, f"--log-net-log={log}", _resolver_rules(hosts, stand_in.port)],
+            args=[*FLAGS, f"--log-net-log={log}", _resolver_rules(hosts, stand_in.port, own)],
             **options,
         )
         visit = Visit(context, stand_in.calls, log)
@@ -126,8 +134,9 @@ def _profile(folder: Path) -> Path:
     return folder / "profile"
 
 
-def _resolver_rules(hosts: Iterable[str], port: int) -> str:
-    rules = [f"MAP {host} {host}{ALIAS}:{port}" for host in sorted(hosts)]
+def _resolver_rules(hosts: Iterable[str], port: int, own: Mapping[str, str]) -> str:
+    rules = [f"MAP {host} {address}" for host, address in own.items()]
+    rules += [f"MAP {host} {host}{ALIAS}:{port}" for host in sorted(hosts)]
     rules += [f"MAP * {UNNAMED}{ALIAS}:{port}", "EXCLUDE localhost", "EXCLUDE 127.0.0.1"]
     return f"--host-resolver-rules={', '.join(rules)}"
 
