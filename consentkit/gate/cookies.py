@@ -109,14 +109,16 @@ def cookie_name(pair: bytes) -> str:
     return pair.split(b";", 1)[0].split(b"=", 1)[0].decode("latin-1").strip()
 
 
-def expiries(names: Iterable[str], host: str, paths: Iterable[str], turn: int = 0) -> Iterator[str]:
+def expiries(
+    names: Iterable[str], host: str, paths: Iterable[str], turn: int = 0, room: int = ROOM
+) -> Iterator[str]:
     """Yield the Set-Cookie values that remove cookies wherever this site may have set them (A10, L14).
 
     A request tells neither a cookie's domain nor its path nor whether it is `Partitioned`, so each name goes
     for the host alone and every domain up to the registrable one, in both jars (CHIPS), on all `paths`.
     `host` without port, `paths` likeliest first, as from `paths_of`.
 
-    One answer carries ROOM bytes of it, because proxies refuse larger headers than 4 KB, and two thirds are
+    One answer carries `room` bytes of it, because proxies refuse larger headers than 4 KB, and two thirds are
     for the likeliest: each name on the first path, not partitioned. What doesn't fit goes with an answer to a
     later request, where the names that are gone don't come any more; `turn`, any number that grows, such as
     the present second, says which share it is. A line above LONGEST_LINE is left out: it is no tracker's.
@@ -127,8 +129,8 @@ def expiries(names: Iterable[str], host: str, paths: Iterable[str], turn: int = 
     likely = [*_lines(listed, places[:1], ends, ("",))]
     others = _lines(listed, places[:1], ends, (PARTITIONED,))
     elsewhere = _lines(listed, places[1:], ends, ("", PARTITIONED))
-    yield from _share(likely, ROOM - ROOM // 3, turn)
-    yield from _share(chain(others, elsewhere), max(ROOM // 3, ROOM - sum(map(_size, likely))), turn)
+    yield from _share(likely, room - room // 3, turn)
+    yield from _share(chain(others, elsewhere), max(room // 3, room - sum(map(header_size, likely))), turn)
 
 
 def paths_of(path: str) -> list[str]:
@@ -167,7 +169,7 @@ def _lines(
                 continue
             flags = (jar or "; Secure") + ("; HttpOnly" if prefix[2] else "")
         line = f"{name}=; Path={path}; Max-Age=0{end}{flags}"
-        if _size(line) <= LONGEST_LINE:
+        if header_size(line) <= LONGEST_LINE:
             yield line
 
 
@@ -176,13 +178,14 @@ def _share(lines: Iterable[str], room: int, turn: int) -> list[str]:
     shares: list[list[str]] = [[]]
     left = room
     for line in lines:
-        left -= _size(line)
+        left -= header_size(line)
         if left < 0:
             shares.append([])
-            left = room - _size(line)
+            left = room - header_size(line)
         shares[-1].append(line)
     return shares[turn % len(shares)]
 
 
-def _size(line: str) -> int:
+def header_size(line: str) -> int:
+    """Return the bytes that a Set-Cookie value takes in an answer."""
     return len("set-cookie: \r\n") + len(line)

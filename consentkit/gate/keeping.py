@@ -8,7 +8,16 @@ from urllib.parse import quote, urlsplit
 from starlette.types import Scope
 
 from consentkit.gate.answer import Told
-from consentkit.gate.cookies import cookie_names, cookie_values, cookies_of, expiries, paths_of
+from consentkit.gate.cookies import (
+    LONGEST_LINE,
+    ROOM,
+    cookie_names,
+    cookie_values,
+    cookies_of,
+    expiries,
+    header_size,
+    paths_of,
+)
 from consentkit.gate.headers import first
 from consentkit.gate.lives import Lives
 from consentkit.gate.orders import Orders
@@ -82,7 +91,7 @@ def refused(orders: Orders, scope: Scope, decision: Decision, now: datetime) -> 
     """Yield what removes all that isn't allowed: what came, and what the policy names (A10, L14).
 
     Cookies come with requests below their path only, so those that the policy names go without having come,
-    and the paths of the page that asks count as well.
+    and the paths of the page that asks count as well. What came is there for sure: it has the room first.
     """
     services = orders.edition.policy.services.values()
     stated = [
@@ -90,10 +99,13 @@ def refused(orders: Orders, scope: Scope, decision: Decision, now: datetime) -> 
     ]
     exact = [each for each in stated if "*" not in each.name and each.domain == "site"]
     paths = dict.fromkeys(("/", *paths_of(_page_path(scope)), *(each.path for each in exact)))
-    names = dict.fromkeys(
-        (*_denied(orders, cookies_of(scope["headers"]), decision), *(each.name for each in exact))
-    )
-    yield from expiries(names, host_of(scope), paths, int(now.timestamp()))
+    came = dict.fromkeys(_denied(orders, cookies_of(scope["headers"]), decision))
+    host, turn = host_of(scope), int(now.timestamp())
+    lines = [*expiries(came, host, paths, turn)]
+    yield from lines
+    room = ROOM - sum(map(header_size, lines))
+    if room >= LONGEST_LINE:
+        yield from expiries((each.name for each in exact if each.name not in came), host, paths, turn, room)
 
 
 def path_of(scope: Scope) -> str:
