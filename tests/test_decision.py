@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sample import policy
 
-from consentkit.policy.decision import Choice, Consent, Decision, Reason, allowed_at_once, decide
+from consentkit.policy.decision import Choice, Consent, Decision, Reason, decide
 from consentkit.policy.version import Policy, resolve
 
 DECIDED = datetime(2026, 8, 31, 12, 0, 0, tzinfo=UTC)
@@ -76,25 +76,6 @@ def test_a_refusal_may_count_for_longer_than_a_consent() -> None:
     only_no = answered(current.version, analytics=False, marketing=False, preferences=False)
     assert not at(current, only_no, refused - timedelta(seconds=1)).ask
     assert at(current, only_no, refused).ask
-
-
-@pytest.mark.parametrize("consent_months", [1, 3, 6])
-@pytest.mark.parametrize("refusal_months", [6, 12])
-@pytest.mark.parametrize("granted", [(), ("analytics",), ("preferences", "analytics", "marketing")])
-def test_what_is_allowed_at_once_is_what_a_whole_decision_allows(
-    consent_months: int, refusal_months: int, granted: tuple[str, ...]
-) -> None:
-    lifetimes = {"consent_months": consent_months, "refusal_months": refusal_months}
-    current = resolve(policy(lifetimes=lifetimes))
-    consent = answered(current.version, **{each: each in granted for each in current.categories})
-    settled = 0
-    for days in (-1, 0, 1, 27, 31, 32, 88, 92, 93, 180, 181, 185, 360, 366, 400):
-        for seconds in (-6, -1, 0, 1):
-            now = DECIDED + timedelta(days=days, seconds=seconds)
-            quick = allowed_at_once(current, current.version, granted, int(DECIDED.timestamp()), now)
-            settled += quick is not None
-            assert quick is None or quick == at(current, consent, now).allowed
-    assert settled > 8
 
 
 def test_one_category_ends_by_itself(current: Policy) -> None:

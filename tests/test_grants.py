@@ -41,6 +41,28 @@ def test_a_glance_never_allows_what_the_decision_doesn_t() -> None:
     assert known > 10_000
 
 
+@pytest.mark.parametrize("consent_months", [1, 3, 6])
+@pytest.mark.parametrize("refusal_months", [6, 12])
+@pytest.mark.parametrize("granted", [(), ("analytics",), ("preferences", "analytics", "marketing")])
+def test_lives_of_their_own_end_at_a_glance_as_they_do_in_a_decision(
+    consent_months: int, refusal_months: int, granted: tuple[str, ...]
+) -> None:
+    lifetimes = {"consent_months": consent_months, "refusal_months": refusal_months}
+    current = resolve(policy(lifetimes=lifetimes))
+    choices = {each: Choice(each in granted, NOW, current.version) for each in current.categories}
+    consent = Consent(b"0" * 16, 1, choices)
+    seal = Seal(SECRET, "shop/consent")
+    grants, value = Grants(seal, current), seal.seal(consent).encode()
+    settled = 0
+    for days in (-1, 0, 1, 27, 31, 32, 88, 92, 93, 180, 181, 185, 360, 366, 400):
+        for seconds in (-6, -1, 0, 1):
+            now = NOW + timedelta(days=days, seconds=seconds)
+            quick = grants.allowed(value, now.timestamp())
+            settled += quick is not None
+            assert quick is None or quick == decide(current, {current.version: current}, consent, now).allowed
+    assert settled > 8
+
+
 @pytest.mark.parametrize("value", [b"", b".", b"3.AA.1.eA:0:analytics:.AAAA", b"x" * 5000])
 def test_a_forged_cookie_allows_nothing_at_a_glance(value: bytes) -> None:
     assert Grants(Seal(SECRET, "shop/consent"), resolve(policy())).allowed(value, NOW.timestamp()) is None
