@@ -3,9 +3,13 @@
 import json
 import threading
 from contextlib import suppress
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from consentkit.gate.anchors import Seen, hint_records
+from consentkit.policy.months import day_of
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "static"
@@ -135,7 +139,8 @@ class Shop:
 
     def posted(self) -> dict[str, Any]:
         """The last choice that was sent."""
-        return [body for method, _, body in self.server.asked if method == "POST"][-1]
+        asked = self.server.asked
+        return [body for method, path, body in asked if (method, path) == ("POST", "/consent/")][-1]
 
     def track(self, method: str, path: str, body: Any) -> tuple[int, dict[str, str], bytes]:
         kind = "text/javascript" if path.endswith(".js") else "text/html"
@@ -181,5 +186,7 @@ class Shop:
         granted = [c for c in CATEGORIES if (self.choices or {}).get(c)]
         state = {"policy": POLICY, "allowed": ["necessary", *granted], "ask": self.choices is None}
         hint = "".join(f".{c}{'+' if v else '-'}4000000000" for c, v in (self.choices or {}).items())
-        cookie = f"consentkit_allows={POLICY[:16]}{hint}; Path=/; SameSite=Lax"
+        today = day_of(datetime.now(UTC))
+        told = hint_records(Seen(today), today)
+        cookie = f"consentkit_allows={POLICY[:16]}{hint}.~{told}; Path=/; SameSite=Lax"
         return status, {"content-type": "application/json", "set-cookie": cookie}, json.dumps(state).encode()

@@ -62,7 +62,7 @@ class Site:
     clock: Clock
     origin: str
     script: str = ""
-    fail: bool = False
+    fail: int = 0
     reports: list[dict[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
@@ -82,7 +82,7 @@ class Site:
             self.lines += [value.decode() for name, value in rows if name == b"set-cookie"]
             await send(message)
 
-        await (Response(status_code=503) if self.fail else self.app)(scope, again, watched)
+        await (Response(status_code=self.fail) if self.fail else self.app)(scope, again, watched)
 
     async def page(self, _: Request) -> Response:
         return HTMLResponse(PAGE % self.script, headers={"cache-control": "public, max-age=0"})
@@ -130,6 +130,13 @@ class Visitor:
         self.tab.goto("about:blank")
         self.tab.wait_for_timeout(150)
 
+    def hide(self) -> None:
+        """Turn to another tab, as far as the page can tell."""
+        self.tab.evaluate(
+            """() => { Object.defineProperty(document, "hidden", { value: true, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange", { bubbles: true })); }"""
+        )
+
     def move(self, days: int) -> None:
         """Let days go by, for the server and for the browser."""
         self.site.clock.now += timedelta(days=days)
@@ -146,10 +153,10 @@ class Visitor:
         return {row[:6]: number_of(row[6:]) for row in rows}
 
     def knows(self, *trackers: str) -> None:
-        """Wait until the hint holds exactly these trackers, each with the end of one that was seen today."""
+        """Wait until the hint holds these trackers, each with the end of one that was seen today."""
         end = end_day(day_of(self.site.clock.now), 1)
         wanted = {key_of(tracker): end for tracker in trackers}
-        until(self.tab, lambda: self.records() == wanted, f"the hint knows {trackers}")
+        until(self.tab, lambda: self.records().items() >= wanted.items(), f"the hint knows {trackers}")
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +225,7 @@ def test_nothing_is_reported_of_what_is_not_allowed(visitor: Visitor, site: Site
     visitor.choose("analytics")
     visitor.visit()
     visitor.tab.evaluate("document.cookie = '_fbp=fb.1.1; path=/'; localStorage.theme = 'dark'")
+    visitor.hide()
     visitor.leave()
     visitor.choose()
     visitor.visit(runs=False)
@@ -254,12 +262,39 @@ def test_a_failed_report_is_silent_and_made_again_on_the_next_page(visitor: Visi
     visitor.choose("analytics")
     visitor.visit()
     visitor.tab.evaluate("document.cookie = '_ga=GA1.1.1; path=/'")
-    site.fail = True
+    site.fail = 503
     visitor.visit("/shop/cups")
+    until(visitor.tab, lambda: site.reports, "the page reports")
     assert visitor.records() == {}
-    site.fail = False
+    site.fail = 0
     visitor.visit()
     visitor.knows("_ga")
+
+
+def test_what_comes_later_is_reported_once_as_the_page_is_hidden(visitor: Visitor, site: Site) -> None:
+    visitor.choose("analytics")
+    visitor.visit()
+    for name in ("_visit1", "_visit2"):
+        visitor.tab.evaluate(f"document.cookie = '{name}=1; path=/'")
+        visitor.hide()
+        until(visitor.tab, lambda: site.reports, "the page reports")
+    visitor.leave()
+    assert [set(report["trackers"]) for report in site.reports] == [{"_visit1"}]
+
+
+def test_what_gets_no_anchor_is_reported_once_on_a_page(visitor: Visitor, site: Site) -> None:
+    """As where the server has no room for one more."""
+    visitor.choose("analytics")
+    visitor.visit()
+    visitor.tab.evaluate("document.cookie = '_ga=GA1.1.1; path=/'")
+    site.fail = 204
+    visitor.hide()
+    until(visitor.tab, lambda: site.reports, "the page reports")
+    visitor.visit("/shop/cups")
+    until(visitor.tab, lambda: len(site.reports) == 2, "the next page reports")
+    visitor.hide()
+    visitor.leave()
+    assert len(site.reports) == 2
 
 
 def test_storage_is_reported_with_marks_and_gets_anchors(visitor: Visitor, site: Site) -> None:
@@ -304,6 +339,7 @@ def test_on_its_end_day_a_tracker_goes_with_its_storage_before_anything_runs(
     visitor.move(last - 1)
     visitor.visit()
     assert "_visit=old" in visitor.tab.evaluate("found")
+    visitor.tab.evaluate("localStorage.visit_late = 1")  # goes with its service's cookie all the same
     visitor.leave()
     visitor.move(1)
     site.reports.clear()
