@@ -63,6 +63,22 @@ def test_another_prefix_is_another_edition_of_the_same_policy() -> None:
     assert other.starter_address.startswith("/cookies/static/starter.")
 
 
+def test_the_guard_is_a_file_of_the_edition_unless_the_policy_does_without(edition: Edition) -> None:
+    assert edition.guard is not None
+    assert edition.guard_address == f"/consent/static/{edition.guard.served_name}"
+    assert edition.served[edition.guard.served_name] is edition.guard
+    assert edition.manifest["files"]["guard.js"] == edition.guard.sha256
+    body = edition.guard.body
+    assert b"__GUARD__" not in body
+    assert b'"analytics","google-analytics"' in body
+    assert b"_visit_.*" in body
+    assert b"connect\\.facebook" in body  # known and not declared: never
+    without = compile_edition(resolve(policy(pages={"guard": False})), "/consent")
+    assert without.guard is None
+    assert without.guard_address is None
+    assert "guard.js" not in without.manifest["files"]
+
+
 def test_the_rules_of_an_edition_are_one_object_for_a_host(edition: Edition) -> None:
     assert edition.rules("shop.example") is edition.rules("other.example")
     assert edition.rules("").url("https://connect.facebook.net/en_US/fbevents.js") == "meta-pixel"

@@ -297,6 +297,28 @@ def test_a_policy_that_lists_the_starter_s_hash_lets_it_in(tmp_path: Path) -> No
     assert "<script data-consentkit-starter>" in body_of(tmp_path, response).text
 
 
+@pytest.mark.parametrize(
+    ("sources", "tag"),
+    [
+        ("'self'", '<script src="/consent/static/guard.'),
+        ("'nonce-abc' 'strict-dynamic'", '<script nonce="abc" src="/consent/static/guard.'),
+        ("'unsafe-inline'", ""),
+        ("'strict-dynamic' 'sha256-abc'", ""),
+    ],
+)
+def test_the_guard_stands_before_the_starter_where_a_file_is_let_in(
+    tmp_path: Path, sources: str, tag: str
+) -> None:
+    response = HTMLResponse(PAGE, headers={"content-security-policy": f"script-src {sources}"})
+    text = body_of(tmp_path, response).text
+    assert ("/static/guard." in text) is bool(tag)
+    if tag:
+        before, _, after = text.partition(tag)
+        assert "data-consentkit-starter" not in before
+        assert "<script" not in before
+        assert after.partition("</script>")[2].startswith("<script data-consentkit-starter")
+
+
 # The starter --------------------------------------------------------------------------------------------
 
 

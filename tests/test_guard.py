@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from browser import Visit, settle, until, visiting
+from browser import Visit, until, visiting
 from container import ANALYTICS, MARKETING, MORE, NOBODYS, POLICY, VENDORS, WRITTEN, Shop, Vendor, container
 from native import NATIVE
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
@@ -48,6 +48,7 @@ def site(shop: Shop, tmp_path: Path, visit: Visit) -> Iterator[str]:
     for page in visit.context.pages[1:]:
         page.close()
     visit.calls.clear()
+    visit.errors.clear()
 
 
 @pytest.fixture
@@ -78,9 +79,8 @@ def choose(page: Page, *categories: str) -> None:
 
 
 def quiet(page: Page) -> None:
-    """Wait until what has been asked for is there, and a bit longer."""
-    settle(page)
-    page.evaluate("fetch('/last').then(() => new Promise((done) => setTimeout(done, 400)))")
+    """Wait until a request that is made after all others has been answered, and a bit longer."""
+    page.evaluate("fetch('/last').then(() => new Promise((done) => setTimeout(done, 250)))")
 
 
 # What is added at run time ------------------------------------------------------------------------------

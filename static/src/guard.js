@@ -20,7 +20,10 @@ const allows = (category) => /** @type {any} */ (window.consentkit)?.allows?.(ca
 const find = (text) => rows.find(([globs]) => globs.test(text));
 
 /** @param {string} text */
-const denied = (text, row = find(text)) => row && !allows(row[1]) && row;
+const denied = (text) => {
+  const row = find(text);
+  return row && !allows(row[1]) && row;
+};
 
 /** @param {string} url */
 const refused = (url) => {
@@ -32,14 +35,14 @@ const refused = (url) => {
 
 /** @param {Row} row @param {() => unknown} run @returns {any} */
 const later = ([, category], run) => {
-  const go = () => (allows(category) ? run() : category && queue.length < 999 && queue.push(go));
+  const go = () => (allows(category) ? run() : category && queue.length < 1e3 && queue.push(go));
   go();
 };
 
 /** @param {any} el @param {string} name @param {any} value @param {0 | 1} live */
 const hold = (el, name, value, live) => {
   const mark = MARK + "-" + name;
-  const row = el.matches(CARRIERS) && (/rc./i.test(name) ? (value + "").split(/[\s"'<>,]|src=/i) : [value]).map(refused).find(Boolean);
+  const row = el.matches(CARRIERS) && (/rc./i.test(name) ? (value + "").split(/[\s"'<>,]|src=/i) : [value]).map(refused).find((row) => row);
   if (el.hasAttribute(mark)) {
     el.removeAttribute(mark);
     el.removeAttribute(MARK);
@@ -73,7 +76,7 @@ const guard = (view) => {
   const on = (interfaces, names, decide) => {
     for (const each of interfaces.split(" ")) {
       try {
-        const owner = view[each]?.prototype ?? view;
+        const owner = (view[`HTML${each}Element`] ?? view[each])?.prototype ?? view;
         for (const name of Object.getOwnPropertyNames(owner)) {
           if (names.test(name)) {
             const property = /** @type {any} */ (Object.getOwnPropertyDescriptor(owner, name));
@@ -108,7 +111,7 @@ const guard = (view) => {
     const value = self.getAttribute(MARK + "-" + name);
     return value && (() => (/rc./.test(name) ? value : new URL(value, document.baseURI).href));
   };
-  on(/** @type {any} */ (Object.getOwnPropertyNames(view).join(" ").match(/HTML[^AB]\w+/g)).join(" "), CARRYING, attribute);
+  on("Script Image IFrame Link Embed Object Media Video Source", CARRYING, attribute);
   on("Element", /^setAttribute(NS)?$/, attribute);
   on(
     "Node Element CharacterData Document DocumentFragment ShadowRoot Range",
@@ -154,7 +157,7 @@ const guard = (view) => {
       (end) => (args[0] = { ...options, maxAge: undefined, expires: end }),
     );
   });
-  on("", /^fetch$/, (_, args, call) => {
+  on("window", /^fetch$/, (_, args, call) => {
     const row = refused(args[0].url ?? args[0]);
     if (row)
       if (row[1])
@@ -177,17 +180,17 @@ const guard = (view) => {
     const row = refused(url);
     return row && (() => !later(row, call));
   });
-  on("", /^(WebSocket|EventSource|(Shared)?Worker|Audio)$/, (_, args) => {
+  on("window", /^(WebSocket|EventSource|(Shared)?Worker|Audio)$/, (_, args) => {
     if (refused(args[0])) args[0] = NOWHERE;
   });
-  on("HTMLIFrameElement", /^content/, (_, __, call) => {
+  on("IFrame", /^content/, (_, __, call) => {
     const frame = call().defaultView ?? call();
     if (frame.document.URL[0] === "a" && !known.has(frame.Document)) {
       known.set(frame.Document, 1);
       guard(frame);
     }
   });
-  on("", /[ln]Storage$/, (_, __, call) => {
+  on("window", /[ln]Storage$/, (_, __, call) => {
     const store = call();
     if (known.has(store)) return;
     known.set(store, 1);
@@ -200,7 +203,7 @@ const guard = (view) => {
   on("IDBFactory CacheStorage", /^open$/, (_, args, __, ___, area) =>
     denied(area + ":" + args[0]) &&
     (() => {
-      throw new DOMException("", "SecurityError");
+      throw new DOMException("window", "SecurityError");
     }),
   );
 };
