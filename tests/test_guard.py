@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from browser import Visit, until, visiting
+from browser import PATIENCE, Visit, until, visiting
 from container import ANALYTICS, MARKETING, MORE, NOBODYS, POLICY, VENDORS, WRITTEN, Shop, Vendor, container
 from native import NATIVE
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
@@ -68,7 +68,7 @@ def called(visit: Visit) -> set[str]:
 
 def press(page: Page, name: str) -> None:
     page.get_by_role("dialog").get_by_role("button", name=name, exact=True).click()
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("dialog")).to_have_count(0, timeout=PATIENCE)
 
 
 def choose(page: Page, *categories: str) -> None:
@@ -104,7 +104,7 @@ def test_before_a_choice_none_is_reached_and_the_page_goes_on(
     with container(shop, tmp_path) as origin, visiting(driver, {*hosts(shop.vendors), NOBODYS}) as visit:
         page = visit.page()
         page.goto(origin)
-        expect(page.get_by_role("dialog")).to_be_visible()
+        expect(page.get_by_role("dialog")).to_be_visible(timeout=PATIENCE)
         quiet(page)
         assert page.locator("#end").is_visible()
         assert page.evaluate("threw") == []

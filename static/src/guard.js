@@ -1,19 +1,29 @@
+// Loaded before anything else on a page: what scripts add at run time waits for its category too. Wherever
+// something fails here, the browser's own call goes ahead, and the gate's blocking is what is left; but what
+// is known to be denied stays denied. A call that isn't held is the browser's, with its errors and its `this`.
+//
+// Out of reach: modules that scripts import, what runs in workers, style sheets' url(), navigation, markup that
+// is written in halves, frames that are entered by window[0], and whoever has kept a call from before us.
 import { endOf } from "./tracker.js";
 
 const MARK = "data-consentkit";
 const CARRIERS = "script,img,iframe,link,embed,object,video,audio,source";
 const CARRYING = /^(src(set|doc)?|href|data|poster|imagesrcset)$/i;
-// Fails at once and without a word on any wire.
+// Fails at once, as a network that is down, and without a word on any wire: nobody can listen on port 0.
 const NOWHERE = "wss://0:0";
 const rows = __GUARD__;
 
 /** @type {(() => unknown)[]} */
 const queue = [];
-/** @type {WeakMap<object, any>} */
+/** What is known of requests, stores and realms. @type {WeakMap<object, any>} */
 const known = new WeakMap();
 const nothing = () => {};
 
-/** @param {string} category */
+/**
+ * Asks the starter, which then knows that something of the category runs here, and ends it on withdrawal.
+ *
+ * @param {string} category "" is never allowed
+ */
 const allows = (category) => /** @type {any} */ (window.consentkit)?.allows?.(category);
 
 /** @param {string} text */
@@ -22,40 +32,64 @@ const find = (text) => rows.find(([globs]) => globs.test(text));
 /** @param {string} text */
 const denied = (text) => {
   const row = find(text);
-  return row && !allows(row[1]) && row;
+  if (row && !allows(row[1])) return row;
 };
 
 /** @param {string} url */
 const refused = (url) => {
   try {
     const { host, protocol, pathname } = new URL(url, document.baseURI);
+    // No scheme stands for the site's own host, of which only patterns with a path are about a part.
     return denied((host === location.host ? "" : protocol) + "//" + host + unescape(pathname));
   } catch {}
 };
 
-/** @param {Row} row @param {() => unknown} run @returns {any} */
+/**
+ * Runs something once its category is allowed. What never will be isn't kept, nor more than a page can need.
+ *
+ * @param {Row} row
+ * @param {() => unknown} run
+ * @returns {any}
+ */
 const later = ([, category], run) => {
   const go = () => (allows(category) ? run() : category && queue.length < 1e3 && queue.push(go));
   go();
 };
 
-/** @param {any} el @param {string} name @param {any} value @param {0 | 1} live */
+/**
+ * Marks an element, as the gate does, instead of giving it a denied address. It comes back by the queue, so
+ * that one which isn't in the page does too; a copy of it by the banner's revival, which goes by the mark.
+ *
+ * @param {any} el
+ * @param {string} name
+ * @param {any} value as it was given: it may be a trusted type
+ * @param {0 | 1} live
+ */
 const hold = (el, name, value, live) => {
   const mark = MARK + "-" + name;
-  const row = el.matches(CARRIERS) && (/rc./i.test(name) ? (value + "").split(/[\s"'<>,]|src=/i) : [value]).map(refused).find((row) => row);
-  if (el.hasAttribute(mark)) {
+  const row =
+    el.matches(CARRIERS) &&
+    (/rc./i.test(name) ? (value + "").split(/[\s"'<>,]|src=/i) : [value]).map(refused).find((each) => each);
+  if (el.getAttribute(mark)) {
     el.removeAttribute(mark);
     el.removeAttribute(MARK);
   }
+  // Revival says `consentkit`: there the author's own mark, or another tool's, has named the category.
   if (row && !el.consentkit && !allows(el.dataset.category)) {
     el.setAttribute(MARK, row[2]);
     el.setAttribute(mark, value);
+    // A player looks at a <source> that gets its address late only when it starts over.
     live && later(row, () => el.getAttribute(mark) == value && (el.setAttribute(name, value), el.parentNode?.load?.()));
     return nothing;
   }
 };
 
-/** @param {any} node @param {0 | 1} live */
+/**
+ * Holds what is denied in a tree that comes from where nothing loads: a template, a parser.
+ *
+ * @param {any} node
+ * @param {0 | 1} live
+ */
 const sift = (node, live) => {
   let found;
   for (const el of [node, ...node.querySelectorAll(CARRIERS)]) {
@@ -66,9 +100,12 @@ const sift = (node, live) => {
   return found;
 };
 
-/** @param {any} view */
+/** @param {any} view a window: scripts take the calls of a blank frame for ones that nobody has wrapped */
 const guard = (view) => {
   /**
+   * Puts `decide` before calls, constructors, getters and setters. It returns what to do instead, or nothing;
+   * it may change the arguments. Proxies keep name, length, prototype, statics and [native code].
+   *
    * @param {string} interfaces
    * @param {RegExp} names
    * @param {(self: any, args: any, call: () => any, name: string, owner: string) => any} decide
@@ -83,7 +120,7 @@ const guard = (view) => {
             /** @param {any} self @param {any} args @param {() => any} call */
             const act = (self, args, call) => {
               /** @type {any} */
-            let instead;
+              let instead;
               try {
                 instead = decide(self, args, call, name, each);
               } catch {}
@@ -115,13 +152,17 @@ const guard = (view) => {
   on("Element", /^setAttribute(NS)?$/, attribute);
   on(
     "Node Element CharacterData Document DocumentFragment ShadowRoot Range",
+    // append, adopt, prepend, insert, replace, before, surround, import, innerHTML, outerHTML, write, …
     /^(a[dfp]|pre|ins|rep|be|su|im|inn|ou|wr|createCo[^m])/,
     (self, args, _, name) => {
-      if (args[1] && /^wr/.test(name)) args.splice(0, 99, args.join(""));
+      if (/^wr/.test(name) && args[1]) args.splice(0, 99, args.join(""));
       for (const at in args) {
         if (args[at]?.querySelectorAll) sift(args[at], 1);
+        // Of scripts, styles and text areas the markup is text.
         else if (/ML|wr|Co/.test(name) && /src|data|<l/i.test(args[at]) && !/^(sc|sty|te)/.test(self.localName)) {
-          const box = /** @type {any} */ (new DOMParser().parseFromString("<template>" + args[at], "text/html").head.firstChild);
+          const box = /** @type {any} */ (
+            new DOMParser().parseFromString("<template>" + args[at], "text/html").head.firstChild
+          );
           if (sift(box.content, 0)) args[at] = box.innerHTML;
         }
       }
@@ -129,6 +170,8 @@ const guard = (view) => {
   );
 
   /**
+   * Refuses a cookie in silence, as browsers do, or has its life cut; never its removal.
+   *
    * @param {any} name
    * @param {any} until
    * @param {(end: number) => void} cut
@@ -142,10 +185,14 @@ const guard = (view) => {
   };
   on("Document", /^cookie$/, (_, args) => {
     const text = args[0] + "";
+    if (!args[0]) return;
+    // Of several the last one counts, and max-age before expires (RFC 6265, 5.3).
     const age = /.*;\s*max-age\s*=\s*(-?\d+)\s*(;|$)/is.exec(text)?.[1];
     return clamp(
       text.split("=")[0]?.trim(),
-      age ? Date.now() + /** @type {any} */ (age) * 1e3 : Date.parse(/** @type {any} */ (/.*;\s*expires\s*=([^;]*)/is.exec(text)?.[1])),
+      age
+        ? Date.now() + /** @type {any} */ (age) * 1e3
+        : Date.parse(/** @type {any} */ (/.*;\s*expires\s*=([^;]*)/is.exec(text)?.[1])),
       (end) => (args[0] = text + ";max-age=" + (((end - Date.now()) / 1e3) | 0)),
     );
   });
@@ -157,6 +204,7 @@ const guard = (view) => {
       (end) => (args[0] = { ...options, maxAge: undefined, expires: end }),
     );
   });
+
   on("window", /^fetch$/, (_, args, call) => {
     const row = refused(args[0].url ?? args[0]);
     if (row)
@@ -164,6 +212,7 @@ const guard = (view) => {
         return async () => {
           await new Promise((go) => {
             later(row, /** @type {any} */ (go));
+            // Then the browser's own call says so.
             (args[1]?.signal ?? args[0].signal)?.addEventListener("abort", go);
           });
           return call();
@@ -174,6 +223,7 @@ const guard = (view) => {
     let row = known.get(self);
     if (name[0] === "s") return row && (() => later(row, () => known.get(self) === row && call()));
     row = name[0] === "o" && refused(args[1]);
+    // Who waits for the answer on the spot can't wait for a choice.
     known.set(self, row && (row[1] && (args[2] ?? 1) ? row : void (args[1] = NOWHERE)));
   });
   on("Navigator", /^sendB/, (_, [url], call) => {
@@ -185,25 +235,27 @@ const guard = (view) => {
   });
   on("IFrame", /^content/, (_, __, call) => {
     const frame = call().defaultView ?? call();
+    // about:blank, about:srcdoc
     if (frame.document.URL[0] === "a" && !known.has(frame.Document)) {
       known.set(frame.Document, 1);
       guard(frame);
     }
   });
+
+  // Nothing stands before a store's properties unless it is another object, which pages can tell: so what is
+  // written that way goes as soon as the script is done.
   on("window", /[ln]Storage$/, (_, __, call) => {
     const store = call();
-    if (known.has(store)) return;
-    known.set(store, 1);
     queueMicrotask(() => {
-      known.delete(store);
-      for (const key in store) denied("Storage:" + key) && store.removeItem(key);
+      if (known.get(store) !== store.length) for (const key in store) denied("Storage:" + key) && store.removeItem(key);
+      known.set(store, store.length);
     });
   });
   on("Storage", /^setItem$/, (_, args) => denied("Storage:" + args[0]) && nothing);
   on("IDBFactory CacheStorage", /^open$/, (_, args, __, ___, area) =>
     denied(area + ":" + args[0]) &&
     (() => {
-      throw new DOMException("window", "SecurityError");
+      throw new DOMException("", "SecurityError");
     }),
   );
 };
@@ -214,10 +266,12 @@ const replay = () => {
       go();
     } catch {}
   }
+  // Copies, and what was written: each gets the address that its own getter tells.
   for (const script of document.querySelectorAll("script[data-consentkit-src]:not([type$=plain])")) {
     /** @type {any} */ (script).src = /** @type {any} */ (script).src;
   }
 };
+
 guard(window);
 document.addEventListener("consentkit:ready", replay);
 document.addEventListener("consentkit:change", replay);

@@ -6,7 +6,10 @@ const KEYS = 2 ** 18;
  * @param {string} digits
  */
 export const number = (digits) =>
-  [...atob(digits.padStart(12, "A").replace(/-/g, "+").replace(/_/g, "/"))].reduce((sum, byte) => sum * 256 + byte.charCodeAt(0), 0);
+  [...atob(digits.padStart(12, "A").replace(/-/g, "+").replace(/_/g, "/"))].reduce(
+    (sum, byte) => sum * 256 + byte.charCodeAt(0),
+    0,
+  );
 
 /**
  * The key of a tracker: FNV-1a, 32 bit, of its name in UTF-8, as a signed number.
