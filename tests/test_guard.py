@@ -302,7 +302,7 @@ def test_a_tracker_s_end_is_the_one_that_the_hint_tells(page: Page, visit: Visit
     records = hint_records(Seen(today, running), today)
     page.evaluate(
         """records => {
-          const [hint] = /consentkit_allows=[^;]*/.exec(document.cookie);
+          const [hint] = /consentkit_allows=[^;~]*/.exec(document.cookie);
           document.cookie = `${hint}~${records};path=/;max-age=99999`;
         }""",
         records,
