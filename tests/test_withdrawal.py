@@ -54,7 +54,7 @@ PAGE = """<!doctype html><html><head><title>Shop</title>
 NOTE_WRITES = """
   const cookie = Object.getOwnPropertyDescriptor(Document.prototype, "cookie");
   Object.defineProperty(Document.prototype, "cookie", {...cookie, set(line) {
-    noteWrite(line);
+    noteWrite(line).catch(() => {});
     cookie.set.call(this, line);
   }});
 """
@@ -158,7 +158,7 @@ def test_what_is_withdrawn_is_neither_kept_nor_sent_any_more(
     gone, stays = (ANALYTICS, MARKETING) if keeping else (ANALYTICS | MARKETING, set())
     with shopping(driver, tmp_path) as (visit, shop):
         written: list[str] = []
-        visit.context.expose_function("noteWrite", written.append)
+        visit.context.expose_function("noteWrite", lambda line: written.append(line))
         visit.context.add_init_script(NOTE_WRITES)
         page = visit.page()
         page.goto(SITE + PAGES[0])
