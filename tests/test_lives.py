@@ -364,6 +364,13 @@ def test_nobody_s_report_leaves_nothing_behind(tmp_path: Path, clock: Clock) -> 
         assert "set-cookie" not in sync(browser, trackers={"local:_hjid": "aa"}).headers
 
 
+def test_a_hint_without_a_consent_goes(client: TestClient) -> None:
+    """Else each page would report for it again."""
+    del client.cookies["consentkit"]
+    assert [parsed(line.encode()).max_age for line in lines_of(sync(client), "consentkit_allows")] == [0]  # type: ignore[union-attr]
+    assert "set-cookie" not in sync(client).headers
+
+
 def test_withdrawal_forgets_the_anchors_of_what_was_withdrawn(client: TestClient) -> None:
     sent(client, "/page", _ga="GA1.1.1.1", _fbp="fb.1.1.1")
     assert len(anchors(client).running) == 2

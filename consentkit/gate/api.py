@@ -18,7 +18,7 @@ from consentkit.gate.form import Form
 from consentkit.gate.geo import Countries, client_address
 from consentkit.gate.keeping import kept, refused
 from consentkit.gate.page import Gate
-from consentkit.gate.state import State
+from consentkit.gate.state import HINT_COOKIE, State
 from consentkit.gate.ua import family
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.kit import Answer, ConsentKit, Recorded, StaleGrant
@@ -226,7 +226,9 @@ class Api:
         except ConsentKitError as error:
             return self._failed(request, error, decision)
         response = Response(status_code=204, headers=PRIVATE)
-        if consent is not None and Reason.UNPROVEN not in decision.reasons.values():
+        # A hint without a consent that opens would be reported at each page for nothing: it goes.
+        known = consent is not None or HINT_COOKIE in request.cookies
+        if known and Reason.UNPROVEN not in decision.reasons.values():
             self._set_state(request, response, State(consent, decision), now, told)
         return response
 
