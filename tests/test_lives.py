@@ -330,12 +330,6 @@ def test_a_page_can_t_anchor_what_its_visitor_denies(tmp_path: Path, clock: Cloc
         assert "consentkit_seen" not in browser.cookies
 
 
-def test_a_page_with_a_guard_needs_no_server_to_set_its_cookies(unguarded: TestClient) -> None:
-    sent(unguarded, "/cached", _ga="GA1.1.1.1")
-    sync(unguarded, guarded=True)
-    assert lines_of(unguarded.get("/page"), "_ga") == []
-
-
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -344,7 +338,6 @@ def test_a_page_with_a_guard_needs_no_server_to_set_its_cookies(unguarded: TestC
         ({"trackers": []}, "trackers"),
         ({"trackers": {"local:a": 1}}, "trackers"),
         ({"trackers": {f"local:{n}": "a" for n in range(300)}}, "trackers"),
-        ({"guarded": "yes"}, "guarded"),
     ],
 )
 def test_an_odd_report_is_refused_and_says_why(client: TestClient, body: Any, field: str) -> None:

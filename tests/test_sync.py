@@ -249,7 +249,7 @@ def test_our_cookies_are_set_again_with_what_is_left_once_they_are_five_days_old
     visitor.move(1)
     visitor.visit(runs=bool(granted))
     until(visitor.tab, lambda: site.lines, "the report is answered")
-    assert site.reports == [{"trackers": {}, "guarded": False}]
+    assert site.reports == [{"trackers": {}}]
     again = {each["name"]: each["expires"] for each in visitor.context.cookies(site.origin)}
     shorter = {name: round((began[name] - again[name]) / 3600) for name in began}
     assert shorter == {"consentkit": 120, "consentkit_allows": 120}  # five days, to the jar's own clock
@@ -356,15 +356,6 @@ def test_on_its_end_day_a_tracker_goes_with_its_storage_before_anything_runs(
     assert "_visit=new" in visitor.tab.evaluate("found")
     assert visitor.tab.evaluate("localStorage.visit_id") == "new"
     assert len(site.reports) == 2
-
-
-def test_a_page_says_whether_a_guard_ran_there(visitor: Visitor, site: Site) -> None:
-    visitor.context.add_init_script("window[Symbol.for('consentkit.guard')] = true")
-    visitor.choose("analytics")
-    visitor.move(5)
-    visitor.visit()
-    until(visitor.tab, lambda: site.reports, "the page reports")
-    assert [report["guarded"] for report in site.reports] == [True]
 
 
 def test_withdrawal_clears_each_kind_of_storage_by_its_declared_keys(visitor: Visitor) -> None:

@@ -143,7 +143,7 @@ class Visitor:
             name for name in TRACKERS if name in self.jar.document_cookie(SITE) and key_of(name) not in known
         ]
         if unknown or (records and self.clock.now >= day_in(records[:3]) + timedelta(days=5)):
-            assert self.browser.post(f"{SITE}/consent/sync", {"guarded": True}).status == 204
+            assert self.browser.post(f"{SITE}/consent/sync", {}).status == 204
 
     def analytics(self) -> None:
         kept, now = self.jar.document_cookie(SITE), int(self.clock.now.timestamp())

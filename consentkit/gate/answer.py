@@ -1,7 +1,6 @@
 """A visitor's answer as it arrives: who may send it, how large, in which shape."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -19,7 +18,7 @@ LARGEST = 16 * 1024
 """Bytes; an answer holds four booleans and three short strings."""
 
 FIELDS = ("choices", "policy", "mechanism", "locale")
-TOLD_FIELDS = ("trackers", "guarded")
+TOLD_FIELDS = ("trackers",)
 MOST_TOLD = 200
 ACTIONS = ("accept", "reject", "save")
 JSON_TYPE = "application/json"
@@ -119,24 +118,14 @@ async def read_answer(request: Request, categories: Sequence[str]) -> Answer:
     return _from_json(body) if media == JSON_TYPE else _from_form(_fields(body), categories)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a page's script reports: trackers by name with a mark of each value, and whether a guard
-    runs there, which cuts the lives of cookies itself.
+async def read_told(request: Request) -> Mapping[str, str]:
+    """Return the trackers that a page reports, by name, each with a mark of its value; none if it is empty.
+
+    Raises TooLarge, WrongType, ChoiceError.
     """
-
-    trackers: Mapping[str, str]
-    guarded: bool
-
-
-NOTHING_TOLD = Told({}, guarded=False)
-
-
-async def read_told(request: Request) -> Told:
-    """Return what a page reports; nothing for an empty body. Raises TooLarge, WrongType, ChoiceError."""
     body = await _bounded(request)
     if not body:
-        return NOTHING_TOLD
+        return {}
     if _media_type(request.headers) != JSON_TYPE:
         raise WrongType(f"send {JSON_TYPE}")
     try:
@@ -146,7 +135,8 @@ async def read_told(request: Request) -> Told:
     problems = list(_told_problems(raw))
     if problems:
         raise ChoiceError(problems)
-    return Told(raw.get("trackers", {}), raw.get("guarded", False))
+    told: Mapping[str, str] = raw.get("trackers", {})
+    return told
 
 
 def _told_problems(raw: Any) -> Iterator[Problem]:
@@ -155,8 +145,6 @@ def _told_problems(raw: Any) -> Iterator[Problem]:
         return
     for name in raw.keys() - set(TOLD_FIELDS):
         yield Problem(name, "is not a field of a report", TOLD_FIELDS)
-    if not isinstance(raw.get("guarded", False), bool):
-        yield Problem("guarded", "must be true or false", ("true", "false"))
     trackers = raw.get("trackers", {})
     if not isinstance(trackers, Mapping) or len(trackers) > MOST_TOLD:
         yield Problem("trackers", f"must be an object of at most {MOST_TOLD} names")

@@ -13,10 +13,10 @@ from starlette.types import Receive, Scope, Send
 
 from consentkit.errors import ChoiceError, ConsentKitError, StoreUnavailable
 from consentkit.gate import answer as answers
-from consentkit.gate.answer import NOTHING_TOLD, Told
 from consentkit.gate.form import Form
 from consentkit.gate.geo import Countries, client_address
 from consentkit.gate.keeping import kept, refused
+from consentkit.gate.lives import NOTHING_TOLD, Told
 from consentkit.gate.page import Gate
 from consentkit.gate.state import HINT_COOKIE, State
 from consentkit.gate.ua import family

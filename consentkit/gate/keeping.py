@@ -7,7 +7,6 @@ from urllib.parse import quote, urlsplit
 
 from starlette.types import Scope
 
-from consentkit.gate.answer import Told
 from consentkit.gate.cookies import (
     LONGEST_LINE,
     ROOM,
@@ -19,7 +18,7 @@ from consentkit.gate.cookies import (
     paths_of,
 )
 from consentkit.gate.headers import first
-from consentkit.gate.lives import Lives
+from consentkit.gate.lives import Lives, Told
 from consentkit.gate.orders import Orders
 from consentkit.gate.state import CONSENT_MARK, OURS, REISSUE_DAYS, Home, State, home_of, issued_in
 from consentkit.gate.visitor import VisitorConsent
@@ -78,9 +77,8 @@ def kept(orders: Orders, scope: Scope, state: State, now: datetime, told: Told) 
     decision = state.decision
     cookies = cookies_of(scope["headers"])
     lives = Lives(orders, cookies, decision.allowed, now)
-    lives.tell(told.trackers)
-    seen = lives.guarded() if told.guarded else lives.seen
-    seen = lives.forgetting(seen, _refused(orders, cookies, decision))
+    lives.tell(told)
+    seen = lives.forgetting(lives.seen, _refused(orders, cookies, decision))
     home = home_of(scope, orders.edition.policy)
     yield from replace(state, seen=seen).cookies(orders.seal, orders.version, now, home)
     yield from ended(orders, scope, now, lives.ended, _page_path(scope))

@@ -5,7 +5,6 @@ end in any request, so the end of each is kept (`anchors`), and asked here.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
@@ -28,6 +27,10 @@ from consentkit.policy.bounds import NECESSARY_MONTHS
 from consentkit.policy.domains import registrable
 from consentkit.policy.months import day_of, end_day, seconds_left, start_of
 from consentkit.policy.periods import end_of
+
+Told = Mapping[str, str]
+"""The trackers that a page reports: cookies, storage keys as `area:key`; each with a mark of its value."""
+NOTHING_TOLD: Told = {}
 
 
 def may_have_ended(orders: Orders, cookies: bytes, now: datetime) -> bool:
@@ -164,7 +167,7 @@ class Lives:
 
     # What a page tells.
 
-    def tell(self, keys: Mapping[str, str]) -> None:
+    def tell(self, keys: Told) -> None:
         """Take in the trackers that a page's script saw: storage keys (`area:key`) and cookies, each with a
         mark of its value.
 
@@ -185,12 +188,6 @@ class Lives:
             return self._orders.terms[name.encode()].need
         category = self._orders.edition.policy.category_of(service)
         return None if category == "necessary" else category
-
-    def guarded(self) -> Seen:
-        """Return the anchors, none of them to be set again: a guard in the page has cut what lives there."""
-        seen = self.seen
-        running = {key: replace(each, mark=DONE) for key, each in seen.running.items()}
-        return seen if running == seen.running else Seen(self._today, running, seen.ended)
 
     def forgetting(self, seen: Seen, names: Iterable[str]) -> Seen:
         """Return anchors without those of some cookies: what is refused has no life to keep."""

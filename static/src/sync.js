@@ -104,7 +104,7 @@ async function post({ prefix }, trackers) {
       method: "POST",
       keepalive: true,
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ trackers, guarded: Symbol.for("consentkit.guard") in window }),
+      body: JSON.stringify({ trackers }),
     });
     if (ok) return;
   } catch {
