@@ -133,9 +133,6 @@ def test_what_stays_is_set_again_once_and_what_changes_never(
     assert visit.again == {"_ga": 1, "_fbp": 1, "_ga_7XK2": 0}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the server can't know that a value which stayed for one page changes now"
-)
 def test_a_session_that_was_silent_for_a_page_loses_no_hit_either(
     site: ConsentMiddleware, runner: asyncio.Runner, clock: Clock
 ) -> None:

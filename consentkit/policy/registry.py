@@ -51,7 +51,8 @@ class Cookie:
     """A cookie a service sets, its name with `*` globs, on the site's domain or on the vendor's own.
 
     `scope` is where on the site the vendor sets it unless told otherwise: on the registrable domain, or on
-    the host alone; "" if not known. `why` is what a necessary one is kept beyond the session for (B2).
+    the host alone; "" if not known, or if its value changes in the course of its life, as whoever wrote it
+    again could then undo a change. `why` is what a necessary one is kept beyond the session for (B2).
     """
 
     name: str
