@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from consentkit import ConsentMiddleware
+from consentkit.policy.registry import Category, Pattern, Service
 
 SECRET = "a secret that is long enough for tests"
 ORIGIN = "https://shop.example"
@@ -91,3 +92,20 @@ def app(*routes: Any) -> Starlette:
 
 
 Answers = Callable[..., Any]
+
+
+def service(id_: str, *urls: str, inline: tuple[str, ...] = (), category: Category = "analytics") -> Service:
+    """Return a service that is known by its URL patterns and its marks in inline scripts."""
+    return Service(
+        id=id_,
+        name=id_,
+        vendor=id_,
+        country="FR",
+        category=category,
+        purposes=(),
+        policy_url="https://t.test/privacy",
+        urls=tuple(Pattern(url, "declared") for url in urls),
+        inline=tuple(Pattern(mark, "declared") for mark in inline),
+        cookies=(),
+        storage=(),
+    )

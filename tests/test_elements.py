@@ -1,32 +1,18 @@
 """Every element and attribute that loads: armed it is blocked, where it loads nothing it is left alone."""
 
 import pytest
+from sample import service
 
 from consentkit.gate.markup import Rewriter
 from consentkit.gate.markup.elements import LOADING, candidates
 from consentkit.gate.markup.verdicts import UNTOUCHED, Verdicts
-from consentkit.policy.registry import Pattern, Service
 from consentkit.policy.whose import Whose
 
-
-def service(id_: str, category: str, *urls: str, inline: tuple[str, ...] = ()) -> Service:
-    return Service(
-        id=id_,
-        name=id_.title(),
-        vendor=id_,
-        country="FR",
-        category=category,
-        purposes=(),
-        policy_url="https://t.test/privacy",
-        urls=tuple(Pattern(url, "declared") for url in urls),
-        inline=tuple(Pattern(mark, "declared") for mark in inline),
-        cookies=(),
-        storage=(),
-    )
-
-
 RULES = Whose(
-    [service("t", "analytics", "t.test", inline=("track(",)), service("p", "marketing", "p.test/tag/")]
+    [
+        service("t", "t.test", inline=("track(",)),
+        service("p", "p.test/tag/", category="marketing"),
+    ]
 )
 
 

@@ -1,30 +1,14 @@
 import re
 
 import pytest
+from sample import service
 
 from consentkit.gate.markup import LIMIT, Rewriter
-from consentkit.policy.registry import Pattern, Service
 from consentkit.policy.whose import Whose
 
 INSERTED = (
     rb'(?i:(<script) data-consentkit="[^"]*" type="text/plain")| data-consentkit="[^"]*"|data-consentkit-'
 )
-
-
-def service(id_: str, *urls: str, inline: tuple[str, ...] = ()) -> Service:
-    return Service(
-        id=id_,
-        name=id_,
-        vendor=id_,
-        country="FR",
-        category="analytics",
-        purposes=(),
-        policy_url="https://t.test/privacy",
-        urls=tuple(Pattern(url, "declared") for url in urls),
-        inline=tuple(Pattern(mark, "declared") for mark in inline),
-        cookies=(),
-        storage=(),
-    )
 
 
 RULES = Whose([service("t", "t.test", inline=("track(",))])

@@ -4,9 +4,9 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sample import service
 
 from consentkit.gate.markup import Rewriter
-from consentkit.policy.registry import Pattern, Service
 from consentkit.policy.whose import Whose
 
 INSERTED = (
@@ -15,22 +15,6 @@ INSERTED = (
 
 STARTER = b"<script data-consentkit-starter>start()</script>"
 T = b"//t.test/x"
-
-
-def service(id_: str, *urls: str, inline: tuple[str, ...] = ()) -> Service:
-    return Service(
-        id=id_,
-        name=id_,
-        vendor=id_,
-        country="FR",
-        category="analytics",
-        purposes=(),
-        policy_url="https://t.test/privacy",
-        urls=tuple(Pattern(url, "declared") for url in urls),
-        inline=tuple(Pattern(mark, "declared") for mark in inline),
-        cookies=(),
-        storage=(),
-    )
 
 
 RULES = Whose([service("t", "t.test", inline=("track(",)), service("p", "paths.test/tag/")])
