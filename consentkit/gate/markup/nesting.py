@@ -24,11 +24,11 @@ _NEVER_POPPED: Final = frozenset((b"body", b"html", b"head"))
 class Nesting:
     """The open svg, math and template elements around the place the scanner has reached."""
 
-    __slots__ = ("_templates", "frames")
+    __slots__ = ("templates", "frames")
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
-        self._templates = 0
+        self.templates = 0
 
     def copy(self) -> "Nesting":
         """The same nesting, to be followed separately."""
@@ -37,7 +37,14 @@ class Nesting:
         for frame in self.frames:
             counts = shared.setdefault(id(frame.counts), dict(frame.counts))
             other.frames.append(Frame(frame.kind, frame.names[:], frame.point, counts))
-        other._templates = self._templates
+        other.templates = self.templates
+        return other
+
+    def without_namespaces(self) -> "Nesting":
+        """The same as a preload scanner knows it: the templates, in which it fetches nothing either."""
+        other = Nesting()
+        for _ in range(self.templates):
+            other._push_frame("template")
         return other
 
     def __eq__(self, other: object) -> bool:
@@ -81,7 +88,7 @@ class Nesting:
     @property
     def inert(self) -> bool:
         """True inside a template: nothing there loads or runs."""
-        return self._templates > 0
+        return self.templates > 0
 
     @property
     def in_template(self) -> bool:
@@ -180,7 +187,7 @@ class Nesting:
         for depth in range(len(self.frames) - 1, -1, -1):
             if self.frames[depth].kind == "template":
                 del self.frames[depth:]
-                self._templates -= 1
+                self.templates -= 1
                 return
 
     def _foreign(self, frame: Frame, name: bytes, tag: bytes, *, closed: bool) -> None:
@@ -200,7 +207,7 @@ class Nesting:
             frame = Frame(kind)
             if frame.foreign and self.cdata:
                 frame.counts = self.frames[-1].counts
-            self._templates += kind == "template"
+            self.templates += kind == "template"
             for name in names:
                 frame.push(name)
             self.frames.append(frame)

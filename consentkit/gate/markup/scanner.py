@@ -153,7 +153,9 @@ class Scanner(TwinScanner, PlainScanner):
             if icon is not None:
                 return self._back(icon.end())
         template = name == b"template" and (self._nesting.inert or not shadow(self._tag))
-        html = self._preloading or self._nesting.start(name, self._tag, closed=closed, template=template)
+        # A preload scanner follows templates, and nothing else that is nested.
+        plain = self._preloading and not template
+        html = plain or self._nesting.start(name, self._tag, closed=closed, template=template)
         if not html and name in UNBROKEN and not closed and self._scripting is None:
             self._fork_if_broken(end)
         if name in (b"script", b"style"):

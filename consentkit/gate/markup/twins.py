@@ -71,7 +71,7 @@ class TwinScanner(PartialScanner):
         if other._framed or not self._state is other._state is type(self)._data:
             return False
         if other._preloading:
-            return not self._nesting.inert
+            return other._nesting.templates == self._nesting.templates
         same = self._verdicts is other._verdicts and self._based == other._based
         return same and self._nesting == other._nesting
 
@@ -106,7 +106,7 @@ class TwinScanner(PartialScanner):
 
     def _preload(self, state: Callable[[Any], bool], at: int) -> None:
         """Begin the reading of a preload scanner, to which all elements are HTML's."""
-        self._fork(state, at, Nesting())._preloading = True
+        self._fork(state, at, self._nesting.without_namespaces())._preloading = True
 
     def _fork(self, state: Callable[[Any], bool], at: int, nesting: Nesting) -> Self:
         """Begin a second reading, here, in another state or nesting."""
