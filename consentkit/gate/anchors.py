@@ -163,6 +163,19 @@ def observed(seen: Seen | None, sightings: Iterable[Sighting], today: int) -> Se
     return before if (running, ended) == (before.running, before.ended) else Seen(today, running, ended)
 
 
+def running_in(payload: bytes, name: str) -> Anchor | None:
+    """Return the anchor under which a tracker runs, by what was sealed, without reading the rest.
+
+    None where there is none, or where it has to be read as a whole. Ask only before the `first_end`.
+    """
+    start = len(b"1.AAAAAA.")
+    key, end = key_of(name).encode(), payload.find(b".", start)
+    at = payload.find(key, start, end)
+    while at >= 0 and (at - start) % _RECORD:
+        at = payload.find(key, at + 1, end)
+    return _anchor(payload[at + _KEY : at + _RECORD].decode("ascii")) if 0 <= at < end else None
+
+
 def to_reissue(seen: Seen, sightings: Iterable[Sighting], today: int) -> list[Sighting]:
     """Return the trackers that the server may set once more itself, with the life that is left to them.
 

@@ -1,8 +1,8 @@
 """Cookies in both directions: cut what is denied, expire what was withdrawn (A10, A17, L14)."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
-from itertools import chain, islice, product
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import chain, compress, islice, product
 from typing import Generic, TypeVar
 
 from consentkit.policy.domains import cookie_domains
@@ -23,7 +23,6 @@ _PREFIX = re.compile(r"__(?:secure-|(host-)?(http-)|(host-))", re.IGNORECASE)
 _NOT_IN_PATH = re.compile(r"[^!-~]|[;?]")
 
 Fact = TypeVar("Fact")
-NOTHING = (None,)
 
 
 class ByName(dict[bytes, Fact], Generic[Fact]):
@@ -47,24 +46,63 @@ class ByName(dict[bytes, Fact], Generic[Fact]):
         return found
 
 
-def cut_cookies(header: bytes, categories: ByName[str | None], allowed: Callable[[], Iterable[str]]) -> bytes:
+class ByNames(dict[tuple[bytes, ...], Fact], Generic[Fact]):
+    """What is known of cookies that come together, by their names in order; `find` says it of new ones.
+
+    Names as in ByName. What most visitors of a site bring is the same, so one look finds all of it.
+    """
+
+    MOST = 1024
+    MOST_NAMES = 64
+
+    def __init__(self, find: Callable[[tuple[bytes, ...]], Fact]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, names: tuple[bytes, ...]) -> Fact:
+        found = self._find(names)
+        if len(names) <= self.MOST_NAMES:
+            if len(self) >= self.MOST:
+                self.clear()
+            self[names] = found
+        return found
+
+
+class Brought:
+    """What the policy says of cookies that came together.
+
+    `needs` names for each the category that governs it, None where it needs no consent.
+    """
+
+    __slots__ = ("_passing", "needed", "needs")
+
+    def __init__(self, needs: Iterable[str | None]) -> None:
+        self.needs = tuple(needs)
+        self.needed = frozenset(need for need in self.needs if need is not None)
+        self._passing: dict[frozenset[str], list[bool] | None] = {}
+
+    def passing(self, allowed: frozenset[str]) -> list[bool] | None:
+        """Return which of the cookies may pass where these categories are allowed; None for all of them."""
+        if allowed not in self._passing:
+            denied = self.needed - allowed
+            # Categories are a policy's, and so are few; their combinations are.
+            self._passing[allowed] = [need not in denied for need in self.needs] if denied else None
+        return self._passing[allowed]
+
+
+def cut_cookies(
+    header: bytes, known: Mapping[tuple[bytes, ...], Brought], allowed: Callable[[], frozenset[str]]
+) -> bytes:
     """Return a Cookie header's value without denied cookies, the others byte for byte.
 
-    `categories` names the one that governs a cookie, None where it needs no consent. `allowed` returns those
-    that this visitor allows; it is called if any cookie needs one. Where nothing is cut, the header itself is
-    returned.
+    `known` tells what cookies are that have these names. `allowed` returns the categories that this visitor
+    allows; it is called if any cookie needs one. Where nothing is cut, the header itself is returned.
     """
     pairs = header.split(b";")
-    for pair in pairs:
-        if categories[pair.partition(b"=")[0]] is not None:
-            break
-    else:
-        return header  # as most are
-    needed = [categories[pair.partition(b"=")[0]] for pair in pairs]
-    denied = {*needed}.difference(allowed(), NOTHING)
-    if not denied:
+    brought = known[tuple([pair.partition(b"=")[0] for pair in pairs])]
+    if not brought.needed or (passing := brought.passing(allowed())) is None:
         return header
-    return b";".join([pair for pair, need in zip(pairs, needed) if need not in denied]).lstrip()  # noqa: B905
+    return b";".join(compress(pairs, passing)).lstrip()
 
 
 def without_cookies(header: bytes, names: Collection[str]) -> bytes:

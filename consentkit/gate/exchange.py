@@ -1,7 +1,6 @@
 """One request and its answer, filtered by the visitor's decision."""
 
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 
 from starlette.types import Message, Scope, Send
 
@@ -11,7 +10,7 @@ from consentkit.gate.coding import Unreadable
 from consentkit.gate.cookies import cookie_names, cookies_of, cut_cookies, without_cookies
 from consentkit.gate.headers import Headers
 from consentkit.gate.keeping import ended, path_of, renewed
-from consentkit.gate.kind import Declared, declared
+from consentkit.gate.kind import Declared, declared, declared_as
 from consentkit.gate.lives import Lives, may_have_ended
 from consentkit.gate.markup import Page
 from consentkit.gate.orders import Orders, Seen
@@ -25,6 +24,7 @@ UNCONDITIONAL_COOKIE = rules.UNCONDITIONAL | COOKIE
 BODILESS = frozenset({204, 205, 304})
 BYPASSES = frozenset({"http.response.pathsend", "http.response.zerocopysend", "http.response.push"})
 FILTERED = frozenset({"websocket.accept", "websocket.http.response.start", "http.response.early_hint"})
+INDIFFERENT = rules.Indifferent(ANNOUNCING | {b"set-cookie"})
 PARTIAL = Unreadable("206", "it is a part of a page, though Range wasn't asked for; serve it whole")
 LATE = (
     "%s: consent_of was asked after the answer's headers had gone out, so a shared cache may keep this answer"
@@ -47,6 +47,7 @@ class Exchange:
     """For one that isn't a plain page, come whole."""
     _ended: Sequence[str] = ()
     """Trackers that came though their life is over."""
+    _known_lives: Lives | None = None
     _page = False
     """Whether the answer is a page."""
     _sent: Headers | tuple[()] = ()
@@ -68,12 +69,13 @@ class Exchange:
         """
         scope = self._scope
         headers: Headers = scope["headers"]
-        fields = dict(headers)
+        noted = [each for each in headers if each[0] in rules.NOTED]
+        fields = dict(noted)
         dropped = NOTHING
         added: Headers = []
         if b"cookie" not in fields:
             self._visitor.cookies = b""
-        elif (kept := self._cut(headers, fields)) is not None:
+        elif (kept := self._cut(noted, fields)) is not None:
             dropped = COOKIE
             added = [(b"cookie", kept)] if kept else []
         if self._rewrite:
@@ -81,24 +83,29 @@ class Exchange:
             if for_page:
                 dropped = UNCONDITIONAL_COOKIE if dropped else rules.UNCONDITIONAL
                 if b"if-none-match" in fields:
-                    added += rules.page_conditions(headers, self._orders.tag)
+                    added += rules.page_conditions(noted, self._orders.tag)
             extensions = scope.get("extensions")
             if extensions and not BYPASSES.isdisjoint(extensions):
                 scope = {**scope, "extensions": {k: v for k, v in extensions.items() if k not in BYPASSES}}
         if dropped.isdisjoint(fields):
             return scope
-        return {**scope, "headers": [each for each in headers if each[0] not in dropped] + added}
+        inner = [*headers]
+        for each in noted:
+            if each[0] in dropped:
+                inner.remove(each)
+        return {**scope, "headers": inner + added if added else inner}
 
-    def _cut(self, headers: Headers, fields: Mapping[bytes, bytes]) -> bytes | None:
+    def _cut(self, noted: Headers, fields: Mapping[bytes, bytes]) -> bytes | None:
         """Return what is left of the request's cookies; None where a single header stays as it is."""
         cookies = fields[b"cookie"]
-        several = len(fields) != len(headers) and sum(name == b"cookie" for name, _ in headers) > 1
+        several = len(fields) != len(noted) and sum(name == b"cookie" for name, _ in noted) > 1
         if several:
-            cookies = cookies_of(headers)
-        self._visitor.cookies = cookies
+            cookies = cookies_of(noted)
+        visitor = self._visitor
+        visitor.cookies = cookies
         kept = cut_cookies(cookies, self._orders.cookies, self._allowed)
         # Where it was asked, some cookie needs a yes; what has one may have ended all the same.
-        if self._visitor.grants and may_have_ended(self._orders, cookies, self._visitor.now):
+        if visitor.grants and may_have_ended(self._orders, cookies, visitor.now):
             self._ended = self._lives.ended
             kept = without_cookies(kept, self._ended)
         if kept is not cookies:
@@ -107,10 +114,12 @@ class Exchange:
             return None
         return kept
 
-    @cached_property
+    @property
     def _lives(self) -> Lives:
-        visitor = self._visitor
-        return Lives(self._orders, visitor.cookies or b"", visitor.allowed, visitor.now)
+        if self._known_lives is None:
+            visitor = self._visitor
+            self._known_lives = Lives(self._orders, visitor.cookies or b"", visitor.allowed, visitor.now)
+        return self._known_lives
 
     def _allowed(self) -> frozenset[str]:
         return self._visitor.allowed
@@ -214,7 +223,11 @@ class Exchange:
         return cut
 
     def _on_start(self, message: Message) -> Awaitable[None]:
-        headers = self._answer_headers(message.get("headers", ()))
+        raw = message.get("headers", ())
+        if self._passes(raw):
+            self._sent = raw
+            return self._send(message)
+        headers = self._answer_headers(raw)
         if not self._rewrite:
             return self._begin(message, headers)
         says = declared(headers)
@@ -235,6 +248,16 @@ class Exchange:
         self._screening = screening = Screening(self._orders, self._scope, start, self._begin, self._send)
         return screening.refuse(PARTIAL) if status == 206 else nothing()
 
+    def _passes(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Return whether an answer with these headers goes out as it is: most that are no page do."""
+        if self._visitor.asked or not isinstance(headers, list):
+            return False
+        fields = dict(headers)
+        if not INDIFFERENT.covers(fields) or len(fields) != len(headers):
+            return False
+        page = declared_as(fields.get(b"content-type", b"")).page
+        return page is False or (page is None and not self._for_page) or not self._rewrite
+
     def _shown_page(self, page: bool | None, headers: Headers) -> bool | None:
         if page is None and not self._for_page:
             return False  # an image or script without a type; nobody reads that as a page
@@ -245,9 +268,10 @@ class Exchange:
 
     def _begin(self, start: Message, headers: Headers) -> Awaitable[None]:
         """Send the start. Only now is it known whether the answer depends on this visitor."""
-        if self._visitor.asked:
+        asked = self._visitor.asked
+        if asked:
             headers = rules.personal(headers)
-        if self._visitor.cookies and rules.is_uncacheable(headers):
+        if self._visitor.cookies and (asked or rules.is_uncacheable(headers)):
             headers = [*headers, *((b"set-cookie", each.encode("latin-1")) for each in self._own())]
         self._sent = headers
         return self._send({**start, "headers": headers})
@@ -258,7 +282,9 @@ class Exchange:
             over += self._lives.ended
         yield from ended(self._orders, self._scope, self._visitor.now, over, path_of(self._scope))
         # Pages are enough to keep a browser's state, and what sets a new tracker.
-        lives = self._lives if len(self._visitor.allowed) > 1 else None
+        lives = self._known_lives
+        if self._page and lives is None and len(self._visitor.allowed) > 1:
+            lives = self._lives
         if self._page or (lives is not None and lives.novel):
             yield from renewed(self._orders, self._scope, self._visitor, lives, page=self._page)
 

@@ -1,7 +1,8 @@
 """Header rules around a rewritten page: conditional requests, announcements, caching."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 
 Headers = list[tuple[bytes, bytes]]
 """ASGI headers: lower-case names, raw values, in order."""
@@ -16,6 +17,8 @@ STALE = frozenset(
 """Answer headers and trailers that a rewritten body makes untrue (RFC 9110, 8.6 and 8.8.2; RFC 9530)."""
 CONTROLS = (b"cache-control", b"surrogate-control", b"edge-control", b"x-accel-expires")
 """How the names end of headers that say who may keep an answer, targeted ones included (RFC 9213, 3.1)."""
+NOTED = UNCONDITIONAL | {b"accept", b"cookie", b"sec-fetch-dest"}
+"""Request headers that mean anything to us."""
 
 # RFC 8288, 3: an address and its parameters, whose quoted values may hold anything; and the same for lists.
 QUOTED = rb'"(?:[^"\\]|\\.)*(?:"|\Z)'
@@ -32,6 +35,32 @@ def values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
     """Return all values of a list-valued header as one list (RFC 9110, 5.3), or b"" without one."""
     found = [value for key, value in headers if key == name]
     return b", ".join(found) if found else b""
+
+
+class Indifferent(set[bytes]):
+    """Names of answer headers that mean nothing to us where an answer is no page, learned as they come.
+
+    `concerning` are the names that do; those that say who may keep the answer do as well. A name that isn't
+    in lower case is never one of these.
+    """
+
+    MOST = 1024
+
+    def __init__(self, concerning: Collection[bytes]) -> None:
+        super().__init__()
+        self._concerning = concerning
+
+    def covers(self, names: Iterable[bytes]) -> bool:
+        """Return whether all of some names mean nothing to us."""
+        return self.issuperset(names) or all(map(self._learns, names))
+
+    def _learns(self, name: bytes) -> bool:
+        if name in self._concerning or name.endswith(CONTROLS) or name != name.lower():
+            return False
+        if len(self) >= self.MOST:
+            self.clear()
+        self.add(name)
+        return True
 
 
 def may_be_page(fields: Mapping[bytes, bytes]) -> bool:
@@ -96,6 +125,8 @@ def personal(headers: Headers) -> Headers:
 
     What spoke to single caches goes, so that `Cache-Control: private` counts for those too.
     """
+    if not _tells_caches(tuple([name for name, _ in headers])):
+        return [*headers, (b"cache-control", b"private"), (b"vary", b"Cookie")]
     kept = [(name, value) for name, value in headers if name != b"vary" and not name.endswith(CONTROLS)]
     stated, vary = values(headers, b"cache-control"), values(headers, b"vary")
     control = _directives(stated)
@@ -106,6 +137,11 @@ def personal(headers: Headers) -> Headers:
     if fields.isdisjoint((b"cookie", b"*")):
         vary = vary + b", Cookie" if vary else b"Cookie"
     return [*kept, (b"cache-control", b", ".join(control)), (b"vary", vary)]
+
+
+@lru_cache(maxsize=256)  # most answers of a site have the same headers
+def _tells_caches(names: tuple[bytes, ...]) -> bool:
+    return any(name == b"vary" or name.endswith(CONTROLS) for name in names)
 
 
 def _directive_name(directive: bytes) -> bytes:

@@ -64,11 +64,12 @@ class Declared(NamedTuple):
 
 def declared(headers: Headers) -> Declared:
     """Return what an answer's Content-Type says it is."""
-    return _declared(values(headers, b"content-type"))
+    return declared_as(values(headers, b"content-type"))
 
 
 @lru_cache(maxsize=256)  # asked several times about every answer, and a site has few
-def _declared(content_type: bytes) -> Declared:
+def declared_as(content_type: bytes) -> Declared:
+    """Return what a Content-Type says, b"" where an answer has none."""
     found = types([(b"content-type", content_type)])
     page = not set(found).isdisjoint(PAGE_TYPES) or (None if set(found) <= set(UNKNOWN_TYPES) else False)
     charset = CHARSET.search(content_type)

@@ -18,10 +18,11 @@ from consentkit.gate.anchors import (
     mark_of,
     observed,
     reissued,
+    running_in,
     to_reissue,
 )
 from consentkit.gate.orders import Orders, Terms
-from consentkit.gate.setcookie import clamped, parsed, session_only
+from consentkit.gate.setcookie import clamped, parsed, session_only, session_pair
 from consentkit.policy.births import born
 from consentkit.policy.bounds import NECESSARY_MONTHS
 from consentkit.policy.domains import registrable
@@ -42,6 +43,10 @@ def may_have_ended(orders: Orders, cookies: bytes, now: datetime) -> bool:
     return end is None or end <= day_of(now)
 
 
+def _is_as_known(anchor: Anchor, value: bytes, months: int) -> bool:
+    return anchor.months <= months and anchor.mark in (DONE, mark_of(value))
+
+
 class Lives:
     """One visitor's allowed trackers, in one request and its answer.
 
@@ -54,7 +59,8 @@ class Lives:
         self._allowed = allowed
         self._now = now
         self._today = day_of(now)
-        self._further: list[Sighting] = []
+        self._told: list[Sighting] = []
+        self._as_known: list[tuple[str, bytes, Terms]] = []
         self._observed: Seen | None = None
         self.novel = False
         """Whether a tracker was set that the anchors don't know as it is now."""
@@ -90,6 +96,14 @@ class Lives:
         return Sighting(name, value, terms.months, day_of(birth) if birth else None)
 
     @property
+    def _further(self) -> list[Sighting]:
+        """What was told beyond what came."""
+        if self._as_known:
+            self._told += [self._sighting(*each) for each in self._as_known]
+            self._as_known = []
+        return self._told
+
+    @property
     def seen(self) -> Seen:
         """The anchors after this request and all that was told since: `kept` itself if nothing is new."""
         if self._observed is None:
@@ -104,9 +118,7 @@ class Lives:
     def _is_known(self, sighting: Sighting) -> bool:
         """Return whether a sighting tells nothing new of a tracker that runs: what `observed` would find."""
         anchor = self._running.get(key_of(sighting.name))
-        if anchor is None or anchor.months > sighting.months:
-            return False
-        return anchor.mark == DONE or anchor.mark == mark_of(sighting.value)
+        return anchor is not None and _is_as_known(anchor, sighting.value, sighting.months)
 
     def _take(self, sighting: Sighting) -> None:
         self._further.append(sighting)
@@ -144,6 +156,8 @@ class Lives:
         return session_only(line, self._now) if end is None else self._until(line, end)
 
     def _cut_tracker(self, line: bytes, terms: Terms) -> bytes:
+        if self._runs_as_known(line, terms):
+            return line
         cookie = parsed(line)
         if cookie is None:
             return line
@@ -161,6 +175,21 @@ class Lives:
         last = self.seen.end_of(cookie.name)
         # Without room for its anchor a tracker may live for the session.
         return session_only(line, self._now) if last is None else self._until(line, start_of(last))
+
+    def _runs_as_known(self, line: bytes, terms: Terms) -> bool:
+        """Return whether a line sets a tracker for the session whose anchor tells all of it: as most do."""
+        pair, payload = session_pair(line), self._orders.grants.anchors(self._cookies)
+        if pair is None or payload is None:
+            return False
+        end = first_end(payload)
+        if end is None or end <= self._today + 1:
+            return False  # the last second of a life counts, too
+        anchor = running_in(payload, pair[0])
+        if anchor is None or not _is_as_known(anchor, pair[1], terms.months):
+            return False
+        self._as_known.append((*pair, terms))
+        self._observed = None
+        return True
 
     def _until(self, line: bytes, end: datetime) -> bytes:
         return clamped(line, seconds_left(end, self._now), self._now)

@@ -9,7 +9,7 @@ from hashlib import sha256, sha384, sha512
 from html import escape
 
 from consentkit.edition import UNDECLARED, Edition, held_back
-from consentkit.gate.cookies import ByName
+from consentkit.gate.cookies import Brought, ByName, ByNames
 from consentkit.gate.csp import UNRESTRICTED, Admission, admission
 from consentkit.gate.grants import Grants
 from consentkit.gate.headers import Headers
@@ -52,8 +52,9 @@ class Orders:
         self.version = edition.policy.version
         self.count = partial(count, self.version)
         self.tag = b"-ck" + self.version[:8].encode()
-        self.cookies = ByName(self._category)
         self.terms = ByName(self._terms)
+        self.cookies = ByNames(self._brought)
+        self._drift = ByNames(self._drifting)
         self.unreadable_passes = edition.policy.pages.unreadable == "pass"
         self.known = edition.policy.known.keys()
         # What needs consent comes first: a name that both kinds claim waits.
@@ -80,7 +81,10 @@ class Orders:
 
     def drift(self, cookies: bytes) -> frozenset[Seen]:
         """Return what to count of the cookies that came: those that nobody declared, by name."""
-        found = [self.terms[pair.partition(b"=")[0]] for pair in cookies.split(b";")]
+        return self._drift[tuple([pair.partition(b"=")[0] for pair in cookies.split(b";")])]
+
+    def _drifting(self, names: tuple[bytes, ...]) -> frozenset[Seen]:
+        found = [self.terms[name] for name in names]
         return frozenset(each.seen for each in found if each.seen is not None and not each.service)
 
     def _terms(self, cookie: str) -> Terms:
@@ -96,8 +100,8 @@ class Orders:
             return Terms(None)
         return Terms(UNDECLARED if self._strict else None, seen=("undeclared", cookie))
 
-    def _category(self, cookie: str) -> str | None:
-        return self._terms(cookie).need
+    def _brought(self, names: tuple[bytes, ...]) -> Brought:
+        return Brought(self.terms[name].need for name in names)
 
     def admission(self, headers: Headers) -> Admission:
         """Return how a page with these answer headers lets the starter in."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from consentkit.gate.cookiedate import cookie_date, http_date
@@ -72,6 +73,24 @@ def parsed(line: bytes) -> SetCookie | None:
         if known and len(text) <= LONGEST_ATTRIBUTE and (found := known[1](text)) is not None:
             said[known[0]] = found
     return SetCookie(name.decode("latin-1"), value, **said)
+
+
+def session_pair(line: bytes) -> tuple[str, bytes] | None:
+    """Return the name and value of a Set-Cookie line that can't say how long its cookie lives.
+
+    None for any other line: what `parsed` finds, in less time.
+    """
+    pair, _, attributes = line.partition(b";")
+    name, sign, value = pair.partition(b"=")
+    name, value = name.strip(_SPACE), value.strip(_SPACE)
+    if not name or not sign or len(pair) > LONGEST_PAIR or _CONTROL.search(pair) or _tells_life(attributes):
+        return None
+    return name.decode("latin-1"), value
+
+
+@lru_cache(maxsize=256)  # a site's cookies have few different ones
+def _tells_life(attributes: bytes) -> bool:
+    return _LIFE.search(b";" + attributes) is not None or _CONTROL.search(attributes) is not None
 
 
 def clamped(line: bytes, most: int, now: datetime) -> bytes:
