@@ -23,6 +23,7 @@ from consentkit.gate.anchors import (
     mark_of,
     observed,
     reissued,
+    running_in,
     to_reissue,
 )
 
@@ -454,3 +455,22 @@ def test_a_daily_visitor_of_five_years_has_a_new_value_every_thirteen_months() -
 def test_a_value_that_never_changes_is_ended_once_and_for_all() -> None:
     ends = steady(lambda number: b"for ever", FIRST + 1000)
     assert ends == list(range(END, FIRST + 1000))
+
+
+@given(st.lists(st.tuples(st.text(max_size=12), st.integers(1, 13), st.booleans()), max_size=40))
+@settings(max_examples=200, derandomize=True, deadline=None)
+def test_one_anchor_found_without_the_rest_is_what_reading_all_finds(
+    told: list[tuple[str, int, bool]],
+) -> None:
+    running = {key_of(name): Anchor(FIRST, months, "ab") for name, months, runs in told if runs}
+    ended = {key_of(name): Ended(FIRST, months, "ab") for name, months, runs in told if not runs}
+    payload = Seen(FIRST, running, ended).payload().encode()
+    for name in ("", "_ga", *(name for name, _, _ in told)):
+        assert running_in(payload, name) == running.get(key_of(name))
+
+
+def test_an_anchor_is_only_found_where_a_record_begins() -> None:
+    key = key_of("_ga")
+    assert running_in(f"1.AAAAAA.xxx{key}DNNxxxxxxAAANab.".encode(), "_ga") is None
+    assert running_in(f"1.AAAAAA.xxx{key}DNN{key}AAANab.".encode(), "_ga") == Anchor(0, 13, "ab")
+    assert running_in(b"1.AAAAAA", "_ga") is None

@@ -17,8 +17,8 @@ from consentkit.gate.cookies import (
     cookie_name,
     cookie_names,
     cookie_values,
-    cut_cookies,
     expiries,
+    names_in,
     only_cookie,
     paths_of,
 )
@@ -31,11 +31,11 @@ def category(name: str) -> str | None:
 
 
 CATEGORIES = ByName(category)
-KNOWN = ByNames(lambda names: Brought(CATEGORIES[name] for name in names))
+KNOWN = ByNames(lambda names: Brought((CATEGORIES[name] for name in names), frozenset()))
 
 
 def cut(header: bytes, *allowed: str) -> bytes:
-    return cut_cookies(header, KNOWN, lambda: frozenset(allowed))
+    return KNOWN[names_in(header)].cut(header, frozenset(allowed))
 
 
 @pytest.mark.parametrize(
@@ -254,3 +254,23 @@ def test_where_no_domain_is_the_site_s_own_a_cookie_is_the_host_s(host: str) -> 
     lines = list(expiries(["_ga"], host, ["/"]))
     assert len(lines) == 2
     assert "Domain" not in "".join(lines)
+
+
+def test_no_more_combinations_of_names_are_kept_than_there_is_room_for() -> None:
+    known = ByNames(lambda names: len(names))
+    for number in range(3 * known.MOST):
+        assert known[b"a", b"%d" % number] == 2
+    assert len(known) <= known.MOST
+    crowd = (b"a",) * (known.MOST_NAMES + 1)
+    assert known[crowd] == len(crowd)
+    assert crowd not in known
+    endless = (b"a" * (known.LONGEST + 1),)
+    assert known[endless] == 1
+    assert endless not in known
+
+
+def test_what_passes_is_told_apart_by_who_allows_it() -> None:
+    header = b"a=1; _ga=2"
+    for _ in range(2):
+        assert cut(header) == cut(header, "marketing") == b"a=1"
+        assert cut(header, "analytics") is header

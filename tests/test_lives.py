@@ -371,3 +371,15 @@ def test_withdrawal_forgets_the_anchors_of_what_was_withdrawn(client: TestClient
     assert [each.end for each in anchors(client).running.values()] == [day(END)]
     choose(client)
     assert "consentkit_seen" not in client.cookies
+
+
+def test_a_cookie_for_the_session_ends_with_its_anchor_whatever_was_known_of_it(
+    client: TestClient, clock: Clock
+) -> None:
+    assert end_of(set_by(client, "_ga=one; Path=/"), clock.now) is None
+    kept = anchors(client)
+    assert end_of(set_by(client, "_ga=one; Path=/"), clock.now) is None
+    assert anchors(client) == kept
+    clock.now = END - timedelta(milliseconds=500)
+    choose(client, "analytics", "marketing", "preferences")
+    assert end_of(set_by(client, "_ga=one; Path=/"), clock.now) == clock.now

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Route, sync_playwright
 
 from consentkit.gate.cookiedate import cookie_date, http_date
-from consentkit.gate.setcookie import MOST_SECONDS, SetCookie, clamped, parsed, session_only
+from consentkit.gate.setcookie import MOST_SECONDS, SetCookie, clamped, parsed, session_only, session_pair
 
 NOW = datetime(2026, 11, 22, 10, 0, 0, 250_000, tzinfo=UTC)
 MOST = 15_638_400
@@ -418,3 +418,20 @@ def test_anything_can_be_made_a_session_s(line: bytes) -> None:
     cookie = parsed(found)
     assert session_only(found, NOW) is found
     assert cookie is None or cookie.ends(NOW) is None or end_of(line) <= NOW
+
+
+@pytest.mark.parametrize("line", [line for _, line, _ in LINES])
+def test_a_pair_is_read_only_off_a_line_that_is_for_the_session(line: bytes) -> None:
+    pair, cookie = session_pair(line), parsed(line)
+    if pair is not None:
+        assert cookie is not None
+        assert (cookie.name, cookie.value) == pair
+        assert clamped(line, 1, NOW) == session_only(line, NOW) == line
+
+
+def test_most_lines_for_the_session_are_read_as_a_pair() -> None:
+    assert session_pair(b"_ga = 2=3 ; Path=/; HttpOnly") == ("_ga", b"2=3")
+    assert session_pair(b"_ga=2") == ("_ga", b"2")
+    for odd in (b"=2", b"2", b"_ga=2\x00", b"_ga=2; x=\x00", b"_ga=2; Max-Age=5", b"_ga=2;\texpires = x"):
+        assert session_pair(odd) is None
+    assert session_pair(b"_ga=" + b"x" * 4096) is None

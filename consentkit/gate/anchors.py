@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from zlib import crc32
 
+from consentkit.gate.digits import DIGITS, number_in, number_of, text_of
 from consentkit.policy.months import end_day
 
 MOST = 64
@@ -28,8 +29,6 @@ NEVER = 64**3 - 1
 """The last day that three digits can tell, in the year 2687."""
 DONE = "__"
 
-_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_VALUES = {ord(digit): value for value, digit in enumerate(_DIGITS)}
 _KEY, _RECORD = 6, 12
 _RECORDS = re.compile("(.{6})(.{6})")
 # No record has "A", which is 0, for its months.
@@ -98,11 +97,12 @@ class Seen:
         """Return the text to seal."""
         running, ended = (
             "".join(
-                f"{key}{_text(each.day, 3)}{_DIGITS[each.months]}{each.mark}" for key, each in records.items()
+                f"{key}{text_of(each.day, 3)}{DIGITS[each.months]}{each.mark}"
+                for key, each in records.items()
             )
             for records in (self.running, self.ended)
         )
-        return f"1.{_text(self.issued, 3)}{_text(self.first_end, 3)}.{running}.{ended}"
+        return f"1.{text_of(self.issued, 3)}{text_of(self.first_end, 3)}.{running}.{ended}"
 
     @property
     def first_end(self) -> int:
@@ -130,8 +130,7 @@ class Seen:
 def first_end(payload: bytes) -> int | None:
     """Return the first end that a payload tells, without reading the rest; None for anything odd."""
     try:
-        high, middle, low = payload[5:8]
-        return _VALUES[high] << 12 | _VALUES[middle] << 6 | _VALUES[low] if payload[:2] == b"1." else None
+        return number_in(payload[5:8]) if payload[:2] == b"1." and len(payload) >= 8 else None
     except (KeyError, ValueError):
         return None
 
@@ -211,7 +210,7 @@ def hint_records(seen: Seen, today: int) -> str:
     ends = {key: each.end for key, each in seen.running.items()}
     if seen.issued >= today:
         ends |= {key: each.day for key, each in seen.ended.items()}
-    return _text(today, 3) + "".join(f"{key}{_text(end, 3)}" for key, end in ends.items())
+    return text_of(today, 3) + "".join(f"{key}{text_of(end, 3)}" for key, end in ends.items())
 
 
 @lru_cache(maxsize=4096)  # a site's trackers are few and come with every request
@@ -220,13 +219,13 @@ def key_of(name: str) -> str:
     key = 0x811C9DC5
     for byte in name.encode("utf-8", "surrogatepass"):
         key = (key ^ byte) * 0x01000193 & 0xFFFFFFFF
-    return _text(key, _KEY)
+    return text_of(key, _KEY)
 
 
 def mark_of(value: bytes | str) -> str:
     """Return the mark of a value, never DONE: to know it again by, not to prove anything."""
     bits = crc32(value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value) & 0xFFF
-    return _text(min(bits, 0xFFE), 2)
+    return text_of(min(bits, 0xFFE), 2)
 
 
 def _by_key(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:
@@ -290,17 +289,3 @@ def _ended(digits: str) -> Ended:
 
 def _record(digits: str) -> tuple[int, int, str]:
     return number_of(digits[:3]), number_of(digits[3]), digits[4:]
-
-
-@lru_cache(maxsize=1024)
-def number_of(digits: str) -> int:
-    """Return what digits of base64url stand for, the most significant first."""
-    number = 0
-    for digit in digits.encode():
-        number = number << 6 | _VALUES[digit]
-    return number
-
-
-@lru_cache(maxsize=1024)
-def _text(number: int, count: int) -> str:
-    return "".join([_DIGITS[number >> shift & 63] for shift in range(6 * count - 6, -1, -6)])

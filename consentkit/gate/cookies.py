@@ -1,7 +1,7 @@
 """Cookies in both directions: cut what is denied, expire what was withdrawn (A10, A17, L14)."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain, compress, islice, product
 from typing import Generic, TypeVar
 
@@ -54,6 +54,7 @@ class ByNames(dict[tuple[bytes, ...], Fact], Generic[Fact]):
 
     MOST = 1024
     MOST_NAMES = 64
+    LONGEST = 2048
 
     def __init__(self, find: Callable[[tuple[bytes, ...]], Fact]) -> None:
         super().__init__()
@@ -61,48 +62,43 @@ class ByNames(dict[tuple[bytes, ...], Fact], Generic[Fact]):
 
     def __missing__(self, names: tuple[bytes, ...]) -> Fact:
         found = self._find(names)
-        if len(names) <= self.MOST_NAMES:
+        if len(names) <= self.MOST_NAMES and sum(map(len, names)) <= self.LONGEST:
             if len(self) >= self.MOST:
                 self.clear()
             self[names] = found
         return found
 
 
-class Brought:
+class Brought(Generic[Fact]):
     """What the policy says of cookies that came together.
 
-    `needs` names for each the category that governs it, None where it needs no consent.
+    `needs` names for each the category that governs it, None where it needs no consent; `drift` is what to
+    count of them.
     """
 
-    __slots__ = ("_passing", "needed", "needs")
+    __slots__ = ("_passing", "drift", "needed", "needs")
 
-    def __init__(self, needs: Iterable[str | None]) -> None:
+    def __init__(self, needs: Iterable[str | None], drift: frozenset[Fact]) -> None:
         self.needs = tuple(needs)
         self.needed = frozenset(need for need in self.needs if need is not None)
+        self.drift = drift
         self._passing: dict[frozenset[str], list[bool] | None] = {}
 
-    def passing(self, allowed: frozenset[str]) -> list[bool] | None:
-        """Return which of the cookies may pass where these categories are allowed; None for all of them."""
+    def cut(self, header: bytes, allowed: frozenset[str]) -> bytes:
+        """Return the Cookie header's value that these came in without the denied ones, the others byte for
+        byte; the header itself where all of them may pass.
+        """
         if allowed not in self._passing:
             denied = self.needed - allowed
-            # Categories are a policy's, and so are few; their combinations are.
+            # A policy's categories are few, and so are the sets of them.
             self._passing[allowed] = [need not in denied for need in self.needs] if denied else None
-        return self._passing[allowed]
+        passing = self._passing[allowed]
+        return header if passing is None else b";".join(compress(header.split(b";"), passing)).lstrip()
 
 
-def cut_cookies(
-    header: bytes, known: Mapping[tuple[bytes, ...], Brought], allowed: Callable[[], frozenset[str]]
-) -> bytes:
-    """Return a Cookie header's value without denied cookies, the others byte for byte.
-
-    `known` tells what cookies are that have these names. `allowed` returns the categories that this visitor
-    allows; it is called if any cookie needs one. Where nothing is cut, the header itself is returned.
-    """
-    pairs = header.split(b";")
-    brought = known[tuple([pair.partition(b"=")[0] for pair in pairs])]
-    if not brought.needed or (passing := brought.passing(allowed())) is None:
-        return header
-    return b";".join(compress(pairs, passing)).lstrip()
+def names_in(header: bytes) -> tuple[bytes, ...]:
+    """Return the names in a Cookie header's value as they stand there, for ByNames."""
+    return tuple([pair.partition(b"=")[0] for pair in header.split(b";")])
 
 
 def without_cookies(header: bytes, names: Collection[str]) -> bytes:

@@ -7,11 +7,11 @@ from starlette.types import Message, Scope, Send
 from consentkit.gate import headers as rules
 from consentkit.gate.announce import ANNOUNCING, without_announcements
 from consentkit.gate.coding import Unreadable
-from consentkit.gate.cookies import cookie_names, cookies_of, cut_cookies, without_cookies
+from consentkit.gate.cookies import cookie_names, cookies_of, names_in, without_cookies
 from consentkit.gate.headers import Headers
 from consentkit.gate.keeping import ended, path_of, renewed
 from consentkit.gate.kind import Declared, declared, declared_as
-from consentkit.gate.lives import Lives, may_have_ended
+from consentkit.gate.lives import Lives
 from consentkit.gate.markup import Page
 from consentkit.gate.orders import Orders, Seen
 from consentkit.gate.screening import Screening, counted, nothing, plain_page
@@ -48,8 +48,11 @@ class Exchange:
     _ended: Sequence[str] = ()
     """Trackers that came though their life is over."""
     _known_lives: Lives | None = None
+    """The trackers this visitor allows, once something depends on them."""
     _page = False
     """Whether the answer is a page."""
+    _personal = False
+    """Whether the answer's headers say that it depends on the visitor."""
     _sent: Headers | tuple[()] = ()
     """The headers of the answer, once they are out."""
 
@@ -89,11 +92,7 @@ class Exchange:
                 scope = {**scope, "extensions": {k: v for k, v in extensions.items() if k not in BYPASSES}}
         if dropped.isdisjoint(fields):
             return scope
-        inner = [*headers]
-        for each in noted:
-            if each[0] in dropped:
-                inner.remove(each)
-        return {**scope, "headers": inner + added if added else inner}
+        return {**scope, "headers": rules.without(headers, noted, dropped) + added}
 
     def _cut(self, noted: Headers, fields: Mapping[bytes, bytes]) -> bytes | None:
         """Return what is left of the request's cookies; None where a single header stays as it is."""
@@ -103,16 +102,18 @@ class Exchange:
             cookies = cookies_of(noted)
         visitor = self._visitor
         visitor.cookies = cookies
-        kept = cut_cookies(cookies, self._orders.cookies, self._allowed)
-        # Where it was asked, some cookie needs a yes; what has one may have ended all the same.
-        if visitor.grants and may_have_ended(self._orders, cookies, visitor.now):
-            self._ended = self._lives.ended
-            kept = without_cookies(kept, self._ended)
+        brought = self._orders.brought[names_in(cookies)]
+        visitor.drift = brought.drift
+        kept = cookies
+        if brought.needed:
+            kept = brought.cut(cookies, visitor.allowed)
+            # What has a yes may have ended all the same.
+            if len(visitor.allowed) > 1 and self._lives.may_have_ended:
+                self._ended = self._lives.ended
+                kept = without_cookies(kept, self._ended)
         if kept is not cookies:
             self._cookies = cookies
-        elif not several:
-            return None
-        return kept
+        return kept if several or kept is not cookies else None
 
     @property
     def _lives(self) -> Lives:
@@ -120,9 +121,6 @@ class Exchange:
             visitor = self._visitor
             self._known_lives = Lives(self._orders, visitor.cookies or b"", visitor.allowed, visitor.now)
         return self._known_lives
-
-    def _allowed(self) -> frozenset[str]:
-        return self._visitor.allowed
 
     # The answer -------------------------------------------------------------------------------------
 
@@ -158,7 +156,7 @@ class Exchange:
         headers.append((b"content-length", b"%d" % len(page.out)))
         await self._begin(held, headers)
         await self._send({"type": "http.response.body", "body": page.out, "more_body": False})
-        if page.seen or page.blocked or self._visitor.cookies:
+        if page.seen or page.blocked or self._visitor.drift:
             counted(self._orders, self._scope, page.blocked, page.seen)
         if self._visitor.asked:
             self._late()
@@ -189,17 +187,21 @@ class Exchange:
     def _answer_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> Headers:
         kept: Headers = []
         seen: list[Seen] = []
-        for raw, value in headers:
-            name = raw.lower()
+        for each in headers:
+            name, value = each
+            if name in INDIFFERENT:
+                kept.append(each)
+                continue
+            name = name.lower()
             if name == b"set-cookie":
                 value = self._settled(value, seen)
-                if not value:
-                    continue
             elif name in ANNOUNCING:
                 value = without_announcements(name, value, self._announces)
-                if not value:
-                    continue
-            kept.append((name, value))
+            else:
+                kept.append((name, value))
+                continue
+            if value:
+                kept.append((name, value))
         if seen:
             self._orders.count(frozenset(seen), self._visitor.now)
         return kept
@@ -223,75 +225,72 @@ class Exchange:
         return cut
 
     def _on_start(self, message: Message) -> Awaitable[None]:
-        raw = message.get("headers", ())
-        if self._passes(raw):
-            self._sent = raw
-            return self._send(message)
-        headers = self._answer_headers(raw)
+        raw: Iterable[tuple[bytes, bytes]] = message.get("headers", ())
+        headers = raw if isinstance(raw, list) else [*raw]
+        fields = dict(headers)
+        if not INDIFFERENT.covers(fields):
+            headers = self._answer_headers(headers)
+            fields = dict(headers)
         if not self._rewrite:
             return self._begin(message, headers)
-        says = declared(headers)
+        once = len(fields) == len(headers)
+        says = declared_as(fields.get(b"content-type", b"")) if once else declared(headers)
         page = says.page
         if page is not False:
-            page = self._shown_page(page, headers)
+            page = self._shown_page(page, headers, fields)
         status = message["status"]
         if page is False or (page is None and status == 206):
             return self._begin(message, headers)
         self._page = bool(page)
         if status in BODILESS or self._scope["method"] == "HEAD":
             return self._begin(message, rules.page_headers(headers, self._orders.tag))
-        start = {**message, "headers": headers}
-        if status != 206 and not message.get("trailers", False):
+        return self._hold({**message, "headers": headers}, says)
+
+    def _hold(self, start: Message, says: Declared) -> Awaitable[None]:
+        """Keep the start of an answer that may be a page until its body shows it."""
+        status = start["status"]
+        if status != 206 and not start.get("trailers", False):
             self._says = says
             self._held = start
             return nothing()
         self._screening = screening = Screening(self._orders, self._scope, start, self._begin, self._send)
         return screening.refuse(PARTIAL) if status == 206 else nothing()
 
-    def _passes(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        """Return whether an answer with these headers goes out as it is: most that are no page do."""
-        if self._visitor.asked or not isinstance(headers, list):
-            return False
-        fields = dict(headers)
-        if not INDIFFERENT.covers(fields) or len(fields) != len(headers):
-            return False
-        page = declared_as(fields.get(b"content-type", b"")).page
-        return page is False or (page is None and not self._for_page) or not self._rewrite
-
-    def _shown_page(self, page: bool | None, headers: Headers) -> bool | None:
+    def _shown_page(self, page: bool | None, headers: Headers, fields: Mapping[bytes, bytes]) -> bool | None:
         if page is None and not self._for_page:
             return False  # an image or script without a type; nobody reads that as a page
         # What browsers save isn't shown; but a page's own script may fetch it, and show it all the same.
-        if b"content-disposition" in dict(headers) and rules.is_download(headers):
+        if b"content-disposition" in fields and rules.is_download(headers):
             return page if rules.first(self._scope["headers"], b"sec-fetch-dest") == b"empty" else False
         return page
 
     def _begin(self, start: Message, headers: Headers) -> Awaitable[None]:
         """Send the start. Only now is it known whether the answer depends on this visitor."""
-        asked = self._visitor.asked
-        if asked:
+        visitor = self._visitor
+        if visitor.asked:
+            self._personal = True
             headers = rules.personal(headers)
-        if self._visitor.cookies and (asked or rules.is_uncacheable(headers)):
-            headers = [*headers, *((b"set-cookie", each.encode("latin-1")) for each in self._own())]
+        novel = self._known_lives is not None and self._known_lives.novel
+        may_owe = visitor.cookies and (self._page or novel or self._cookies)
+        if may_owe and (self._personal or rules.is_uncacheable(headers)):
+            headers = headers + [(b"set-cookie", each.encode("latin-1")) for each in self._own()]
         self._sent = headers
-        return self._send({**start, "headers": headers})
+        return self._send({**start, "headers": headers} if headers is not start.get("headers") else start)
 
     def _own(self) -> Iterator[str]:
-        over = [name for name in cookie_names(self._cookies) if self._denies(name)]
+        allowed, denies = self._visitor.allowed, self._orders.edition.denies_cookie
+        over = [name for name in cookie_names(self._cookies) if denies(name, allowed)]
         if self._ended:
             over += self._lives.ended
         yield from ended(self._orders, self._scope, self._visitor.now, over, path_of(self._scope))
         # Pages are enough to keep a browser's state, and what sets a new tracker.
         lives = self._known_lives
-        if self._page and lives is None and len(self._visitor.allowed) > 1:
+        if self._page and lives is None and len(allowed) > 1:
             lives = self._lives
         if self._page or (lives is not None and lives.novel):
             yield from renewed(self._orders, self._scope, self._visitor, lives, page=self._page)
 
-    def _denies(self, cookie: str) -> bool:
-        return self._orders.edition.denies_cookie(cookie, self._allowed())
-
     def _late(self) -> None:
         """Say so if the answer came to depend on the visitor after caches were allowed to keep it."""
-        if self._scope["method"] == "GET" and not rules.is_uncacheable([*self._sent]):
+        if not self._personal and self._scope["method"] == "GET" and not rules.is_uncacheable([*self._sent]):
             self._orders.tell(LATE, self._scope["path"])

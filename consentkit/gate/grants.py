@@ -49,8 +49,11 @@ class Grants:
 
     def anchors(self, cookies: bytes) -> bytes | None:
         """Return what a Cookie header's value holds of anchors, opened; None without any that opens."""
-        values = [value] if (value := only_cookie(cookies, SEEN_MARK)) else cookie_values(cookies, SEEN)
-        return next((payload for each in values if (payload := self._payload(each)) is not None), None)
+        value = only_cookie(cookies, SEEN_MARK)
+        if value:
+            return self._payload(value)
+        payloads = map(self._payload, cookie_values(cookies, SEEN))
+        return next((payload for payload in payloads if payload is not None), None)
 
     def _payload(self, value: bytes) -> bytes | None:
         if value not in self._payloads:

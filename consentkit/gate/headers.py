@@ -37,6 +37,17 @@ def values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
     return b", ".join(found) if found else b""
 
 
+def without(headers: Headers, noted: Headers, dropped: Collection[bytes]) -> Headers:
+    """Return a request's headers but for those of the `dropped` names; `noted` are those with a NOTED one."""
+    if len(noted) > len(NOTED):  # anybody may send any number
+        return [each for each in headers if each[0] not in dropped]
+    kept = [*headers]
+    for each in noted:
+        if each[0] in dropped:
+            kept.remove(each)
+    return kept
+
+
 class Indifferent(set[bytes]):
     """Names of answer headers that mean nothing to us where an answer is no page, learned as they come.
 
@@ -46,16 +57,18 @@ class Indifferent(set[bytes]):
 
     MOST = 1024
 
-    def __init__(self, concerning: Collection[bytes]) -> None:
+    def __init__(self, concerning: frozenset[bytes]) -> None:
         super().__init__()
         self._concerning = concerning
 
-    def covers(self, names: Iterable[bytes]) -> bool:
+    def covers(self, names: Collection[bytes]) -> bool:
         """Return whether all of some names mean nothing to us."""
+        if not self._concerning.isdisjoint(names):
+            return False
         return self.issuperset(names) or all(map(self._learns, names))
 
     def _learns(self, name: bytes) -> bool:
-        if name in self._concerning or name.endswith(CONTROLS) or name != name.lower():
+        if name.endswith(CONTROLS) or name != name.lower():
             return False
         if len(self) >= self.MOST:
             self.clear()

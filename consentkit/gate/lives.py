@@ -34,17 +34,10 @@ Told = Mapping[str, str]
 NOTHING_TOLD: Told = {}
 
 
-def may_have_ended(orders: Orders, cookies: bytes, now: datetime) -> bool:
-    """Return whether the life of a tracker may be over, by what the anchors of a visitor begin with."""
-    payload = orders.grants.anchors(cookies)
-    if payload is None:
-        return False
-    end = first_end(payload)
-    return end is None or end <= day_of(now)
-
-
 def _is_as_known(anchor: Anchor, value: bytes, months: int) -> bool:
-    return anchor.months <= months and anchor.mark in (DONE, mark_of(value))
+    if anchor.months > months:
+        return False
+    return anchor.mark == DONE or anchor.mark == mark_of(value)
 
 
 class Lives:
@@ -59,6 +52,8 @@ class Lives:
         self._allowed = allowed
         self._now = now
         self._today = day_of(now)
+        self._payload = orders.grants.anchors(cookies)
+        self._first_end = None if self._payload is None else first_end(self._payload)
         self._told: list[Sighting] = []
         self._as_known: list[tuple[str, bytes, Terms]] = []
         self._observed: Seen | None = None
@@ -67,11 +62,17 @@ class Lives:
 
     # What came.
 
+    @property
+    def may_have_ended(self) -> bool:
+        """Whether the life of a tracker may be over, by what the anchors begin with."""
+        if self._payload is None:
+            return False
+        return self._first_end is None or self._first_end <= self._today
+
     @cached_property
     def kept(self) -> Seen | None:
         """The anchors that this visitor's browser keeps for us, if they open."""
-        payload = self._orders.grants.anchors(self._cookies)
-        return Seen.from_payload(payload) if payload is not None else None
+        return Seen.from_payload(self._payload) if self._payload is not None else None
 
     @cached_property
     def _running(self) -> Mapping[str, Anchor]:
@@ -178,13 +179,10 @@ class Lives:
 
     def _runs_as_known(self, line: bytes, terms: Terms) -> bool:
         """Return whether a line sets a tracker for the session whose anchor tells all of it: as most do."""
-        pair, payload = session_pair(line), self._orders.grants.anchors(self._cookies)
-        if pair is None or payload is None:
-            return False
-        end = first_end(payload)
-        if end is None or end <= self._today + 1:
+        pair, end = session_pair(line), self._first_end
+        if pair is None or self._payload is None or end is None or end <= self._today + 1:
             return False  # the last second of a life counts, too
-        anchor = running_in(payload, pair[0])
+        anchor = running_in(self._payload, pair[0])
         if anchor is None or not _is_as_known(anchor, pair[1], terms.months):
             return False
         self._as_known.append((*pair, terms))

@@ -53,8 +53,7 @@ class Orders:
         self.count = partial(count, self.version)
         self.tag = b"-ck" + self.version[:8].encode()
         self.terms = ByName(self._terms)
-        self.cookies = ByNames(self._brought)
-        self._drift = ByNames(self._drifting)
+        self.brought = ByNames(self._brought)
         self.unreadable_passes = edition.policy.pages.unreadable == "pass"
         self.known = edition.policy.known.keys()
         # What needs consent comes first: a name that both kinds claim waits.
@@ -79,14 +78,6 @@ class Orders:
         rules = self.rules(host)
         return rules.url(address) is not None or rules.host(address) is not None
 
-    def drift(self, cookies: bytes) -> frozenset[Seen]:
-        """Return what to count of the cookies that came: those that nobody declared, by name."""
-        return self._drift[tuple([pair.partition(b"=")[0] for pair in cookies.split(b";")])]
-
-    def _drifting(self, names: tuple[bytes, ...]) -> frozenset[Seen]:
-        found = [self.terms[name] for name in names]
-        return frozenset(each.seen for each in found if each.seen is not None and not each.service)
-
     def _terms(self, cookie: str) -> Terms:
         policy = self.edition.policy
         stated = self._trackers(cookie) or self._declared(cookie)
@@ -100,8 +91,11 @@ class Orders:
             return Terms(None)
         return Terms(UNDECLARED if self._strict else None, seen=("undeclared", cookie))
 
-    def _brought(self, names: tuple[bytes, ...]) -> Brought:
-        return Brought(self.terms[name].need for name in names)
+    def _brought(self, names: tuple[bytes, ...]) -> Brought[Seen]:
+        found = [self.terms[name] for name in names]
+        # Those that nobody declared.
+        drift = frozenset(each.seen for each in found if each.seen is not None and not each.service)
+        return Brought((each.need for each in found), drift)
 
     def admission(self, headers: Headers) -> Admission:
         """Return how a page with these answer headers lets the starter in."""

@@ -16,6 +16,7 @@ from consentkit.gate.headers import Headers
 from consentkit.gate.kind import Declared, is_page, is_plain_page, is_xhtml
 from consentkit.gate.markup import Page, rewrite_page
 from consentkit.gate.orders import Orders, Seen
+from consentkit.gate.visitor import VisitorConsent
 from consentkit.request import host_of
 from consentkit.tally import Kind
 
@@ -185,11 +186,10 @@ def counted(orders: Orders, scope: Scope, blocked: frozenset[str], seen: frozens
         for service in blocked & orders.known:
             orders.tell(UNDECLARED, service, of=service)
     found = _of_others(seen, host_of(scope)) if seen else NOTHING_SEEN
-    cookies = scope["consentkit"].cookies
-    if cookies:
-        found |= orders.drift(cookies)
+    visitor: VisitorConsent = scope["consentkit"]
+    found = found | visitor.drift if found else visitor.drift
     if found:
-        orders.count(found)
+        orders.count(found, visitor.now)
 
 
 @lru_cache(maxsize=256)

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from consentkit.gate.anchors import Seen, hint_records, number_of
+from consentkit.gate.anchors import Seen, hint_records
+from consentkit.gate.digits import number_of
 from consentkit.gate.seal import Signature
 from consentkit.policy.decision import Choice, Consent, Decision
 from consentkit.policy.domains import choice_domain

@@ -9,6 +9,7 @@ from consentkit.gate.cookies import cookies_of
 from consentkit.gate.headers import Headers
 from consentkit.policy.decision import Consent, Decision, Reason
 from consentkit.policy.version import Policy
+from consentkit.tally import Kind
 
 logger = logging.getLogger("consentkit")
 
@@ -45,6 +46,8 @@ class VisitorConsent:
     asked = False
     cookies: bytes | None = None
     """What the request's Cookie header says, once somebody has read it."""
+    drift: frozenset[tuple[Kind, str]] = frozenset()
+    """What to count of those cookies, if a page comes of it."""
     _allowed: frozenset[str] | None = None
     _consent: Consent | None = None
     _decision: Decision | None = None
@@ -105,11 +108,6 @@ class VisitorConsent:
                 allowed = self.decision.allowed
             self._allowed = allowed
         return allowed
-
-    @property
-    def grants(self) -> bool:
-        """Whether it is known by now that something is allowed that needed a yes."""
-        return self._allowed is not None and len(self._allowed) > 1
 
     def allows(self, category: str) -> bool:
         """Return whether `category` is allowed now. A category the policy doesn't have is denied."""

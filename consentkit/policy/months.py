@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_DAY = EPOCH.toordinal()
 
 
 def add_months(instant: datetime, months: int) -> datetime:
@@ -25,7 +26,7 @@ def seconds_left(end: datetime, now: datetime) -> int:
 
 def day_of(instant: datetime) -> int:
     """Return the day of `instant`: whole UTC days since 1970-01-01. Raises ValueError for a naive one."""
-    return (_in_utc(instant) - EPOCH).days
+    return (instant if instant.tzinfo is UTC else _in_utc(instant)).toordinal() - _FIRST_DAY
 
 
 def start_of(day: int) -> datetime:
