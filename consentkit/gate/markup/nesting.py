@@ -24,7 +24,7 @@ _NEVER_POPPED: Final = frozenset((b"body", b"html", b"head"))
 class Nesting:
     """The open svg, math and template elements around the place the scanner has reached."""
 
-    __slots__ = ("templates", "frames")
+    __slots__ = ("frames", "templates")
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
