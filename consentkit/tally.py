@@ -20,11 +20,12 @@ from consentkit.policy.months import add_months
 
 logger = logging.getLogger("consentkit")
 
-Kind = Literal["undeclared", "blocked", "passed", "overridden", "clamped", "expired", "refused"]
+Kind = Literal["undeclared", "cut", "blocked", "passed", "overridden", "clamped", "expired", "refused"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-"""undeclared: passed, though the policy doesn't name it. blocked: held back. passed: necessary, or allowed by
-the policy's list. overridden: the site's own mark let it through or moved it. clamped: a cookie's life was
-shortened. expired: a cookie was removed. refused: an answer that can't be read."""
+"""undeclared: passed, though the policy doesn't name it. cut: a cookie that didn't, for that. blocked: held
+back. passed: necessary, or allowed by the policy's list. overridden: the site's own mark let it through or
+moved it. clamped: a cookie's life was shortened. expired: a cookie was removed. refused: an answer that can't
+be read."""
 
 FLUSH_SECONDS = 10.0
 MONTHS_KEPT = 13

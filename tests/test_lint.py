@@ -125,3 +125,16 @@ def test_a_stored_policy_is_linted_like_the_document_it_came_from() -> None:
     resolved = resolve(policy(**changes))
     assert lint(from_bytes(resolved.body)) == lint(resolved) != []
     assert set(CATEGORIES) >= {service.category for service in resolved.services.values()}
+
+
+def test_a_known_tracker_that_is_called_necessary_is_told() -> None:
+    """It would load before any choice, and after a refusal (A13, L7)."""
+    known = {"id": "meta-pixel", "category": "necessary"}
+    found = {finding.place: finding for finding in lint(resolve(policy(services=[known])))}
+    assert found["services.meta-pixel"].severity == "warning"
+    assert "known for marketing" in found["services.meta-pixel"].message
+
+
+def test_a_site_without_the_guard_is_told_what_that_means() -> None:
+    assert "pages.guard" in {finding.place for finding in lint(resolve(policy(pages={"guard": False})))}
+    assert "pages.guard" not in {finding.place for finding in lint(resolve(policy()))}

@@ -130,6 +130,9 @@ def test_strict_sites_cut_what_nobody_declares_in_both_directions(tmp_path: Path
         assert browser.get("/sees", headers={"cookie": "own=1"}).json() == {}
         choose(browser, "analytics")
         assert "consentkit" in browser.get("/sees").json()
+        rows = browser.app.kit.tally.rows()
+        assert {row.name for row in rows if row.kind == "cut"} == {"own"}
+        assert not [row for row in rows if row.kind == "undeclared"]
 
 
 def test_a_lowered_cap_counts_for_trackers_that_live_already(tmp_path: Path, clock: Clock) -> None:

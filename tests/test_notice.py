@@ -110,6 +110,23 @@ def test_a_service_that_stores_nothing_has_an_empty_list() -> None:
     ]
 
 
+def test_storage_is_told_as_cookies_are() -> None:
+    """L20: what a page keeps in the browser, whatever it keeps it in."""
+    marketing = shown(resolve(policy(services=["meta-pixel"])), "en")["categories"][3]
+    trackers = {tracker["name"]: tracker["lifetime"] for tracker in marketing["services"][0]["trackers"]}
+    assert trackers["lastExternalReferrer"] == "13 months"
+    assert trackers["_fbp"] == "90 days"
+
+
+def test_a_vendor_s_own_cookie_lives_as_long_as_the_vendor_says() -> None:
+    """No site shortens what is on another one's domain."""
+    lowered = policy(services=["meta-pixel"], lifetimes={"marketing_months": 1})
+    trackers = shown(resolve(lowered), "en")["categories"][3]["services"][0]["trackers"]
+    lives = {tracker["name"]: tracker["lifetime"] for tracker in trackers}
+    assert lives["_fbp"] == "1 month"
+    assert lives["fr"] == "90 days"
+
+
 def test_a_category_the_site_does_not_ask_about_is_not_shown() -> None:
     notice = json.loads(
         stored_notice(

@@ -23,8 +23,10 @@ NOT_DECLARED: Final = "blocked, not declared"
 STRANGER: Final = "blocked, host that nobody declared"
 UNTOLD: Final = "blocked, perhaps for good"
 MEANING: Final[Mapping[str, str]] = {
-    "undeclared": "Let through although the policy doesn't name it. Declare its service, or put the host on"
-    " the policy's list of those that may pass.",
+    "undeclared": "Let through although the policy doesn't name it. Declare its service or, a cookie of your"
+    " own, with @sets_cookie; or put the host on the policy's list of those that may pass.",
+    "cut": "Removed in both directions, because the policy doesn't name it and its cookies.undeclared is"
+    ' "strict". Declare it if the site needs it: with @sets_cookie, or in a service.',
     "blocked": "Held back until its category is allowed.",
     NOT_DECLARED: "Stays off even after a yes, because no visitor was told about it. Add it to services.",
     STRANGER: "Stays off even after a yes. Declare its service, or put the host on the policy's list of those"
@@ -131,7 +133,7 @@ def undeclared(rows: Iterable[Row], policy: Policy) -> list[str]:
     """
     counts: Counter[str] = Counter()
     for row in rows:
-        if row.kind == "undeclared" or (row.kind == "blocked" and is_host(row.name)):
+        if row.kind in ("undeclared", "cut") or (row.kind == "blocked" and is_host(row.name)):
             counts[row.name.removeprefix("?")] += row.count
     listed = tuple(Pattern(host, DECLARED) for host in policy.pages.allow)
     passing = Service("@allow", "", "", "", "necessary", (), "", listed, (), (), ())

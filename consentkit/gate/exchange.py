@@ -210,8 +210,7 @@ class Exchange:
         """Return a Set-Cookie line as it may go out, b"" for one that may not."""
         terms = self._orders.terms[line.partition(b"=")[0]]
         if terms.need is not None and terms.need not in self._visitor.allowed:
-            if terms.seen is not None:
-                seen.append(terms.seen)
+            self._orders.drop(terms, seen)
             return b""
         if terms.cookie is None:
             if terms.seen is not None:

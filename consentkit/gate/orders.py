@@ -21,6 +21,11 @@ from consentkit.policy.names import cookie_names, storage_names
 from consentkit.policy.registry import Cookie
 from consentkit.tally import Kind
 
+CUT = (
+    "the site sets a cookie %r that nobody declared, so it is cut (cookies.undeclared is strict): declare it"
+    " with @sets_cookie or in a service if the site needs it"
+)
+
 Seen = tuple[Kind, str]
 Count = Callable[..., None]
 """Takes a policy version, what was seen under it as (kind, name), the instant if known."""
@@ -78,6 +83,13 @@ class Orders:
         rules = self.rules(host)
         return rules.url(address) is not None or rules.host(address) is not None
 
+    def drop(self, terms: Terms, seen: list[Seen]) -> None:
+        """Note a cookie that an answer may not set; its operator is told of one that nobody declared."""
+        if terms.seen is not None:
+            seen.append(terms.seen)
+            if not terms.service:
+                self.tell(CUT, terms.seen[1], of=terms.seen[1])
+
     def _terms(self, cookie: str) -> Terms:
         policy = self.edition.policy
         stated = self._trackers(cookie) or self._declared(cookie)
@@ -89,7 +101,9 @@ class Orders:
             return Terms(category, stated.service, stated.cookie, policy.lifetimes.cap(category), blocked)
         if cookie in OURS:
             return Terms(None)
-        return Terms(UNDECLARED if self._strict else None, seen=("undeclared", cookie))
+        if self._strict:
+            return Terms(UNDECLARED, seen=("cut", cookie))
+        return Terms(None, seen=("undeclared", cookie))
 
     def _brought(self, names: tuple[bytes, ...]) -> Brought[Seen]:
         found = [self.terms[name] for name in names]

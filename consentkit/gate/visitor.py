@@ -1,17 +1,17 @@
 """What an application may ask about this visitor."""
 
-import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
 from consentkit.gate.cookies import cookies_of
 from consentkit.gate.headers import Headers
+from consentkit.gate.told import Told
 from consentkit.policy.decision import Consent, Decision, Reason
 from consentkit.policy.version import Policy
 from consentkit.tally import Kind
 
-logger = logging.getLogger("consentkit")
+tell = Told()
 
 fixed: list[Decision] = []
 """Decisions that a site's own tests put in place of every visitor's, the last one first."""
@@ -115,7 +115,7 @@ class VisitorConsent:
         policy = self._source.policy
         if policy and category not in ("necessary", *policy.categories):
             names = ", ".join(("necessary", *policy.categories))
-            logger.warning("allows(%r): no such category; the policy has %s", category, names)
+            tell("allows(%r): no such category; the policy has %s", category, names, of=category)
         return category in self.decision.allowed
 
     def allows_service(self, service: str) -> bool:
@@ -124,7 +124,7 @@ class VisitorConsent:
         policy = self._source.policy
         category = policy.category_of(service) if policy else None
         if category is None:
-            logger.warning("allows_service(%r): the policy doesn't declare this service", service)
+            tell("allows_service(%r): the policy doesn't declare this service", service, of=service)
         return category in self.decision.allowed
 
     @property

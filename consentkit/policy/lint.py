@@ -11,12 +11,13 @@ from typing import Any, Final, Literal
 
 from consentkit.policy.bounds import RULES, Rule
 from consentkit.policy.periods import exceeds
-from consentkit.policy.registry import DECLARED, Cookie, Service, shown
+from consentkit.policy.registry import DECLARED, Cookie, Service, known_services, shown
 from consentkit.policy.version import Policy
 
 Severity = Literal["warning", "note"]
 
 _TECHNICAL: Final = "the founding notice: technical cookies live for the session"
+_EXEMPT: Final = "CNIL, lignes directrices 2020-091, art. 5: which trackers need no consent"
 _CAPS: Final = "the founding notice: how long each category's cookies live at most"
 
 
@@ -39,7 +40,10 @@ class Finding:
 
 def lint(policy: Policy) -> list[Finding]:
     """Return what is worth saying about a policy, warnings first; an empty list where there is nothing."""
-    findings = [*_months(policy), *_unjustified(policy), *_capped(policy), *_walls(policy)]
+    findings = [
+        *(*_months(policy), *_loosened(policy), *_unjustified(policy), *_capped(policy)),
+        *(*_walls(policy), *_unguarded(policy)),
+    ]
     return sorted(findings, key=lambda finding: finding.severity != "warning")
 
 
@@ -63,6 +67,28 @@ def _departs(rule: Rule, months: int) -> str:
     if rule.most is not None and months > rule.most:
         return f"{where} for {rule.most} at most"
     return ""
+
+
+def _loosened(policy: Policy) -> Iterator[Finding]:
+    """Known services that this policy lets run without asking (A13, L7)."""
+    for service in policy.services.values():
+        known = known_services().get(service.id)
+        if service.category == "necessary" and known is not None and known.category != "necessary":
+            message = (
+                f"is known for {known.category}; as necessary it loads before any choice and after a refusal:"
+                " only what a visitor asked for needs no consent"
+            )
+            yield Finding("L7", _EXEMPT, "warning", f"services.{service.id}", message)
+
+
+def _unguarded(policy: Policy) -> Iterator[Finding]:
+    if not policy.pages.guard:
+        message = (
+            "is off: what scripts add or write at run time waits for nobody, and lives as long as they say"
+        )
+        yield Finding(
+            "A13", "the founding notice: no selection, no transfer", "warning", "pages.guard", message
+        )
 
 
 def _unjustified(policy: Policy) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """The notice: the exact words a visitor is shown, as data, in one language (L9, L16, Q2)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -12,6 +12,8 @@ from consentkit.policy.version import CATEGORIES, Policy
 CHOICE_COOKIES = ("consentkit", "consentkit_allows")
 SEEN_COOKIE = "consentkit_seen"
 SEEN_MONTHS = 13
+UNBOUNDED = 10**6
+"""Months: of a life that this site doesn't shorten."""
 """How long the days are kept on which trackers were first seen: no tracker outlives that (B6, B7)."""
 
 
@@ -98,11 +100,18 @@ def _service(service: Service, words: Mapping[str, Any], cap: int) -> dict[str, 
         "country": service.country,
         "purposes": [words["purposes"][purpose] for purpose in service.purposes],
         "policy_url": service.policy_url,
-        "trackers": [
-            {"name": cookie.name, "lifetime": lifetime_text(cookie.lifetime, words["lifetimes"], cap)}
-            for cookie in service.cookies
-        ],
+        "trackers": [{"name": name, "lifetime": life} for name, life in _lives(service, words, cap)],
     }
+
+
+def _lives(service: Service, words: Mapping[str, Any], cap: int) -> Iterator[tuple[str, str]]:
+    """Cookies and storage keys with how long they live; nobody ends a vendor's on the vendor's own domain."""
+    for cookie in service.cookies:
+        most = cap if cookie.domain == "site" else UNBOUNDED
+        yield cookie.name, lifetime_text(cookie.lifetime, words["lifetimes"], most)
+    for item in service.storage:
+        life = "session" if item.area == "session" else f"P{cap}M"
+        yield item.key, lifetime_text(life, words["lifetimes"], cap)
 
 
 def lifetime_text(lifetime: str, words: Mapping[str, Any], cap: int) -> str:

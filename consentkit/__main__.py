@@ -1,0 +1,5 @@
+"""`python -m consentkit`: the command line."""
+
+from consentkit.cli import main
+
+main()
