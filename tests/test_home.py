@@ -159,3 +159,21 @@ def test_that_loopback_goes_without_secure_is_announced_at_start(
     told = [record.getMessage() for record in caplog.records if "Secure" in record.getMessage()]
     assert len(told) == 1
     assert "localhost" in told[0]
+
+
+def test_a_choice_that_browsers_can_t_keep_is_told_to_the_operator(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Over plain http they drop what is Secure, and every page asks again (H4)."""
+    with browsing(app(Route("/", asks)), tmp_path) as client:
+        body = {
+            "choices": dict.fromkeys(client.app.kit.edition.policy.categories, False),
+            "policy": client.app.kit.edition.policy.version,
+            "mechanism": "banner",
+            "locale": "en",
+        }
+        for origin in ("https://shop.example", "http://shop.example", "http://shop.example"):
+            headers = {"origin": origin, "sec-fetch-site": "same-origin"}
+            assert client.post("/consent/", json=body, headers=headers).status_code == 201
+    told = [record.getMessage() for record in caplog.records if "plain http" in record.getMessage()]
+    assert len(told) == 1

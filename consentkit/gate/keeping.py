@@ -26,6 +26,11 @@ from consentkit.policy.decision import Decision, Reason
 from consentkit.policy.months import day_of
 from consentkit.request import host_of
 
+OVER_HTTP = (
+    "a page over plain http sends a choice: browsers don't keep its cookies, which are Secure, so visitors are"
+    " asked on every page; serve the site over https"
+)
+
 
 def ended(orders: Orders, scope: Scope, now: datetime, names: Sequence[str], path: str) -> Iterator[str]:
     """Yield the Set-Cookie values that remove cookies, wherever they may be; counts them (A10, L14).
@@ -80,6 +85,8 @@ def kept(orders: Orders, scope: Scope, state: State, now: datetime, told: Told) 
     lives.tell(told)
     seen = lives.forgetting(lives.seen, _refused(orders, cookies, decision))
     home = home_of(scope, orders.edition.policy)
+    if home.secure and first(scope["headers"], b"origin").startswith(b"http:"):
+        orders.tell(OVER_HTTP)
     yield from replace(state, seen=seen).cookies(orders.seal, orders.version, now, home)
     yield from ended(orders, scope, now, lives.ended, _page_path(scope))
     yield from _strays(cookies, home, host_of(scope))
