@@ -27,7 +27,7 @@ from consentkit.policy.months import day_of
 from consentkit.request import host_of
 
 OVER_HTTP = (
-    "a page over plain http sends a choice: browsers don't keep its cookies, which are Secure, so visitors are"
+    "a page over plain http sends a choice: browsers drop its cookies, which are Secure, so visitors are"
     " asked on every page; serve the site over https"
 )
 
