@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from browser import until
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from sample import service
 from shop_stub import CATEGORIES, POLICY, TEXTS, Shop
-from test_elements import service
 
 from consentkit.gate.markup import Rewriter
 from consentkit.policy.whose import Whose
@@ -358,7 +358,10 @@ def test_what_another_tool_made_inert_comes_alive_with_its_category(page: Page, 
       src="{source}script.js"></script>
       <iframe class="cmplz-iframe" data-category="marketing" data-service="youtube"
       data-src-cmplz="{source}frame" src="about:blank"></iframe>"""
-    declared = [service("shop-stats", "analytics", "t.test"), service("youtube", "marketing", "yt.test")]
+    declared = [
+        service("shop-stats", "t.test", category="analytics"),
+        service("youtube", "yt.test", category="marketing"),
+    ]
     gate = Rewriter(Whose(declared, aliases=("complianz",)), b"")
     shop.more = (gate.feed(markup.encode()) + gate.close()).decode()
     page.reload()

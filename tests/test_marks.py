@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from test_elements import service
+from sample import service
 
 from consentkit.gate.markup import Rewriter
 from consentkit.gate.markup.verdicts import Verdict, Verdicts
@@ -11,12 +11,12 @@ from consentkit.policy.aliases import ALIASES
 from consentkit.policy.whose import Whose
 
 SERVICES = [
-    service("t", "analytics", "t.test", inline=("track(",)),
-    service("google-tag-manager", "marketing", "gtm.test"),
-    service("youtube", "marketing", "yt.test"),
-    service("login", "necessary", "login.test"),
+    service("t", "t.test", inline=("track(",), category="analytics"),
+    service("google-tag-manager", "gtm.test", category="marketing"),
+    service("youtube", "yt.test", category="marketing"),
+    service("login", "login.test", category="necessary"),
 ]
-KNOWN = [service("nobodys", "marketing", "undeclared.test")]
+KNOWN = [service("nobodys", "undeclared.test", category="marketing")]
 
 
 def verdicts(*aliases: str, strict: bool = False) -> Verdicts:

@@ -2,7 +2,8 @@ from base64 import b64encode
 from itertools import product
 
 import pytest
-from test_elements import service, within
+from sample import service
+from test_elements import within
 
 from consentkit.gate.markup import Rewriter
 from consentkit.gate.markup.elements import TABLES
@@ -11,13 +12,13 @@ from consentkit.policy.aliases import ALIASES
 from consentkit.policy.whose import Whose
 
 SERVICES = [
-    service("t", "analytics", "t.test", inline=("track(", "wordmarks")),
-    service("m", "marketing", "m.test", "cdn.test/m/"),
-    service("v", "preferences", "v.test"),
-    service("own", "video", "w.test"),
-    service("login", "necessary", "login.test"),
+    service("t", "t.test", inline=("track(", "wordmarks"), category="analytics"),
+    service("m", "m.test", "cdn.test/m/", category="marketing"),
+    service("v", "v.test", category="preferences"),
+    service("own", "w.test", category="video"),
+    service("login", "login.test", category="necessary"),
 ]
-RULES = Whose(SERVICES, [service("u", "preferences", "nobodys.test")], allow=["allowed.test"])
+RULES = Whose(SERVICES, [service("u", "nobodys.test", category="preferences")], allow=["allowed.test"])
 STRICT = Whose(SERVICES, strict=True).at("own.test")
 NONCES = (b"r4nd0mR4ND0M+/==", b"an0therAN0THER-_", b"short-one")
 
