@@ -9,15 +9,21 @@ Source: HTML Living Standard 13.2.6.5 (tokens in foreign content), 13.2.6 (tree 
 import sys
 from typing import Final
 
-from consentkit.gate.markup.frames import SPECIAL, VOID, Frame, Kind, Point
+from consentkit.gate.markup.frames import VOID, Frame, Kind, Point
 from consentkit.gate.markup.patterns import BREAKOUT, PLAIN_FOREIGN, PLAIN_HTML, PLAIN_TEMPLATE
 from consentkit.gate.markup.tags import TAG_NAME, attributes
 
 _FRAMES: Final = 128  # past this bound nothing more is followed
 
 _BREAKOUT: Final = frozenset(BREAKOUT.encode().split())
-# HTML elements in which an svg usually stands.
-_AROUND: Final = SPECIAL | frozenset(b"a b em i label q s small span strong sub sup u".split())
+# What svg and math name their own elements: no HTML element around them is called so.
+_OWN: Final = frozenset(
+    b"animate animatemotion animatetransform circle clippath defs desc ellipse filter foreignobject g"
+    b" image line lineargradient marker mask metadata mpath path pattern polygon polyline radialgradient"
+    b" rect set stop switch symbol text textpath tspan use view annotation annotation-xml maction"
+    b" menclose merror mfenced mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow"
+    b" ms mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none semantics".split()
+)
 _NEVER_POPPED: Final = frozenset((b"body", b"html", b"head"))
 
 
@@ -157,7 +163,7 @@ class Nesting:
         # An integration point in between is a boundary that HTML's end tags don't cross.
         if self._in_html and not frames[-1].point and frames[-2].reaches(name):
             self._close(len(frames) - 2, name)
-        return name in _AROUND and all(f.foreign and f.point in ("", "annotation") for f in frames)
+        return name not in _OWN and all(f.foreign and f.point in ("", "annotation") for f in frames)
 
     @property
     def _in_html(self) -> bool:
@@ -166,7 +172,7 @@ class Nesting:
 
     def _closes_nothing(self, name: bytes) -> bool:
         """Whether an end tag in svg or math ends nothing, here or around."""
-        return not (self.frames[-1].counts.get(name) or name in _AROUND or self._in_html)
+        return not (self.frames[-1].counts.get(name) or name not in _OWN or self._in_html)
 
     def _break_out(self) -> None:
         """Leave svg and math up to where HTML stands in them."""

@@ -158,6 +158,8 @@ class Scanner(TwinScanner, PlainScanner):
         html = plain or self._nesting.start(name, self._tag, closed=closed, template=template)
         if not html and name in UNBROKEN and not closed and self._scripting is None:
             self._fork_if_broken(end)
+        if self._preloading and name == b"script":
+            verdict = UNTOUCHED  # a preload scanner runs nothing
         if name in (b"script", b"style"):
             return self._begin_body(verdict, end, html=html, closed=closed)
         if not html:
