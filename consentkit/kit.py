@@ -225,10 +225,14 @@ class ConsentKit:
         be read leaves the cookie's word.
         """
         try:
-            records = self.records_of(consent)
+            return self.latest(consent)
         except ConsentKitError:
             logger.exception("the log can't be read; the cookie counts")
             return consent
+
+    def latest(self, consent: Consent) -> Consent:
+        """Return the same, where nobody may take the cookie's word. Raises StoreUnavailable."""
+        records = self.records_of(consent)
         last = records[-1] if records else None
         if last is None or last.stmt is None or last.index <= consent.index:
             return consent

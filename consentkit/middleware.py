@@ -22,7 +22,7 @@ from consentkit.gate.seal import check_secret
 from consentkit.gate.state import Seal
 from consentkit.gate.visitor import VisitorConsent, fixed
 from consentkit.kit import ConsentKit, utc_now
-from consentkit.policy.decision import Decision
+from consentkit.policy.decision import Consent, Decision
 from consentkit.policy.domains import registrable
 
 logger = logging.getLogger("consentkit")
@@ -172,6 +172,9 @@ class _Fixed:
 
     def settle(self, _: bytes, __: datetime) -> tuple[None, Decision]:
         return None, self.decision
+
+    def overtaken(self, _: Consent, __: datetime) -> None:
+        return None
 
     def glance(self, _: bytes, __: datetime) -> None:
         return None

@@ -97,6 +97,12 @@ def check_origin(headers: Headers, scheme: str) -> None:
         raise ForeignOrigin(f"a choice must come from this site's own pages, not from {origin}")
 
 
+def rows(error: ConsentKitError) -> list[dict[str, Any]]:
+    """Return the problems that an error tells of an answer, for JSON; none for what isn't the answer's."""
+    problems = error.problems if isinstance(error, ChoiceError) else ()
+    return [{"path": p.path, "message": p.message, "allowed": p.allowed} for p in problems]
+
+
 def is_form(headers: Headers) -> bool:
     """Return whether the answer comes from the plain form."""
     return _media_type(headers) == FORM_TYPE

@@ -157,7 +157,7 @@ class Api:
         # Whatever else stops a record is the log's trouble, not the visitor's.
         status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 503)
         text = UNRECORDED if status == 503 else str(error)
-        response: Response = Json({"error": text, "problems": _rows(error)}, status)
+        response: Response = Json({"error": text, "problems": answers.rows(error)}, status)
         if answers.is_form(request.headers):
             response = self.form.failure(request, decision, error, status)
         if isinstance(error, StoreUnavailable | answers.TooMany):
@@ -203,28 +203,33 @@ class Api:
 
     async def state(self, request: Request) -> Response:
         """Answer what is allowed now, and set the hint again if the page's script has an old one."""
-        consent, decision, now = self._visitor(request)
-        newest = await run_in_threadpool(self.kit.newest, consent) if consent else None
-        if newest is not consent:
-            consent, decision = newest, self.kit.decide(newest, now)
+        consent, decision, now = await self._latest(request, self.kit.newest)
         response = Json(self._state(decision))
         if consent is not None and Reason.UNPROVEN not in decision.reasons.values():
             self._set_state(request, response, State(consent, decision), now)
         return response
 
+    async def _latest(
+        self, request: Request, known: Callable[[Consent], Consent]
+    ) -> tuple[Consent | None, Decision, datetime]:
+        consent, decision, now = self._visitor(request)
+        latest = await run_in_threadpool(known, consent) if consent else None
+        return latest, decision if latest is consent else self.kit.decide(latest, now), now
+
     async def sync(self, request: Request) -> Response:
         """Take in what a page's script sees and no request shows; answer with cookies only (design §2).
 
         Trackers that have no anchor yet get one; cookies of ours that are old are set again, with what is
-        left of their life.
+        left of their life. As the log knows the visitor: a report under way at a withdrawal brings back
+        nothing (A10), and without the log none is taken in.
         """
-        consent, decision, now = self._visitor(request)
         try:
             answers.check_origin(request.headers, request.url.scheme)
-            self.pace.check(self._address(request), now)
+            self.pace.check(self._address(request), self.kit.clock())
             told = await answers.read_told(request)
         except ConsentKitError as error:
-            return self._failed(request, error, decision)
+            return self._failed(request, error, self._visitor(request)[1])
+        consent, decision, now = await self._latest(request, self.kit.latest)
         response = Response(status_code=204, headers=PRIVATE)
         # A hint without a consent that opens would be reported at each page for nothing: it goes.
         known = consent is not None or HINT_COOKIE in request.cookies
@@ -288,11 +293,6 @@ class Api:
         if document is None:
             return Json({"error": "there is no such file"}, 404)
         return Response(document.body, media_type=document.media_type, headers=FOR_EVER)
-
-
-def _rows(error: ConsentKitError) -> list[dict[str, Any]]:
-    problems = error.problems if isinstance(error, ChoiceError) else ()
-    return [{"path": p.path, "message": p.message, "allowed": p.allowed} for p in problems]
 
 
 def _instant(when: datetime) -> str:

@@ -6,15 +6,14 @@ from starlette.types import Message, Scope, Send
 
 from consentkit.gate import headers as rules
 from consentkit.gate.announce import ANNOUNCING, without_announcements
-from consentkit.gate.coding import Unreadable
 from consentkit.gate.cookies import cookie_names, cookies_of, names_in, without_cookies
 from consentkit.gate.headers import Headers
-from consentkit.gate.keeping import ended, path_of, renewed
+from consentkit.gate.keeping import Owed, ended, owed, path_of, renewed
 from consentkit.gate.kind import Declared, declared, declared_as
 from consentkit.gate.lives import Lives
 from consentkit.gate.markup import Page
 from consentkit.gate.orders import Orders, Seen
-from consentkit.gate.screening import Screening, counted, nothing, plain_page
+from consentkit.gate.screening import LATE, PARTIAL, Screening, counted, nothing, plain_page
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.request import host_of
 
@@ -25,11 +24,6 @@ BODILESS = frozenset({204, 205, 304})
 BYPASSES = frozenset({"http.response.pathsend", "http.response.zerocopysend", "http.response.push"})
 FILTERED = frozenset({"websocket.accept", "websocket.http.response.start", "http.response.early_hint"})
 INDIFFERENT = rules.Indifferent(ANNOUNCING | {b"set-cookie"})
-PARTIAL = Unreadable("206", "it is a part of a page, though Range wasn't asked for; serve it whole")
-LATE = (
-    "%s: consent_of was asked after the answer's headers had gone out, so a shared cache may keep this answer"
-    " for other visitors: ask before the first chunk, or send Cache-Control: private"
-)
 
 
 class Exchange:
@@ -272,22 +266,31 @@ class Exchange:
         novel = self._known_lives is not None and self._known_lives.novel
         may_owe = visitor.cookies and (self._page or novel or self._cookies)
         if may_owe and (self._personal or rules.is_uncacheable(headers)):
-            headers = headers + [(b"set-cookie", each.encode("latin-1")) for each in self._own()]
+            headers = headers + rules.setting(self._expiries())
+            if (owes := self._owed()) is not None:
+                return self._renewed(start, headers, owes)
         self._sent = headers
         return self._send({**start, "headers": headers} if headers is not start.get("headers") else start)
 
-    def _own(self) -> Iterator[str]:
+    async def _renewed(self, start: Message, headers: Headers, owes: Owed) -> None:
+        self._sent = headers = headers + rules.setting(await renewed(self._orders, self._scope, owes))
+        await self._send({**start, "headers": headers})
+
+    def _expiries(self) -> Iterator[str]:
         allowed, denies = self._visitor.allowed, self._orders.edition.denies_cookie
         over = [name for name in cookie_names(self._cookies) if denies(name, allowed)]
         if self._ended:
             over += self._lives.ended
-        yield from ended(self._orders, self._scope, self._visitor.now, over, path_of(self._scope))
+        return ended(self._orders, self._scope, self._visitor.now, over, path_of(self._scope))
+
+    def _owed(self) -> Owed | None:
         # Pages are enough to keep a browser's state, and what sets a new tracker.
         lives = self._known_lives
-        if self._page and lives is None and len(allowed) > 1:
+        if self._page and lives is None and len(self._visitor.allowed) > 1:
             lives = self._lives
         if self._page or (lives is not None and lives.novel):
-            yield from renewed(self._orders, self._scope, self._visitor, lives, page=self._page)
+            return owed(self._orders, self._scope, self._visitor, lives, page=self._page)
+        return None
 
     def _late(self) -> None:
         """Say so if the answer came to depend on the visitor after caches were allowed to keep it."""

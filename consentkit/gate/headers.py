@@ -31,6 +31,11 @@ def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
     return next((value for key, value in headers if key == name), b"")
 
 
+def setting(lines: Iterable[str]) -> Headers:
+    """Return the headers that set cookies, one for each Set-Cookie value."""
+    return [(b"set-cookie", line.encode("latin-1")) for line in lines]
+
+
 def values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
     """Return all values of a list-valued header as one list (RFC 9110, 5.3), or b"" without one."""
     found = [value for key, value in headers if key == name]

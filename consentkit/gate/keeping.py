@@ -1,12 +1,16 @@
 """What we set in a visitor's browser with an answer that no cache keeps: ends, and our own cookies again."""
 
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
+from consentkit.errors import ConsentKitError
+from consentkit.gate.anchors import Seen
 from consentkit.gate.cookies import (
     LONGEST_LINE,
     ROOM,
@@ -18,13 +22,15 @@ from consentkit.gate.cookies import (
     paths_of,
 )
 from consentkit.gate.headers import first
-from consentkit.gate.lives import Lives, Told
+from consentkit.gate.lives import NOTHING_TOLD, Lives, Told
 from consentkit.gate.orders import Orders
 from consentkit.gate.state import CONSENT_MARK, OURS, REISSUE_DAYS, Home, State, home_of, issued_in
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.policy.decision import Decision, Reason
 from consentkit.policy.months import day_of
 from consentkit.request import host_of
+
+logger = logging.getLogger("consentkit")
 
 OVER_HTTP = (
     "a page over plain http sends a choice: browsers drop its cookies, which are Secure, so visitors are"
@@ -43,28 +49,54 @@ def ended(orders: Orders, scope: Scope, now: datetime, names: Sequence[str], pat
         yield from expiries(names, host_of(scope), paths_of(path), int(now.timestamp()))
 
 
-def renewed(
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What a browser needs of its visitor's state: anchors that have changed, trackers to set once more."""
+
+    visitor: VisitorConsent
+    seen: Seen | None
+    lines: Sequence[str]
+
+
+def owed(
     orders: Orders, scope: Scope, visitor: VisitorConsent, lives: Lives | None, *, page: bool
-) -> Iterator[str]:
-    """Yield the Set-Cookie values that a visitor's state needs: none, as long as the browser has it all.
+) -> Owed | None:
+    """Return what a visitor's browser needs: None, as long as it has it all.
 
     Needed when the anchors have changed, and when our cookies are REISSUE_DAYS old: then with what is left of
     their life, as their ends don't move (A2, L30). `lives` is None for a visitor who allows nothing.
     """
     cookies = visitor.cookies or b""
     if CONSENT_MARK not in cookies:
-        return
+        return None
     seen, due = None, is_due(cookies, day_of(visitor.now))
+    lines: Sequence[str] = ()
     if lives is not None:
         seen, due = lives.seen, due or lives.changed
         if page and not orders.edition.policy.pages.guard:
             lines, seen = lives.again(host_of(scope))
-            due = due or bool(lines)
-            yield from lines
-    if due and visitor.consent is not None and Reason.UNPROVEN not in visitor.decision.reasons.values():
-        state = State(visitor.consent, visitor.decision, seen)
-        home = home_of(scope, orders.edition.policy)
-        yield from state.cookies(orders.seal, orders.version, visitor.now, home)
+    if not (due or lines) or visitor.consent is None:
+        return None
+    return None if Reason.UNPROVEN in visitor.decision.reasons.values() else Owed(visitor, seen, lines)
+
+
+async def renewed(orders: Orders, scope: Scope, owes: Owed) -> list[str]:
+    """Return the Set-Cookie values for what is owed: as the log knows the visitor by now.
+
+    They may have withdrawn while the application made its answer, which mustn't bring the old grant back
+    (A10). Where the log can't be read, nothing is set: the browser keeps what it has.
+    """
+    visitor = owes.visitor
+    try:
+        since = await run_in_threadpool(visitor.overtaken)
+    except ConsentKitError:
+        logger.exception("the log can't be read; a visitor's cookies stay as they are")
+        return []
+    if since is not None:
+        return [*kept(orders, scope, State(*since), visitor.now, NOTHING_TOLD)]
+    state = State(visitor.consent, visitor.decision, owes.seen)
+    home = home_of(scope, orders.edition.policy)
+    return [*owes.lines, *state.cookies(orders.seal, orders.version, visitor.now, home)]
 
 
 def is_due(cookies: bytes, today: int) -> bool:

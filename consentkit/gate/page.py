@@ -85,6 +85,14 @@ class Gate:
         consent = consents[-1] if alone else None
         return consent, self.kit.decide(consent, now)
 
+    def overtaken(self, consent: Consent, now: datetime) -> tuple[Consent, Decision] | None:
+        """Return what a visitor has answered since, and what is decided then; None if that is all there is.
+
+        Reads the log: call it in a thread. Raises StoreUnavailable.
+        """
+        latest = self.kit.latest(consent)
+        return None if latest is consent else (latest, self.kit.decide(latest, now))
+
     def glance(self, cookies: bytes, now: datetime) -> frozenset[str] | None:
         """Return what is allowed at `now`, or None where that takes a whole decision."""
         orders = self.orders

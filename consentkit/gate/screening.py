@@ -35,6 +35,11 @@ UNREADABLE = (
     b"<!doctype html><html lang=en><title>502</title><h1>This page can't be shown</h1>"
     b"<p>It arrived in an encoding that can't be checked for trackers.</p>"
 )
+PARTIAL = Unreadable("206", "it is a part of a page, though Range wasn't asked for; serve it whole")
+LATE = (
+    "%s: consent_of was asked after the answer's headers had gone out, so a shared cache may keep this answer"
+    " for other visitors: ask before the first chunk, or send Cache-Control: private"
+)
 REFUSED = (
     "%s: the Content-Security-Policy refuses consentkit's script, so nobody is asked and nothing optional"
     " runs: it needs a nonce, or 'self' without 'strict-dynamic'"

@@ -31,6 +31,9 @@ class Source(Protocol):
     def settle(self, cookies: bytes, now: datetime) -> tuple[Consent | None, Decision]:
         """Return the visitor's consent and the decision; `cookies` as they stand in a Cookie header."""
 
+    def overtaken(self, consent: Consent, now: datetime) -> tuple[Consent, Decision] | None:
+        """Return the visitor's later consent, and its decision, if the log has one."""
+
     def glance(self, cookies: bytes, now: datetime) -> frozenset[str] | None:
         """Return what the decision would allow, if that is known with less: the gate often needs no more."""
 
@@ -87,6 +90,14 @@ class VisitorConsent:
         """What this visitor's cookie says, if it opens."""
         self._settle()
         return self._consent
+
+    def overtaken(self) -> tuple[Consent, Decision] | None:
+        """Return what this visitor has answered since this request was sent, if anything; from the log.
+
+        Raises StoreUnavailable.
+        """
+        consent = self.consent
+        return self._source.overtaken(consent, self.now) if consent is not None else None
 
     @property
     def decision(self) -> Decision:
