@@ -113,7 +113,23 @@ def test_seen_again_nothing_changes() -> None:
     seen = seen_on(FIRST, came())
     assert observed(seen, [came()], FIRST + 200) is seen
     assert observed(seen, [], FIRST + 200) is seen
-    assert observed(seen, iter([came(born=FIRST - 300)]), FIRST + 200) is seen
+    assert observed(seen, iter([came(born=FIRST + 100)]), FIRST + 200) is seen
+
+
+def test_an_anchor_moves_back_to_an_older_birth() -> None:
+    """A value that another script, or another tab, writes may be an older visitor's."""
+    seen = seen_on(FIRST, came())
+    older = observed(seen, [came(value=b"two", born=day("2026-03-31"))], FIRST + 1)
+    assert older.end_of("_ga") == day("2027-04-30")
+    oldest = observed(seen, [came(value=b"two", born=day("2024-11-01"))], FIRST + 1)
+    assert oldest.has_ended("_ga", FIRST + 1)
+    assert observed(oldest, [came(value=b"two", born=day("2024-11-01"))], FIRST + 2) is oldest
+
+
+def test_an_anchor_from_a_day_yet_to_come_moves_back_to_today() -> None:
+    """The server's clock was ahead, and has been set right."""
+    seen = seen_on(FIRST + 365, came())
+    assert observed(seen, [came()], FIRST).end_of("_ga") == END
 
 
 def test_a_value_that_changes_is_some_script_s_own() -> None:

@@ -227,6 +227,32 @@ def test_a_tracker_that_tells_an_older_birth_is_as_old(client: TestClient, clock
     assert end_of(cookie, clock.now) == datetime(2027, 2, 15, tzinfo=UTC)
 
 
+def test_an_older_birth_counts_for_a_tracker_that_runs_already(client: TestClient, clock: Clock) -> None:
+    """A script writes an identifier from years ago over the one we know."""
+    young, old = (int((START - timedelta(days=days)).timestamp()) for days in (0, 1000))
+    sent(client, "/page", _ga=f"GA1.1.1.{young}")
+    sent(client, "/page", _ga=f"GA1.1.1.{old}")
+    assert "_ga" not in client.get("/sees").json()
+    for end in ("", f"; Max-Age={TWO_YEARS}"):
+        sent(client, "/page", _ga_1=f"GS1.1.{young}.1.0")
+        assert end_of(set_by(client, f"_ga_1=GS1.1.{old}.1.0; Path=/{end}"), clock.now) == clock.now
+        del client.cookies["consentkit_seen"]
+
+
+def test_what_a_value_says_counts_before_anything_is_anchored(client: TestClient) -> None:
+    old = int((START - timedelta(days=1000)).timestamp())
+    assert "_ga" not in sent(client, "/sees", _ga=f"GA1.1.1.{old}").json()
+
+
+def test_a_clock_that_was_ahead_gives_no_tracker_more_life(client: TestClient, clock: Clock) -> None:
+    clock.now = START + timedelta(days=300)
+    choose(client, "analytics")
+    sent(client, "/page", _ga="GA1.1.1.1")
+    clock.now = START
+    choose(client, "analytics")
+    assert [each.day for each in anchors(client).running.values()] == [day(START)]
+
+
 # Once more by the server, where no guard runs
 
 

@@ -140,9 +140,9 @@ def observed(seen: Seen | None, sightings: Iterable[Sighting], today: int) -> Se
 
     What is new gets an anchor: today, or the day its value tells, if that is before. What reached its end
     joins the ended ones. While the value that ended comes, it stays there; once only others come, the tracker
-    has a new anchor. An anchor never moves, its months are lowered where the policy now has fewer. A value
-    that changed is marked DONE: some script goes on writing it. The same object comes back where nothing
-    changed.
+    has a new anchor. An anchor only moves back: to an older birth that a value tells, and to today from a day
+    yet to come, where the clock was wrong. Its months are lowered where the policy has fewer now. A value
+    that changed is marked DONE: some script goes on writing it. The same object comes back where nothing changed.
     """
     before = seen or Seen(today)
     found = _by_key(sightings)
@@ -236,13 +236,14 @@ def _by_key(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:
 
 
 def _kept(anchor: Anchor, group: list[Sighting], today: int) -> Anchor:
-    """Return a running anchor after these sightings: the months lowered, the mark DONE if a value differs.
+    """Return a running anchor after these sightings: day and months lowered, DONE if a value differs.
 
     One that has ended keeps its mark: by it the next value is known to be new.
     """
-    for each in group:
-        if each.months < anchor.months:
-            anchor = replace(anchor, months=each.months)
+    months = min(anchor.months, *(each.months for each in group))
+    day = max(0, min(anchor.day, today, *(each.born for each in group if each.born is not None)))
+    if (day, months) != (anchor.day, anchor.months):
+        anchor = replace(anchor, day=day, months=months)
     if anchor.mark != DONE and anchor.end > today:
         for each in group:
             if mark_of(each.value) != anchor.mark:

@@ -34,10 +34,11 @@ Told = Mapping[str, str]
 NOTHING_TOLD: Told = {}
 
 
-def _is_as_known(anchor: Anchor, value: bytes, months: int) -> bool:
-    if anchor.months > months:
+def _is_as_known(anchor: Anchor, each: Sighting, today: int) -> bool:
+    """Return whether a sighting tells nothing new of a tracker that runs: what `observed` would find."""
+    if anchor.months > each.months or anchor.day > min(today, today if each.born is None else each.born):
         return False
-    return anchor.mark == DONE or anchor.mark == mark_of(value)
+    return anchor.mark == DONE or anchor.mark == mark_of(each.value)
 
 
 class Lives:
@@ -55,7 +56,6 @@ class Lives:
         self._payload = orders.grants.anchors(cookies)
         self._first_end = None if self._payload is None else first_end(self._payload)
         self._told: list[Sighting] = []
-        self._as_known: list[tuple[str, bytes, Terms]] = []
         self._observed: Seen | None = None
         self.novel = False
         """Whether a tracker was set that the anchors don't know as it is now."""
@@ -66,7 +66,9 @@ class Lives:
     def may_have_ended(self) -> bool:
         """Whether the life of a tracker may be over, by what the anchors begin with."""
         if self._payload is None:
-            return False
+            # Nothing is known yet but what some values tell themselves.
+            births = ((each.born, each.months) for each in self._came)
+            return any(day is not None and end_day(day, months) <= self._today for day, months in births)
         return self._first_end is None or self._first_end <= self._today
 
     @cached_property
@@ -85,31 +87,26 @@ class Lives:
         pairs = (pair.partition(b"=") for pair in self._cookies.split(b";"))
         found = [(self._orders.terms[name], name, value) for name, _, value in pairs]
         return [
-            self._sighting(name.decode("latin-1").strip(), value.strip(), terms)
+            self._known(name.decode("latin-1").strip(), value.strip(), terms)
             for terms, name, value in found
             if terms.months and terms.need in self._allowed
         ]
 
-    def _sighting(self, name: str, value: bytes, terms: Terms) -> Sighting:
-        if key_of(name) in self._running:
+    def _known(self, name: str, value: bytes, terms: Terms) -> Sighting:
+        return self._sighting(name, value, terms, self._running.get(key_of(name)))
+
+    def _sighting(self, name: str, value: bytes, terms: Terms, anchor: Anchor | None) -> Sighting:
+        if anchor is not None and anchor.mark == mark_of(value):
             return Sighting(name, value, terms.months)  # its day is known
         birth = born(name, value.decode("latin-1"), self._now)
         return Sighting(name, value, terms.months, day_of(birth) if birth else None)
-
-    @property
-    def _further(self) -> list[Sighting]:
-        """What was told beyond what came."""
-        if self._as_known:
-            self._told += [self._sighting(*each) for each in self._as_known]
-            self._as_known = []
-        return self._told
 
     @property
     def seen(self) -> Seen:
         """The anchors after this request and all that was told since: `kept` itself if nothing is new."""
         if self._observed is None:
             # What an answer sets takes the place of what came, whose value the application never saw.
-            told = [*(each for each in self._came if each.name not in self.told), *self._further]
+            told = [*(each for each in self._came if each.name not in self.told), *self._told]
             if self.kept is not None and self._running and all(map(self._is_known, told)):
                 self._observed = self.kept
             else:
@@ -117,23 +114,22 @@ class Lives:
         return self._observed
 
     def _is_known(self, sighting: Sighting) -> bool:
-        """Return whether a sighting tells nothing new of a tracker that runs: what `observed` would find."""
         anchor = self._running.get(key_of(sighting.name))
-        return anchor is not None and _is_as_known(anchor, sighting.value, sighting.months)
+        return anchor is not None and _is_as_known(anchor, sighting, self._today)
 
     def _take(self, sighting: Sighting) -> None:
-        self._further.append(sighting)
+        self._told.append(sighting)
         self._observed = None
 
     @property
     def told(self) -> set[str]:
         """The names of trackers that the answer sets, or that a page told of."""
-        return {each.name for each in self._further}
+        return {each.name for each in self._told}
 
     @property
     def changed(self) -> bool:
         """Whether the browser has to keep other anchors than it does."""
-        return bool(self.kept or self._came or self._further) and self.seen is not self.kept
+        return bool(self.kept or self._came or self._told) and self.seen is not self.kept
 
     @property
     def ended(self) -> list[str]:
@@ -165,12 +161,11 @@ class Lives:
         end = cookie.ends(self._now)
         if end is not None and end <= self._now:
             return line  # removes it
-        sighting = self._sighting(cookie.name, cookie.value, terms)
+        sighting = self._known(cookie.name, cookie.value, terms)
         self._take(sighting)
-        anchor = self._running.get(key_of(cookie.name))
-        self.novel = self.novel or not self._is_known(sighting)
-        if anchor is not None:
-            return self._until(line, start_of(min(anchor.end, end_day(anchor.day, terms.months))))
+        if self._is_known(sighting):
+            return self._until(line, start_of(self._running[key_of(cookie.name)].end))
+        self.novel = True
         if self.seen.has_ended(cookie.name, self._today):
             return clamped(line, 0, self._now)
         last = self.seen.end_of(cookie.name)
@@ -183,10 +178,12 @@ class Lives:
         if pair is None or self._payload is None or end is None or end <= self._today + 1:
             return False  # the last second of a life counts, too
         anchor = running_in(self._payload, pair[0])
-        if anchor is None or not _is_as_known(anchor, pair[1], terms.months):
+        if anchor is None:
             return False
-        self._as_known.append((*pair, terms))
-        self._observed = None
+        sighting = self._sighting(*pair, terms, anchor)
+        if not _is_as_known(anchor, sighting, self._today):
+            return False
+        self._take(sighting)
         return True
 
     def _until(self, line: bytes, end: datetime) -> bytes:
