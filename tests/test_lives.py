@@ -292,6 +292,21 @@ def test_a_cookie_that_comes_twice_is_never_set_by_the_server(unguarded: TestCli
         ours = "; ".join(f"{cookie.name}={cookie.value}" for cookie in unguarded.cookies.jar)
 
 
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("life", ["", f"; Max-Age={TWO_YEARS}"])
+def test_what_the_application_sets_itself_is_never_set_by_the_server(
+    unguarded: TestClient, life: str, before: bool
+) -> None:
+    """Its flags would be lost: HttpOnly, Secure and SameSite don't come with any request."""
+    if before:
+        sent(unguarded, "/page", _ga="GA1.1.1.1")
+    cookie = set_by(unguarded, f"_ga=GA1.1.1.1; Path=/; Domain=shop.example; HttpOnly; Secure{life}")
+    assert cookie is not None
+    assert cookie.http_only
+    for _ in range(2):
+        assert lines_of(unguarded.get("/page"), "_ga") == []
+
+
 def test_a_guard_in_the_page_does_it_better(client: TestClient) -> None:
     for _ in range(3):
         assert lines_of(sent(client, "/page", _ga="GA1.1.1.1"), "_ga") == []

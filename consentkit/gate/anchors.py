@@ -142,7 +142,8 @@ def observed(seen: Seen | None, sightings: Iterable[Sighting], today: int) -> Se
     joins the ended ones. While the value that ended comes, it stays there; once only others come, the tracker
     has a new anchor. An anchor only moves back: to an older birth that a value tells, and to today from a day
     yet to come, where the clock was wrong. Its months are lowered where the policy has fewer now. A value
-    that changed is marked DONE: some script goes on writing it. The same object comes back where nothing changed.
+    that changed is marked DONE: some script goes on writing it. The same object comes back where nothing is
+    new.
     """
     before = seen or Seen(today)
     found = _by_key(sightings)

@@ -56,6 +56,8 @@ class Lives:
         self._payload = orders.grants.anchors(cookies)
         self._first_end = None if self._payload is None else first_end(self._payload)
         self._told: list[Sighting] = []
+        self._reissues = not orders.edition.policy.pages.guard
+        self._set: list[str] = []
         self._observed: Seen | None = None
         self.novel = False
         """Whether a tracker was set that the anchors don't know as it is now."""
@@ -111,6 +113,9 @@ class Lives:
                 self._observed = self.kept
             else:
                 self._observed = observed(self.kept, told, self._today)
+            # What the application sets itself has attributes that no request shows: never by us, too.
+            if self._set and self._reissues:
+                self._observed = reissued(self._observed, self._set, self._today)
         return self._observed
 
     def _is_known(self, sighting: Sighting) -> bool:
@@ -163,7 +168,8 @@ class Lives:
             return line  # removes it
         sighting = self._known(cookie.name, cookie.value, terms)
         self._take(sighting)
-        if self._is_known(sighting):
+        self._set.append(cookie.name)
+        if self._is_known(sighting) and self._is_left_alone(self._running[key_of(cookie.name)]):
             return self._until(line, start_of(self._running[key_of(cookie.name)].end))
         self.novel = True
         if self.seen.has_ended(cookie.name, self._today):
@@ -181,10 +187,14 @@ class Lives:
         if anchor is None:
             return False
         sighting = self._sighting(*pair, terms, anchor)
-        if not _is_as_known(anchor, sighting, self._today):
+        if not (_is_as_known(anchor, sighting, self._today) and self._is_left_alone(anchor)):
             return False
         self._take(sighting)
         return True
+
+    def _is_left_alone(self, anchor: Anchor) -> bool:
+        """Return whether the server won't set a tracker once more itself."""
+        return anchor.mark == DONE or not self._reissues
 
     def _until(self, line: bytes, end: datetime) -> bytes:
         return clamped(line, seconds_left(end, self._now), self._now)
@@ -229,7 +239,8 @@ class Lives:
         visits is somebody's who writes it again: never.
         """
         seen = self.seen
-        due = to_reissue(self.kept or seen, self._came, self._today) if self.kept else []
+        came = [each for each in self._came if each.name not in self.told]
+        due = to_reissue(self.kept, came, self._today) if self.kept else []
         lines: list[str] = []
         for each in due:
             line = self._line(each, host, seen)
