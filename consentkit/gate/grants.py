@@ -3,6 +3,7 @@
 from math import inf
 
 from consentkit.gate.cookies import cookie_values, only_cookie
+from consentkit.gate.several import merged
 from consentkit.gate.state import SEEN_COOKIE, Opened, Seal, packed
 from consentkit.policy.decision import CLOCK_SKEW
 from consentkit.policy.months import end_day
@@ -48,12 +49,16 @@ class Grants:
         return grant[2] if grant[0] <= now < grant[1] else None
 
     def anchors(self, cookies: bytes) -> bytes | None:
-        """Return what a Cookie header's value holds of anchors, opened; None without any that opens."""
+        """Return what a Cookie header's value holds of anchors, opened; None without any that opens.
+
+        Of several that open, what all of them tell together.
+        """
         value = only_cookie(cookies, SEEN_MARK)
         if value:
             return self._payload(value)
-        payloads = map(self._payload, cookie_values(cookies, SEEN))
-        return next((payload for payload in payloads if payload is not None), None)
+        payloads = map(self._payload, dict.fromkeys(cookie_values(cookies, SEEN)))
+        opened = [payload for payload in payloads if payload is not None]
+        return merged(opened) if len(opened) > 1 else next(iter(opened), None)
 
     def _payload(self, value: bytes) -> bytes | None:
         if value not in self._payloads:
