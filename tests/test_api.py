@@ -237,27 +237,42 @@ def test_bodies_that_are_no_answer(client: TestClient, content: bytes, media: st
 
 
 def test_answers_faster_than_people_are_slowed_down(client: TestClient, clock: Clock) -> None:
-    statuses = [choose(from_address(client, "203.0.114.9")).status_code for _ in range(61)]
+    statuses = [choose(from_address(client, "203.0.114.9"), "analytics").status_code for _ in range(61)]
     assert statuses == [201] * 60 + [429]
-    assert choose(from_address(client, "203.0.114.10")).status_code == 201
+    assert choose(from_address(client, "203.0.114.10"), "analytics").status_code == 201
     clock.move(minutes=1)
-    assert choose(from_address(client, "203.0.114.9")).status_code == 201
+    assert choose(from_address(client, "203.0.114.9"), "analytics").status_code == 201
+
+
+def test_an_answer_that_only_refuses_is_never_slowed_down(client: TestClient) -> None:
+    """A withdrawal must never wait behind a limit (A10); nor does a first no."""
+    busy = from_address(client, "203.0.114.9")
+    statuses = [choose(busy, "analytics").status_code for _ in range(61)]
+    assert statuses[-1] == 429
+    assert choose(busy).status_code == 201
+
+
+def test_reports_and_choices_have_a_limit_each(client: TestClient) -> None:
+    busy = from_address(client, "203.0.114.9")
+    statuses = [busy.post("/consent/sync", json={}).status_code for _ in range(61)]
+    assert statuses == [204] * 60 + [429]
+    assert choose(busy, "analytics").status_code == 201
 
 
 def test_one_household_has_one_limit_and_a_proxy_none(client: TestClient) -> None:
-    spread = [choose(from_address(client, f"2001:4860::{n:x}")).status_code for n in range(1, 63)]
-    assert spread[-1] == 429
-    proxied = [choose(from_address(client, "10.0.0.1")).status_code for _ in range(62)]
+    spread = [choose(from_address(client, f"2001:4860::{n:x}"), "analytics") for n in range(1, 63)]
+    assert spread[-1].status_code == 429
+    proxied = [choose(from_address(client, "10.0.0.1"), "analytics").status_code for _ in range(62)]
     assert set(proxied) == {201}
 
 
-def test_a_no_that_comes_too_often_still_stops_the_tracking(client: TestClient) -> None:
-    """A withdrawal must never wait behind a limit (A10)."""
+def test_a_no_beside_a_yes_that_comes_too_often_still_stops_the_tracking(client: TestClient) -> None:
+    """A10."""
     choose(client, "analytics")
     busy = from_address(client, "203.0.114.9")
     for _ in range(60):
         choose(busy, "analytics")
-    assert choose(busy).status_code == 429
+    assert choose(busy, "marketing").status_code == 429
     assert busy.get("/").json() == {"analytics": False, "ask": True}
 
 

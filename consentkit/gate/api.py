@@ -67,7 +67,7 @@ class Api:
         self.countries = countries
         self.trusted = trusted
         self.form = Form(kit)
-        self.pace = answers.Pace()
+        self.choices, self.reports = answers.Pace(), answers.Pace()
         self.routes: Mapping[str, Mapping[str, Handler]] = {
             "/": {"GET": self.page, "POST": self.choose},
             "/state": {"GET": self.state},
@@ -135,7 +135,8 @@ class Api:
         except ConsentKitError as error:
             return self._failed(request, error, decision)
         try:
-            self.pace.check(self._address(request), now)
+            if any(answer.choices.values()):  # a no waits behind no limit
+                self.choices.check(self._address(request), now)
             recorded = await self.kit.record(consent, answer, self._subject(request), now)
         except ConsentKitError as error:
             response = self._failed(request, error, decision)
@@ -225,7 +226,7 @@ class Api:
         """
         try:
             answers.check_origin(request.headers, request.url.scheme)
-            self.pace.check(self._address(request), self.kit.clock())
+            self.reports.check(self._address(request), self.kit.clock())
             told = await answers.read_told(request)
         except ConsentKitError as error:
             return self._failed(request, error, self._visitor(request)[1])
