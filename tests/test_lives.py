@@ -417,6 +417,17 @@ def test_withdrawal_forgets_the_anchors_of_what_was_withdrawn(client: TestClient
     assert "consentkit_seen" not in client.cookies
 
 
+def test_after_a_no_to_everything_no_anchor_is_left(client: TestClient) -> None:
+    """Storage keys and cookies below other paths come with no withdrawal."""
+    sync(client, trackers={"local:yt-remote-device-id": "aa", "_ga": "bb", "_fbp": "cc"})
+    assert len(anchors(client).running) == 3
+    choose(client)
+    assert "consentkit_seen" not in client.cookies
+    assert len(client.cookies["consentkit_allows"].partition("~")[2]) == 3  # the day alone
+    sync(client)
+    assert "consentkit_seen" not in client.cookies
+
+
 def test_a_cookie_for_the_session_ends_with_its_anchor_whatever_was_known_of_it(
     client: TestClient, clock: Clock
 ) -> None:

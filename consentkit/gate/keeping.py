@@ -108,7 +108,8 @@ def is_due(cookies: bytes, today: int) -> bool:
 def kept(orders: Orders, scope: Scope, state: State, now: datetime, told: Told) -> Iterator[str]:
     """Yield the Set-Cookie values of all of a visitor's state, for an answer to what they, or the page, said.
 
-    With the anchors of what came and is allowed; of what is refused, none. What waits for an answer keeps its
+    With the anchors of what came and is allowed; of what is refused, none; after a no to everything, none at
+    all, also of what didn't come with the request, as storage never does. What waits for an answer keeps its
     anchor: a visitor who is asked again, and accepts again, gives no tracker a day more (B6).
     """
     decision = state.decision
@@ -116,6 +117,8 @@ def kept(orders: Orders, scope: Scope, state: State, now: datetime, told: Told) 
     lives = Lives(orders, cookies, decision.allowed, now)
     lives.tell(told)
     seen = lives.forgetting(lives.seen, _refused(orders, cookies, decision))
+    if all(decision.reasons.get(each) is Reason.REFUSED for each in orders.edition.policy.categories):
+        seen = Seen(day_of(now))
     home = home_of(scope, orders.edition.policy)
     if home.secure and first(scope["headers"], b"origin").startswith(b"http:"):
         orders.tell(OVER_HTTP)
