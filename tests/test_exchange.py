@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import brotli
 import pytest
 import zstandard
-from sample import app, browsing, mounted, policy
+from sample import app, browsing, choose, mounted, policy
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
@@ -210,6 +210,36 @@ def test_the_policy_says_what_becomes_of_a_page_that_can_t_be_read(tmp_path: Pat
         assert (got.status_code, got.content == body) == ((200, True) if passes else (502, False))
         assert got.headers.get("etag") == ('"1"' if passes else None)
         assert ("refused", "utf-16") in counted(browser)
+
+
+async def removes(request: Request) -> Response:
+    """Answer with the Set-Cookie line that the query holds."""
+    lines = {"set-cookie": request.query_params["line"], "cache-control": "public, max-age=60"}
+    return Response("{}", headers=lines)
+
+
+@pytest.mark.parametrize("value", ["", '""'])
+@pytest.mark.parametrize("life", ["Max-Age=0", "Expires=Thu, 01 Jan 1970 00:00:00 GMT"])
+@pytest.mark.parametrize("granted", [(), ("analytics",)])
+def test_an_application_may_remove_a_tracker_whoever_comes(
+    tmp_path: Path, granted: tuple[str, ...], life: str, value: str
+) -> None:
+    line = f"_ga={value}; {life}; Path=/; Domain=shop.example"
+    with browsing(app(Route("/", removes)), tmp_path) as browser:
+        choose(browser, *granted)
+        answer = browser.get("/", params={"line": line})
+        assert answer.headers.get_list("set-cookie") == [line]
+        assert answer.headers["cache-control"] == "public, max-age=60"
+        assert counted(browser) == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["_ga=1; Max-Age=0", "_ga=", "_ga=; Max-Age=0; Max-Age=9", "_ga; Max-Age=0", "_ga=; Max-Age=0\x01"],
+)
+def test_what_may_leave_a_tracker_behind_is_no_removal(tmp_path: Path, line: str) -> None:
+    with browsing(app(Route("/", removes)), tmp_path) as browser:
+        assert "set-cookie" not in browser.get("/", params={"line": line}).headers
 
 
 def test_what_happens_to_cookies_is_counted(tmp_path: Path) -> None:

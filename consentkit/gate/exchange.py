@@ -14,6 +14,7 @@ from consentkit.gate.lives import Lives
 from consentkit.gate.markup import Page
 from consentkit.gate.orders import Orders, Seen
 from consentkit.gate.screening import LATE, PARTIAL, Screening, counted, nothing, plain_page
+from consentkit.gate.setcookie import is_removal
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.request import host_of
 
@@ -203,13 +204,12 @@ class Exchange:
     def _settled(self, line: bytes, seen: list[Seen]) -> bytes:
         """Return a Set-Cookie line as it may go out, b"" for one that may not."""
         terms = self._orders.terms[line.partition(b"=")[0]]
-        if terms.need is not None and terms.need not in self._visitor.allowed:
-            self._orders.drop(terms, seen)
-            return b""
-        if terms.cookie is None:
-            if terms.seen is not None:
-                seen.append(terms.seen)
-            return line
+        if terms.need is not None and is_removal(line, self._visitor.now):
+            return line  # whoever comes
+        denied = terms.need is not None and terms.need not in self._visitor.allowed
+        if denied or terms.cookie is None:
+            self._orders.note(terms, seen)
+            return b"" if denied else line
         if terms.need is not None:
             self._visitor.asked = True  # other visitors get another line, or none
         cut = self._lives.cut(line, terms)

@@ -83,11 +83,11 @@ class Orders:
         rules = self.rules(host)
         return rules.url(address) is not None or rules.host(address) is not None
 
-    def drop(self, terms: Terms, seen: list[Seen]) -> None:
-        """Note a cookie that an answer may not set; its operator is told of one that nobody declared."""
+    def note(self, terms: Terms, seen: list[Seen]) -> None:
+        """Note a cookie that an answer sets or may not set; the operator is told of one cut as undeclared."""
         if terms.seen is not None:
             seen.append(terms.seen)
-            if not terms.service:
+            if terms.seen[0] == "cut":
                 self.tell(CUT, terms.seen[1], of=terms.seen[1])
 
     def _terms(self, cookie: str) -> Terms:

@@ -28,6 +28,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LIFE = re.compile(rb";[ \t]*(?:max-age[ \t]*=([\"+ \t]*)([0-9]*)|expires[ \t]*=)([^;]*)", re.IGNORECASE)
 _ATTRIBUTES = re.compile(rb";[ \t]*(?:max-age|expires)[ \t]*(?:=[^;]*)?(?![^;])", re.IGNORECASE)
 _MAX_AGE = re.compile(rb"-?[0-9]+")
+_NO_VALUE = (b"", b'""')
 _ENDS = b"; Max-Age=0; Expires=" + http_date(EPOCH)
 
 
@@ -131,6 +132,14 @@ def session_only(line: bytes, now: datetime) -> bytes:
     if _ATTRIBUTES.search(line) is None or _is_over(line, now):
         return line
     return _ATTRIBUTES.sub(b"", line)
+
+
+def is_removal(line: bytes, now: datetime) -> bool:
+    """Return whether a Set-Cookie line only takes a cookie away: it ends it, and brings no value either."""
+    if line.partition(b";")[0].partition(b"=")[2].strip(_SPACE) not in _NO_VALUE:
+        return False
+    cookie = parsed(line)
+    return cookie is not None and cookie.name != "" and _is_over(line, now)
 
 
 def _age_beyond(found: re.Match[bytes], most: int) -> tuple[int, bytes, int] | None:
