@@ -418,9 +418,9 @@ def test_withdrawal_forgets_the_anchors_of_what_was_withdrawn(client: TestClient
 
 
 def test_after_a_no_to_everything_no_anchor_is_left(client: TestClient) -> None:
-    """Storage keys and cookies below other paths come with no withdrawal."""
-    sync(client, trackers={"local:yt-remote-device-id": "aa", "_ga": "bb", "_fbp": "cc"})
-    assert len(anchors(client).running) == 3
+    """Neither storage nor cookies below other paths come with a withdrawal."""
+    sync(client, trackers={"_ga": "bb", "_fbp": "cc"})
+    assert len(anchors(client).running) == 2
     choose(client)
     assert "consentkit_seen" not in client.cookies
     assert len(client.cookies["consentkit_allows"].partition("~")[2]) == 3  # the day alone
@@ -438,3 +438,23 @@ def test_a_cookie_for_the_session_ends_with_its_anchor_whatever_was_known_of_it(
     clock.now = END - timedelta(milliseconds=500)
     choose(client, "analytics", "marketing", "preferences")
     assert end_of(set_by(client, "_ga=one; Path=/"), clock.now) == clock.now
+
+
+@pytest.mark.parametrize("path", ["/page", "/consent/sync"])
+def test_our_names_go_from_the_paths_of_the_page_where_one_came_twice(
+    client: TestClient, clock: Clock, path: str
+) -> None:
+    """A sibling host planted one below a longer path, which comes first."""
+    clock.now = START + timedelta(days=5)
+    sent_twice = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    headers = {
+        "cookie": f"consentkit_seen=a; consentkit_seen=b; {sent_twice}",
+        "referer": "https://shop.example/page",
+    }
+    answer = client.request("POST" if "sync" in path else "GET", path, headers=headers)
+    lines = lines_of(answer, "consentkit_seen")
+    for domain in ("", "; Domain=shop.example"):
+        assert f"consentkit_seen=; Path=/page; Max-Age=0{domain}" in lines
+    assert not any(
+        line.startswith("consentkit_seen=; Path=/; Max-Age=0; Domain=shop.example") for line in lines
+    )

@@ -96,7 +96,8 @@ async def renewed(orders: Orders, scope: Scope, owes: Owed) -> list[str]:
         return [*kept(orders, scope, State(*since), visitor.now, NOTHING_TOLD)]
     state = State(visitor.consent, visitor.decision, owes.seen)
     home = home_of(scope, orders.edition.policy)
-    return [*owes.lines, *state.cookies(orders.seal, orders.version, visitor.now, home)]
+    strays = _strays(visitor.cookies or b"", home, host_of(scope), path_of(scope))
+    return [*owes.lines, *state.cookies(orders.seal, orders.version, visitor.now, home), *strays]
 
 
 def is_due(cookies: bytes, today: int) -> bool:
@@ -124,7 +125,7 @@ def kept(orders: Orders, scope: Scope, state: State, now: datetime, told: Told) 
         orders.tell(OVER_HTTP)
     yield from replace(state, seen=seen).cookies(orders.seal, orders.version, now, home)
     yield from ended(orders, scope, now, lives.ended, _page_path(scope))
-    yield from _strays(cookies, home, host_of(scope))
+    yield from _strays(cookies, home, host_of(scope), _page_path(scope))
 
 
 def refused(orders: Orders, scope: Scope, decision: Decision, now: datetime) -> Iterator[str]:
@@ -173,13 +174,15 @@ def _refused(orders: Orders, cookies: bytes, decision: Decision) -> list[str]:
     return [name for name, need in needed if need and decision.reasons.get(need) is Reason.REFUSED]
 
 
-def _strays(cookies: bytes, home: Home, host: str) -> Iterator[str]:
-    """What removes our cookies from other domains than theirs, where one came more than once.
+def _strays(cookies: bytes, home: Home, host: str, path: str) -> Iterator[str]:
+    """What removes our cookies from other domains and paths than theirs, where one came more than once.
 
-    From before the site shared its choices between hosts, or from a sibling that set one of its own.
+    From before the site shared its choices between hosts, or from a sibling that set one of its own. `path`
+    is that of the page that they came from, or with.
     """
     twice = [name for name in sorted(OURS) if len(cookie_values(cookies, name.encode())) > 1]
     here = f"; Domain={home.domain}" if home.domain else ""
-    for line in expiries(twice, host, ["/"]):
-        if here not in line if here else "; Domain=" in line:
+    for line in expiries(twice, host, paths_of(path)):
+        at_home = here in line if here else "; Domain=" not in line
+        if not (at_home and "; Path=/;" in line):
             yield line
