@@ -256,6 +256,14 @@ def test_where_no_domain_is_the_site_s_own_a_cookie_is_the_host_s(host: str) -> 
     assert "Domain" not in "".join(lines)
 
 
+def test_no_name_is_kept_that_is_longer_than_any_site_s() -> None:
+    """Anybody may make up thousands of them."""
+    known = ByName(category)
+    for length in (252, 253):
+        assert known[b"_ga_" + b"x" * length] == "analytics"
+    assert [*map(len, known)] == [256]
+
+
 def test_no_more_combinations_of_names_are_kept_than_there_is_room_for() -> None:
     known = ByNames(lambda names: len(names))
     for number in range(3 * known.MOST):

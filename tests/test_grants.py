@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from sample import SECRET, policy
 
-from consentkit.gate.grants import MOST, Grants
+from consentkit.gate.grants import LONGEST, MOST, Grants
 from consentkit.gate.state import Seal
 from consentkit.policy.decision import Choice, Consent, decide
 from consentkit.policy.months import add_months
@@ -84,3 +84,12 @@ def test_visitors_who_don_t_come_back_are_forgotten() -> None:
     for place in range(2 * MOST):
         grants.allowed(b"%d" % place, 0)
     assert len(grants._known) <= MOST
+
+
+def test_no_value_is_kept_that_is_longer_than_any_cookie() -> None:
+    grants = Grants(Seal(SECRET, "shop/consent"), resolve(policy()))
+    for length in (LONGEST, LONGEST + 1):
+        grants.allowed(b"x" * length, 0)
+        grants.anchors(b"consentkit_seen=" + b"x" * length)
+    for known in (grants._known, grants._payloads):
+        assert [*map(len, known)] == [LONGEST]

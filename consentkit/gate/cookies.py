@@ -33,16 +33,19 @@ class ByName(dict[bytes, Fact], Generic[Fact]):
     """
 
     MOST = 4096
+    LONGEST = 256
 
     def __init__(self, find: Callable[[str], Fact]) -> None:
         super().__init__()
         self._find = find
 
     def __missing__(self, raw: bytes) -> Fact:
-        if len(self) >= self.MOST:
-            self.clear()
         # A Set-Cookie without a value is a name up to its first attribute.
-        self[raw] = found = self._find(raw.partition(b";")[0].decode("latin-1").strip())
+        found = self._find(raw.partition(b";")[0].decode("latin-1").strip())
+        if len(raw) <= self.LONGEST:
+            if len(self) >= self.MOST:
+                self.clear()
+            self[raw] = found
         return found
 
 

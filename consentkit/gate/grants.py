@@ -1,6 +1,7 @@
 """What a consent cookie allows, found out with as little as most requests need to know."""
 
 from math import inf
+from typing import TypeVar
 
 from consentkit.gate.cookies import cookie_values, only_cookie
 from consentkit.gate.several import merged
@@ -12,10 +13,13 @@ from consentkit.policy.version import Policy
 DAY = 86_400
 MOST = 4096
 """Cookies remembered: a page's visitor comes back for its parts."""
+LONGEST = 4096
+"""Bytes; a browser keeps no longer cookie, so nobody's comes back."""
 
 SEEN = SEEN_COOKIE.encode()
 SEEN_MARK = SEEN + b"="
 
+Fact = TypeVar("Fact")
 Grant = tuple[float, float, frozenset[str]]
 """From when until when (seconds since 1970), and what is allowed then."""
 NEVER: Grant = (inf, -inf, frozenset())
@@ -43,9 +47,8 @@ class Grants:
         """Return what a cookie value allows at `now` (seconds since 1970); None where it takes more."""
         grant = self._known.get(value)
         if grant is None:
-            if len(self._known) >= MOST:
-                self._known.clear()
-            self._known[value] = grant = self._grant(self._seal.open(value))
+            grant = self._grant(self._seal.open(value))
+            _remember(self._known, value, grant)
         return grant[2] if grant[0] <= now < grant[1] else None
 
     def anchors(self, cookies: bytes) -> bytes | None:
@@ -61,11 +64,11 @@ class Grants:
         return merged(opened) if len(opened) > 1 else next(iter(opened), None)
 
     def _payload(self, value: bytes) -> bytes | None:
-        if value not in self._payloads:
-            if len(self._payloads) >= MOST:
-                self._payloads.clear()
-            self._payloads[value] = self._seal.open_seen(value)
-        return self._payloads[value]
+        if value in self._payloads:
+            return self._payloads[value]
+        payload = self._seal.open_seen(value)
+        _remember(self._payloads, value, payload)
+        return payload
 
     def _grant(self, opened: Opened | None) -> Grant:
         try:
@@ -89,3 +92,10 @@ class Grants:
         if len(self._allowed) < MOST:
             self._allowed[granted] = allowed
         return allowed
+
+
+def _remember(known: dict[bytes, Fact], value: bytes, fact: Fact) -> None:
+    if len(value) <= LONGEST:
+        if len(known) >= MOST:
+            known.clear()
+        known[value] = fact
