@@ -149,7 +149,7 @@ class Shop:
     def page(self) -> bytes:
         config = {
             "policy": POLICY, "prefix": "/consent", "categories": CATEGORIES, "services": SERVICES,
-            "trackers": {"marketing": [["cookie:_ads*", "local:ads_*"]], "": [["cookie:_early"]]},
+            "trackers": {"marketing": [["cookie:_ads*", "local:ads_*"]], "": [["cookie:_early", "cookie:__*-ads"]]},
             "sync": "/consent/static/sync.js",
             "banner": "/consent/static/banner.js", "css": "/consent/static/banner.css", "locale": "en",
             "notices": {locale: f"/consent/static/notice-{locale}.json" for locale in TEXTS},

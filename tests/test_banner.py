@@ -197,6 +197,17 @@ def test_leftovers_of_denied_trackers_are_cleared_before_the_page_can_read_them(
     assert "theme" in found
 
 
+def test_cookies_with_a_prefix_go_by_the_rules_of_their_prefix(page: Page, shop: Shop) -> None:
+    """RFC 6265bis, 4.1.3: else a browser doesn't take what removes them."""
+    page.goto(shop.url.replace("/shop/", "/without-starter/"))
+    for name in ("__Host-ads", "__Secure-ads", "__Host-cart"):
+        page.evaluate("name => { document.cookie = name + '=1; path=/; secure' }", name)
+    assert page.evaluate("document.cookie").count("=1") == 3
+    page.goto(shop.url)
+    assert "-ads" not in page.evaluate("window.found")
+    assert "__Host-cart=1" in page.evaluate("window.found")
+
+
 def test_a_script_can_refuse_for_the_visitor_but_never_accept(context: BrowserContext, shop: Shop) -> None:
     page = context.new_page()
     page.goto(shop.url + "?bot=accept-all")

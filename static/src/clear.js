@@ -8,10 +8,11 @@ function expire(name) {
     path = path.replace(/\/[^/]*$/, "");
     // Ends with an empty domain, which means this host only.
     for (let host = "." + location.hostname, last = ""; host !== last; ) {
+      // A name that begins with `__Secure-` is only taken with `secure`, one with `__Host-` without a domain too.
       for (const end of ["", "/"]) {
-        const gone = `${name}=;max-age=0;path=${path}${end};domain=${host}`;
-        document.cookie = gone;
-        document.cookie = gone + ";secure;partitioned";
+        for (const flags of ["", ";secure", ";secure;partitioned"]) {
+          document.cookie = `${name}=;max-age=0;path=${path}${end}${host && ";domain=" + host}${flags}`;
+        }
       }
       last = host;
       host = host.replace(/^\.[^.]*/, "");
