@@ -1,6 +1,7 @@
 """What a page reports of its trackers, and removes at their end, in a real Chromium (design §3.2, §3.3)."""
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,6 +13,7 @@ from browser import Clock, chromium, serving, storage, until
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sample import mounted, policy
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -56,7 +58,7 @@ KEEP = """async () => {
 
 @dataclass
 class Site:
-    """A shop with one page, which any cache may keep, and what was reported to it."""
+    """A shop with one page, which any cache may keep, and what was reported to it; `gate` holds up answers."""
 
     app: ConsentMiddleware
     clock: Clock
@@ -65,6 +67,7 @@ class Site:
     fail: int = 0
     reports: list[dict[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         answer = self.synced if scope["path"] == "/consent/sync" else self.app
@@ -82,6 +85,7 @@ class Site:
             self.lines += [value.decode() for name, value in rows if name == b"set-cookie"]
             await send(message)
 
+        await run_in_threadpool(self.gate.wait, 10)
         await (Response(status_code=self.fail) if self.fail else self.app)(scope, again, watched)
 
     async def page(self, _: Request) -> Response:
@@ -185,6 +189,7 @@ def site(stage: Stage, tmp_path: Path) -> Iterator[Site]:
     site = Site(
         mounted(Starlette(routes=routes), tmp_path, policy=document, clock=clock), clock, stage.origin
     )
+    site.gate.set()
     stage.site = site
     yield site
     site.app.kit.close()
@@ -295,6 +300,45 @@ def test_what_gets_no_anchor_is_reported_once_on_a_page(visitor: Visitor, site: 
     visitor.hide()
     visitor.leave()
     assert len(site.reports) == 2
+
+
+def reject(visitor: Visitor) -> None:
+    """Withdraw on the page, and wait until that is recorded."""
+    visitor.tab.evaluate("consentkit.open()")
+    with visitor.tab.expect_response(lambda answer: answer.request.method == "POST" and answer.status == 201):
+        visitor.tab.get_by_role("dialog").get_by_role("button", name="Reject all").click()
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_report_under_way_never_brings_back_what_was_withdrawn_meanwhile(
+    visitor: Visitor, site: Site, *, elsewhere: bool
+) -> None:
+    """L14: its answer would set the cookies again that it was sent with."""
+    visitor.choose("analytics")
+    visitor.visit()
+    visitor.tab.evaluate("document.cookie = '_ga=GA1.1.1; path=/'")
+    site.gate.clear()
+    other = visitor.context.new_page()
+    other.goto(site.origin)
+    until(visitor.tab, lambda: site.reports, "the page reports")
+    if not elsewhere:
+        visitor.tab, other = other, visitor.tab
+    reject(visitor)
+    site.gate.set()
+    until(visitor.tab, lambda: site.lines, "the report is answered")
+    visitor.leave()
+    assert "analytics-" in (visitor.cookie("consentkit_allows") or "")
+
+
+def test_nothing_is_reported_while_a_choice_is_under_way(visitor: Visitor, site: Site) -> None:
+    visitor.choose("analytics")
+    visitor.visit()
+    visitor.tab.evaluate("document.cookie = '_ga=GA1.1.1; path=/'")
+    visitor.tab.evaluate("new BroadcastChannel('consentkit').postMessage(['marketing'])")
+    visitor.tab.wait_for_timeout(50)
+    visitor.hide()
+    visitor.leave()
+    assert site.reports == []
 
 
 def test_storage_is_reported_with_marks_and_gets_anchors(visitor: Visitor, site: Site) -> None:

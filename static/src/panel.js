@@ -118,7 +118,7 @@ export async function panel(kernel) {
     const pressed = document.activeElement;
     const denied = config.categories.filter((category) => !choices[category]);
     setBusy(true);
-    if (denied.length) kernel.withdraw(denied);
+    kernel.withdraw(denied);
     const result = await post(choices);
     setBusy(false);
     if (typeof result === "string") {

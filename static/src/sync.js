@@ -10,6 +10,10 @@ const DAY = 864e5;
 /** @type {Set<string>} trackers that this page has reported */
 const told = new Set();
 let listening = false;
+/** The report that is under way. */
+let request = new AbortController();
+/** Whether some tab waits for the server to record an answer. */
+let answering = false;
 
 /** @param {number} ms */
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -32,6 +36,11 @@ export default function sync(kernel) {
     };
     addEventListener("pagehide", leave);
     addEventListener("visibilitychange", leave);
+    // A report's answer sets the cookies that it was sent with again: after an answer they would be the old grant's.
+    new BroadcastChannel("consentkit").onmessage = ({ data }) => {
+      answering = !!data;
+      if (data) request.abort();
+    };
   }
   // A database can keep one waiting for ever.
   return Promise.race([look(kernel), pause(2e3)]);
@@ -69,7 +78,7 @@ async function look({ config, may }, leaving) {
   );
   if (!due) return;
   leaving?.();
-  const report = post(config, Object.fromEntries([...marks].slice(0, MOST_TOLD)));
+  const report = post(config, Object.fromEntries([...marks].slice(0, MOST_TOLD)), !!leaving);
   const over = found.filter((each) => each.over);
   if (leaving || !over[0]) return;
   // The server is told of the value that ends, so that it knows the next one for another.
@@ -95,14 +104,21 @@ function markOf(name, today) {
   return (keyOf(value ? escape(value.slice(0, 999)) + value.length : "" + today) & 4095).toString(36);
 }
 
-/** @param {Config} config @param {Record<string, string>} trackers */
-async function post({ prefix }, trackers) {
+/**
+ * @param {Config} config
+ * @param {Record<string, string>} trackers
+ * @param {boolean} keepalive only as the page is left: browsers don't end such a request when they are told to
+ */
+async function post({ prefix }, trackers, keepalive) {
+  if (answering) return;
+  request = new AbortController();
   const names = Object.keys(trackers);
   names.forEach((name) => told.add(name));
   try {
     const { ok } = await fetch(location.origin + prefix + "/sync", {
       method: "POST",
-      keepalive: true,
+      keepalive,
+      signal: request.signal,
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ trackers }),
     });

@@ -31,7 +31,10 @@ interface Kernel {
   asking(): boolean;
   /** The categories of which something runs in this tab. */
   revived: Set<string>;
-  /** Locks every tab in which something of these categories runs; to be called before the POST. */
+  /**
+   * Locks every tab in which something of these categories runs, if there are any, and ends all reports; to be
+   * called before the POST.
+   */
   withdraw(denied: string[]): void;
   /** Ends a choice: with the new state, or with nothing when it was not recorded. */
   finish(next?: State): void;
