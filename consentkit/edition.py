@@ -104,6 +104,7 @@ def _starter(policy: Policy, prefix: str, notices: Mapping[str, Asset], served: 
         "policy": policy.version,
         "prefix": prefix,
         "categories": policy.categories,
+        "months": max(policy.lifetimes.consent_months, policy.lifetimes.refusal_months),
         "services": _categories(policy),
         "trackers": _trackers(policy),
         "sync": address["sync.js"],

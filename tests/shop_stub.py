@@ -127,6 +127,7 @@ class Shop:
     def __init__(self) -> None:
         self.choices: dict[str, bool] | None = None
         self.fail: int | None = None
+        self.ends = int(datetime.now(UTC).timestamp()) + 86400
         self.answered = threading.Event()
         self.answered.set()
         self.lang = "en"
@@ -149,7 +150,10 @@ class Shop:
     def page(self) -> bytes:
         config = {
             "policy": POLICY, "prefix": "/consent", "categories": CATEGORIES, "services": SERVICES,
-            "trackers": {"marketing": [["cookie:_ads*", "local:ads_*"]], "": [["cookie:_early", "cookie:__*-ads"]]},
+            "months": 6,
+            "trackers": {
+                "marketing": [["cookie:_ads*", "local:ads_*"]], "": [["cookie:_early", "cookie:__*-ads"]],
+            },
             "sync": "/consent/static/sync.js",
             "banner": "/consent/static/banner.js", "css": "/consent/static/banner.css", "locale": "en",
             "notices": {locale: f"/consent/static/notice-{locale}.json" for locale in TEXTS},
@@ -185,7 +189,7 @@ class Shop:
     def state(self, status: int) -> tuple[int, dict[str, str], bytes]:
         granted = [c for c in CATEGORIES if (self.choices or {}).get(c)]
         state = {"policy": POLICY, "allowed": ["necessary", *granted], "ask": self.choices is None}
-        hint = "".join(f".{c}{'+' if v else '-'}4000000000" for c, v in (self.choices or {}).items())
+        hint = "".join(f".{c}{'+' if v else '-'}{self.ends}" for c, v in (self.choices or {}).items())
         today = day_of(datetime.now(UTC))
         told = hint_records(Seen(today), today)
         cookie = f"consentkit_allows={POLICY[:16]}{hint}.~{told}; Path=/; SameSite=Lax"

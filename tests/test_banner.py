@@ -197,6 +197,29 @@ def test_leftovers_of_denied_trackers_are_cleared_before_the_page_can_read_them(
     assert "theme" in found
 
 
+def test_a_hint_that_grants_is_confirmed_once_in_a_tab(
+    page: Page, context: BrowserContext, shop: Shop
+) -> None:
+    choose_analytics(page)
+    page.reload()
+    page.wait_for_function("order.length === 3")
+    assert shop.server.paths().count("GET /consent/state") == 1  # before there was an answer
+    other = context.new_page()
+    other.goto(shop.url)
+    other.wait_for_function("order.length === 3")
+    other.reload()
+    other.wait_for_function("order.length === 3")
+    assert shop.server.paths().count("GET /consent/state") == 2
+
+
+def test_a_hint_that_ends_later_than_any_answer_is_not_believed(page: Page, shop: Shop) -> None:
+    shop.ends += 200 * 86400
+    press(page, "Reject all")
+    gone(page)
+    page.reload()
+    until(page, lambda: shop.server.paths().count("GET /consent/state") == 2, "the page asks")
+
+
 def test_cookies_with_a_prefix_go_by_the_rules_of_their_prefix(page: Page, shop: Shop) -> None:
     """RFC 6265bis, 4.1.3: else a browser doesn't take what removes them."""
     page.goto(shop.url.replace("/shop/", "/without-starter/"))

@@ -58,7 +58,7 @@ KEEP = """async () => {
 
 @dataclass
 class Site:
-    """A shop with one page, which any cache may keep, and what was reported to it; `gate` holds up answers."""
+    """A shop with one page, which any cache may keep, what was reported to it, and a `gate` for answers."""
 
     app: ConsentMiddleware
     clock: Clock
@@ -316,7 +316,7 @@ def test_a_report_under_way_never_brings_back_what_was_withdrawn_meanwhile(
     """L14: its answer would set the cookies again that it was sent with."""
     visitor.choose("analytics")
     visitor.visit()
-    visitor.tab.evaluate("document.cookie = '_ga=GA1.1.1; path=/'")
+    visitor.tab.evaluate("localStorage.visit_id = 1")
     site.gate.clear()
     other = visitor.context.new_page()
     other.goto(site.origin)
@@ -328,6 +328,45 @@ def test_a_report_under_way_never_brings_back_what_was_withdrawn_meanwhile(
     until(visitor.tab, lambda: site.lines, "the report is answered")
     visitor.leave()
     assert "analytics-" in (visitor.cookie("consentkit_allows") or "")
+
+
+@pytest.mark.parametrize("moment", ["a moment later", "as the tab is shown again", "on the next page"])
+def test_an_older_grant_s_cookies_that_come_last_are_found_out(
+    visitor: Visitor, site: Site, moment: str
+) -> None:
+    """L14: they come so when two tabs answer at once, or after a report that outlives its page."""
+    visitor.choose("analytics")
+    older = visitor.context.cookies(site.origin)
+    visitor.context.clock.install()
+    visitor.visit()
+    reject(visitor)
+    visitor.tab.wait_for_function("!window.ran && document.readyState === 'complete'")
+    if moment == "a moment later":
+        reject(visitor)
+    until(visitor.tab, lambda: visitor.tab.evaluate("!consentkit.state.ask"), "the page knows")
+    visitor.context.add_cookies(older)  # type: ignore[arg-type]
+    if moment == "a moment later":
+        visitor.tab.clock.fast_forward(5000)
+    elif moment == "on the next page":
+        visitor.visit("/shop/cups", runs=False)
+    else:
+        visitor.tab.evaluate("document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))")
+    until(visitor.tab, lambda: "analytics-" in (visitor.cookie("consentkit_allows") or ""), "it is healed")
+    assert visitor.tab.evaluate("[window.ran, consentkit.state.allowed.length]") == [None, 1]
+
+
+def test_a_hint_that_the_server_did_not_set_opens_nothing(visitor: Visitor, site: Site) -> None:
+    """Any script, and any host below the site's domain, can set one."""
+    visitor.choose("analytics")
+    visitor.visit()
+    visitor.context.clear_cookies(name="consentkit")
+    forged = (visitor.cookie("consentkit_allows") or "").replace("marketing-", "marketing+")
+    hint = {"name": "consentkit_allows", "value": forged, "url": site.origin}
+    visitor.context.add_cookies([hint])  # type: ignore[list-item]
+    for path in ("/shop/cups", "/shop/tea"):
+        visitor.visit(path, runs=False)
+        visitor.tab.get_by_role("dialog").wait_for()
+        assert visitor.tab.evaluate("[window.ran, consentkit.state.allowed.length]") == [None, 1]
 
 
 def test_nothing_is_reported_while_a_choice_is_under_way(visitor: Visitor, site: Site) -> None:

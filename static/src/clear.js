@@ -10,7 +10,7 @@ function expire(name) {
     for (let host = "." + location.hostname, last = ""; host !== last; ) {
       // A name that begins with `__Secure-` is only taken with `secure`, one with `__Host-` without a domain too.
       for (const end of ["", "/"]) {
-        for (const flags of ["", ";secure", ";secure;partitioned"]) {
+        for (const flags of ["", ";secure;partitioned", ";secure"]) {
           document.cookie = `${name}=;max-age=0;path=${path}${end}${host && ";domain=" + host}${flags}`;
         }
       }

@@ -2,20 +2,22 @@
  * Reads the advisory hint cookie: `<16 hex of the policy>.<category>+<until>.<category>-<until>…`, seconds.
  *
  * `known` means that every optional category has an unexpired choice under this page's policy, so that
- * the server need not be asked. `key` changes whenever what the hint says changes, by time too.
+ * the server need not be asked. `key` changes whenever what the hint says of choices changes, by time too. An end
+ * further away than any answer lasts was not set by the server.
  *
  * @param {Config} config
  * @param {string} cookies as document.cookie gives them
  * @param {number} now milliseconds since the epoch
  */
-export function readHint({ categories, policy }, cookies, now) {
-  const raw = /(?:^|; )consentkit_allows=([^;]*)/.exec(cookies)?.[1] ?? "";
+export function readHint({ categories, months, policy }, cookies, now) {
+  const raw = /(?:^|; )consentkit_allows=([^;~]*)/.exec(cookies)?.[1] ?? "";
   const signs = categories.map((category) => {
-    const [, sign, until = 0] = new RegExp(`[.]${category}([+-])(\\d+)`).exec(raw) ?? [];
-    return +until * 1e3 > now && sign;
+    const [, sign, until] = new RegExp(`[.]${category}([+-])(\\d+)`).exec(raw) ?? [];
+    const left = Number(until) - now / 1e3;
+    return left > 0 && left < months * 2.7e6 && sign;
   });
   return {
-    granted: categories.filter((_, i) => signs[i] === "+"),
+    allowed: ["necessary", ...categories.filter((_, i) => signs[i] === "+")],
     known: raw.startsWith(policy.slice(0, 16)) && signs.every(Boolean),
     key: raw + signs,
   };

@@ -19,7 +19,8 @@ function start() {
   let synced;
   let told = "";
   let locked = false;
-  let seen = "?";
+  /** The hint's key at the last look; "?" if it must not be trusted, "" before the first look. */
+  let seen = "";
   /** @type {(value?: unknown) => void} */
   let decide;
   const decided = new Promise((resolve) => (decide = resolve));
@@ -77,8 +78,15 @@ function start() {
 
   /** @param {State} next */
   async function apply(next) {
-    state = next;
     seen = hint().key;
+    // Anybody can write a hint: what the server has said of one holds for the tab's next pages.
+    try {
+      if (next !== state && next.allowed[1]) sessionStorage.consentkit = seen;
+      else delete sessionStorage.consentkit;
+    } catch {
+      // Without storage, each page asks.
+    }
+    state = next;
     lock([...revived].filter((category) => !may(category)));
     if (locked) return reload();
     await parsed;
@@ -98,12 +106,15 @@ function start() {
   }
 
   async function check() {
-    const { granted, known, key } = hint();
-    if (locked) return reload();
+    const { allowed, known, key } = hint();
+    // So a locked page stays as it is as long as its answer is under way.
     if (key === seen) return;
+    if (locked) return reload();
+    // A hint that changes later may be an older answer's, whose cookies came last: the log knows.
+    const unsure = seen || !known || (allowed[1] && sessionStorage.consentkit !== key);
     seen = key;
-    let next = { allowed: [NECESSARY, ...granted], ask: false };
-    if (!known) {
+    let next = { allowed, ask: false };
+    if (unsure) {
       try {
         next = await (await fetch(location.origin + config.prefix + "/state", { cache: "no-store" })).json();
         next.allowed.at(0);
@@ -133,8 +144,10 @@ function start() {
     },
     finish(next) {
       channel.postMessage(0);
-      if (next && !locked) void apply(next);
+      if (next) void apply(next);
       else recheck();
+      // An answer to another tab, or to a report, can arrive after this one.
+      setTimeout(check, 5e3);
     },
   };
 
@@ -155,7 +168,7 @@ function start() {
   if (Array.isArray(early)) early.forEach(kit.push);
 
   channel.onmessage = ({ data }) => (data ? lock(data) : recheck());
-  addEventListener("pagehide", wipe);
+  addEventListener("pagehide", () => told && wipe());
   addEventListener("pageshow", ({ persisted }) => persisted && check());
   addEventListener("visibilitychange", check);
   addEventListener(
@@ -174,7 +187,7 @@ function start() {
   }).observe(document, { childList: true, subtree: true });
 
   // Until the server has answered, a choice made under another policy still protects what it allowed.
-  clear(config, [NECESSARY, ...hint().granted]);
+  clear(config, hint().allowed);
   void check();
 }
 

@@ -4,6 +4,8 @@ interface Config {
   prefix: string;
   /** Optional categories, in the order they are shown. */
   categories: string[];
+  /** How long an answer lasts at most. */
+  months: number;
   /** Declared services: id to category. */
   services: Record<string, string>;
   /** What each service keeps, by category: `area:key` with globs; "" holds what is known but not declared. */
