@@ -26,6 +26,7 @@ _ANYWHERE = r"(?:\w+:)?\/\/"
 _ANY_HOST = r"(?:[^\/]*\.)?"
 _DEFAULT_PORTS = {80: "http|ws", 443: "https|wss"}
 _NOBODYS = r"(?!)"
+_OURS = '[/^cookie:consentkit(?:_allows|_seen)?$/s,"","consentkit"]'
 # Own hosts are the page's without `www.` and everything below, as in `policy.whose`.
 _STRANGER = (
     r"{test:t=>{let h=/^(?:http|ws)s?:\/\/([^\/:]+)/.exec(t);return h&&!/^(?:%s)/.test(t)&&"
@@ -54,9 +55,10 @@ def guard_table(policy: Policy, prefix: str) -> str:
 
     The first row whose pattern is in a text decides about it, so the most specific fact does, as in
     `policy.match`. The texts are `<scheme>://<host>[:<port>]<path>` without a default port, the same without
-    the scheme on the page's own host, `cookie:<name>`, and `<interface>:<key>` for storage (see AREAS).
+    the scheme on the page's own host, `cookie:<name>`, and `<interface>:<key>` for storage (see AREAS). A
+    text in the place of the days, as our own cookies have it, says that no script removes them either.
     """
-    rows = [*_url_rows(policy, prefix), *_name_rows(policy)]
+    rows = [*_url_rows(policy, prefix), _OURS, *_name_rows(policy)]
     return f"[{','.join(rows)}]"
 
 

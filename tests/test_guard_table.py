@@ -140,6 +140,13 @@ def test_every_cookie_is_the_same_category_s_as_for_the_gate(resolved: Policy, t
             assert found == (category, most), name
 
 
+def test_our_own_cookies_are_no_script_s_to_write_or_remove(table: Table) -> None:
+    own = ("", "consentkit")
+    for name in ("consentkit", "consentkit_allows", "consentkit_seen"):
+        assert table(f"cookie:{name}") == own
+        assert table(f"cookie:{name}x") != own != table(f"cookie:x{name}")
+
+
 def test_storage_is_named_by_the_interface_that_writes_it(table: Table, resolved: Policy) -> None:
     found = table("Storage:_hjUserAttributes"), table("CacheStorage:mapbox-tiles"), table("IDBFactory:own")
     if "hotjar" in resolved.services:

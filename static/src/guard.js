@@ -3,7 +3,8 @@
 // is known to be denied stays denied. A call that isn't held is the browser's, with its errors and its `this`.
 //
 // Out of reach: modules that scripts import, what runs in workers, style sheets' url(), navigation, markup that
-// is written in halves, frames that are entered by window[0], and whoever has kept a call from before us.
+// is written in halves, attributes that are nodes of their own, xlink:href, pictures of inputs, tracks and SVG,
+// setHTMLUnsafe, frames that are entered by window[0], and whoever has kept a call from before us.
 import { endOf } from "./tracker.js";
 
 const MARK = "data-consentkit";
@@ -17,7 +18,7 @@ const rows = __GUARD__;
 const queue = [];
 /** What is known of requests, stores and realms. @type {WeakMap<object, any>} */
 const known = new WeakMap();
-const nothing = () => {};
+const nothing = async () => {};
 
 /**
  * Asks the starter, which then knows that something of the category runs here, and ends it on withdrawal.
@@ -40,7 +41,7 @@ const refused = (url) => {
   try {
     const { host, protocol, pathname } = new URL(url, document.baseURI);
     // No scheme stands for the site's own host, of which only patterns with a path are about a part.
-    return denied((host === location.host ? "" : protocol) + "//" + host + unescape(pathname));
+    return denied((host == location.host ? "" : protocol) + "//" + host + unescape(pathname));
   } catch {}
 };
 
@@ -100,6 +101,9 @@ const sift = (node, live) => {
   return found;
 };
 
+/** @param {string} markup @returns {any} */
+const parse = (markup) => new DOMParser().parseFromString(markup, "text/html");
+
 /** @param {any} view a window: scripts take the calls of a blank frame for ones that nobody has wrapped */
 const guard = (view) => {
   /**
@@ -146,7 +150,7 @@ const guard = (view) => {
     const name = args.at(-2) ?? which;
     if (args.length) return CARRYING.test(name) && hold(self, name, args.at(-1), 1);
     const value = self.getAttribute(MARK + "-" + name);
-    return value && (() => (/rc./.test(name) ? value : new URL(value, document.baseURI).href));
+    return value && (() => (/rc./i.test(name) ? value : new URL(value, document.baseURI).href));
   };
   on("Script Image IFrame Link Embed Object Media Video Source", CARRYING, attribute);
   on("Element", /^setAttribute(NS)?$/, attribute);
@@ -155,74 +159,75 @@ const guard = (view) => {
     // append, adopt, prepend, insert, replace, before, surround, import, innerHTML, outerHTML, write, …
     /^(a[dfp]|pre|ins|rep|be|su|im|inn|ou|wr|createCo[^m])/,
     (self, args, _, name) => {
-      if (/^wr/.test(name) && args[1]) args.splice(0, 99, args.join(""));
+      if (/^wr/.test(name) && args[1]?.big) args.splice(0, 99, args.join(""));
       for (const at in args) {
         if (args[at]?.querySelectorAll) sift(args[at], 1);
         // Of scripts, styles and text areas the markup is text.
-        else if (/ML|wr|Co/.test(name) && /src|data|<l/i.test(args[at]) && !/^(sc|sty|te)/.test(self.localName)) {
-          const box = /** @type {any} */ (
-            new DOMParser().parseFromString("<template>" + args[at], "text/html").head.firstChild
-          );
-          if (sift(box.content, 0)) args[at] = box.innerHTML;
+        else if (/ML|wr|Co/.test(name) && /src|data|<l|pos/i.test(args[at]) && !/^(sc|sty|te)\w+$/.test(self.localName)) {
+          // As it was given: where only trusted types may be parsed, a text would be reported.
+          if (sift(parse(args[at]), 0)) {
+            const box = parse("<template>" + args[at]).head.firstChild;
+            sift(box.content, 0);
+            args[at] = box.innerHTML;
+          }
         }
       }
     },
   );
 
   /**
-   * Refuses a cookie in silence, as browsers do, or has its life cut; never its removal.
+   * Refuses a cookie in silence, as browsers do, or has its life cut; a removal only of our own ones, whose
+   * row has a text instead of days.
    *
    * @param {any} name
-   * @param {any} until
+   * @param {any} until NaN for the session
    * @param {(end: number) => void} cut
    */
   const clamp = (name, until, cut) => {
     const row = find("cookie:" + name);
-    if (!row || until <= Date.now()) return;
-    if (!allows(row[1])) return async () => {};
-    const end = endOf(name) ?? Date.now() + row[2] * 864e5;
-    if (until > end) cut(end);
+    if (!row) return;
+    if (!(until <= Date.now() + row[2]) && !allows(row[1])) return nothing;
+    if (until) cut(Math.min(until, endOf(name) ?? Date.now() + row[2] * 864e5));
   };
   on("Document", /^cookie$/, (_, args) => {
-    const text = args[0] + "";
-    if (!args[0]) return;
+    const text = args[0];
+    if (!text) return;
     // Of several the last one counts, and max-age before expires (RFC 6265, 5.3).
-    const age = /.*;\s*max-age\s*=\s*(-?\d+)\s*(;|$)/is.exec(text)?.[1];
+    const age = /.*;\s*max-age\s*=([^;]{1,99})/is.exec(text)?.[1];
+    const date = /.*;\s*expires\s*=([^;]{1,99})/is.exec(text)?.[1];
     return clamp(
-      text.split("=")[0]?.trim(),
-      age
-        ? Date.now() + /** @type {any} */ (age) * 1e3
-        : Date.parse(/** @type {any} */ (/.*;\s*expires\s*=([^;]*)/is.exec(text)?.[1])),
-      (end) => (args[0] = text + ";max-age=" + (((end - Date.now()) / 1e3) | 0)),
+      /[^\s=]+/.exec(text),
+      // Cookies' dates aren't read as ours are: whatever this one says, a max-age of ours says it better.
+      Date.now() + /** @type {any} */ (age) * 1e3 || (date && (Date.parse(date) + 0.5 || 1e99)),
+      (end) => (args[0] = text + ";max-age=" + Math.floor((end - Date.now()) / 1e3)),
     );
   });
   on("CookieStore", /^set$/, (_, args) => {
     const options = args[0];
     return clamp(
       options.name ?? options,
-      options.maxAge ? Date.now() + options.maxAge * 1e3 : options.expires || NaN,
+      Date.now() + options.maxAge * 1e3 || options.expires || NaN,
       (end) => (args[0] = { ...options, maxAge: undefined, expires: end }),
     );
   });
 
   on("window", /^fetch$/, (_, args, call) => {
     const row = refused(args[0].url ?? args[0]);
-    if (row)
+    const signal = args[1]?.signal ?? args[0].signal;
+    // Of what is given up the browser's own call says so.
+    if (row && !signal?.aborted)
       if (row[1])
-        return async () => {
-          await new Promise((go) => {
+        return () =>
+          new Promise((go) => {
             later(row, /** @type {any} */ (go));
-            // Then the browser's own call says so.
-            (args[1]?.signal ?? args[0].signal)?.addEventListener("abort", go);
-          });
-          return call();
-        };
+            signal?.addEventListener("abort", go);
+          }).then(call);
       else args[0] = NOWHERE;
   });
   on("XMLHttpRequest", /^(open|abort|send)$/, (self, args, call, name) => {
     let row = known.get(self);
-    if (name[0] === "s") return row && (() => later(row, () => known.get(self) === row && call()));
-    row = name[0] === "o" && refused(args[1]);
+    if (name[0] == "s") return row && (() => later(row, () => known.get(self) == row && call()));
+    row = name[0] == "o" && refused(args[1]);
     // Who waits for the answer on the spot can't wait for a choice.
     known.set(self, row && (row[1] && (args[2] ?? 1) ? row : void (args[1] = NOWHERE)));
   });
@@ -236,7 +241,7 @@ const guard = (view) => {
   on("IFrame", /^content/, (_, __, call) => {
     const frame = call().defaultView ?? call();
     // about:blank, about:srcdoc
-    if (frame.document.URL[0] === "a" && !known.has(frame.Document)) {
+    if (frame.document.URL[0] == "a" && !known.has(frame.Document)) {
       known.set(frame.Document, 1);
       guard(frame);
     }
@@ -247,17 +252,15 @@ const guard = (view) => {
   on("window", /[ln]Storage$/, (_, __, call) => {
     const store = call();
     queueMicrotask(() => {
-      if (known.get(store) !== store.length) for (const key in store) denied("Storage:" + key) && store.removeItem(key);
+      if (known.get(store) != store.length) for (const key in store) denied("Storage:" + key) && store.removeItem(key);
       known.set(store, store.length);
     });
   });
   on("Storage", /^setItem$/, (_, args) => denied("Storage:" + args[0]) && nothing);
-  on("IDBFactory CacheStorage", /^open$/, (_, args, __, ___, area) =>
-    denied(area + ":" + args[0]) &&
-    (() => {
-      throw new DOMException("", "SecurityError");
-    }),
-  );
+  // Without a name they fail, each in its way.
+  on("IDBFactory CacheStorage", /^open$/, (_, args, __, ___, area) => {
+    if (denied(area + ":" + args[0])) args.length = 0;
+  });
 };
 
 const replay = () => {

@@ -23,7 +23,8 @@ export function keyOf(name) {
 }
 
 /**
- * The instant from which on a tracker must not live, in milliseconds since the epoch, as the hint says.
+ * The instant from which on a tracker must not live, in milliseconds since the epoch, as the hint says; 0 if
+ * it must end with the session, as there is no more room in the hint.
  *
  * @param {string} name
  */
