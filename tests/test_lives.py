@@ -119,6 +119,12 @@ def test_a_necessary_cookie_lives_as_long_as_its_declaration_says(
         assert end_of(cookie, clock.now) == (None if session else wanted)
 
 
+def test_a_tracker_too_long_for_browsers_is_cut_all_the_same(client: TestClient) -> None:
+    line = f"_ga={'x' * 5000}; Path=/; Max-Age={TWO_YEARS}"
+    (kept,) = lines_of(client.get("/sets", params={"line": line}), "_ga")
+    assert int(kept.rpartition("Max-Age=")[2]) <= int((END - START).total_seconds())
+
+
 def test_a_cookie_that_nobody_declares_passes_untouched(client: TestClient) -> None:
     line = f"own=1; Path=/; Max-Age={TWO_YEARS}"
     assert line in client.get("/sets", params={"line": line}).headers.get_list("set-cookie")

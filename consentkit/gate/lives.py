@@ -161,8 +161,8 @@ class Lives:
         if self._runs_as_known(line, terms):
             return line
         cookie = parsed(line)
-        if cookie is None:
-            return line
+        if cookie is None:  # no browser is known to keep it; one that does shall not for longer
+            return self._until(line, start_of(end_day(self._today, terms.months)))
         end = cookie.ends(self._now)
         if end is not None and end <= self._now:
             return line  # removes it
