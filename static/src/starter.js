@@ -12,7 +12,8 @@ function start() {
   /** @type {Set<string>} */
   const revived = new Set();
   /** @type {State} */
-  let state = { allowed: [NECESSARY], ask: false };
+  const none = { allowed: [NECESSARY], ask: false };
+  let state = none;
   /** @type {Promise<Ui> | undefined} */
   let ui;
   /** @type {Promise<unknown> | undefined} */
@@ -81,7 +82,7 @@ function start() {
     seen = hint().key;
     // Anybody can write a hint: what the server has said of one holds for the tab's next pages.
     try {
-      if (next !== state && next.allowed[1]) sessionStorage.consentkit = seen;
+      if (next.allowed[1]) sessionStorage.consentkit = seen;
       else delete sessionStorage.consentkit;
     } catch {
       // Without storage, each page asks.
@@ -114,13 +115,16 @@ function start() {
     const unsure = seen || !known || (allowed[1] && sessionStorage.consentkit !== key);
     seen = key;
     let next = { allowed, ask: false };
+    // What runs already goes on meanwhile, and keeps what it has kept; nothing comes alive before `apply`.
+    if (known && !told) state = next;
     if (unsure) {
       try {
         next = await (await fetch(location.origin + config.prefix + "/state", { cache: "no-store" })).json();
         next.allowed.at(0);
       } catch {
         // Nobody knows: nothing optional. A page that had an answer before keeps it.
-        next = state;
+        if (told) return;
+        next = none;
       }
     }
     return apply(next);
@@ -168,7 +172,7 @@ function start() {
   if (Array.isArray(early)) early.forEach(kit.push);
 
   channel.onmessage = ({ data }) => (data ? lock(data) : recheck());
-  addEventListener("pagehide", () => told && wipe());
+  addEventListener("pagehide", wipe);
   addEventListener("pageshow", ({ persisted }) => persisted && check());
   addEventListener("visibilitychange", check);
   addEventListener(
