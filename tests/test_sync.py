@@ -326,7 +326,7 @@ def test_a_report_under_way_never_brings_back_what_was_withdrawn_meanwhile(
     reject(visitor)
     site.gate.set()
     until(visitor.tab, lambda: site.lines, "the report is answered")
-    visitor.leave()
+    visitor.tab.wait_for_timeout(150)
     assert "analytics-" in (visitor.cookie("consentkit_allows") or "")
 
 
