@@ -10,7 +10,7 @@ from container import ANALYTICS, MARKETING, MORE, NOBODYS, POLICY, VENDORS, WRIT
 from native import NATIVE
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
 
-from consentkit.gate.anchors import Anchor, Seen, hint_records, key_of
+from consentkit.gate.anchors import MOST, Anchor, Seen, hint_records, key_of
 from consentkit.guard import least_days
 from consentkit.policy.months import day_of, start_of
 
@@ -339,16 +339,20 @@ def test_cookies_are_refused_or_cut_as_they_are_set(page: Page, visit: Visit, si
     assert min(left["theme"], left["own_store"]) > most + DAY
 
 
+def tell(visit: Visit, site: str, seen: Seen) -> None:
+    """Let the hint say what the server would of these anchors."""
+    hint = next(each for each in visit.context.cookies() if each.get("name") == "consentkit_allows")
+    value = str(hint.get("value")).partition("~")[0] + "~" + hint_records(seen, seen.issued)
+    visit.context.add_cookies([{"name": "consentkit_allows", "value": value, "url": site}])
+
+
 def test_a_tracker_s_end_is_the_one_that_the_hint_tells(page: Page, visit: Visit, site: str) -> None:
     page.goto(site)
     press(page, "Accept all")
     today = day_of(datetime.now(UTC))
     days = {"_stats": today - 300, "_stats_é": today - 380, "_stats_old": today - 500, "_stats_new": today}
     running = {key_of(name): Anchor(day, 13, "__") for name, day in days.items()}
-    records = hint_records(Seen(today, running), today)
-    hint = next(each for each in visit.context.cookies() if each.get("name") == "consentkit_allows")
-    value = str(hint.get("value")).partition("~")[0]
-    visit.context.add_cookies([{"name": "consentkit_allows", "value": f"{value}~{records}", "url": site}])
+    tell(visit, site, Seen(today, running))
     page.evaluate("names => { for (const n of names) document.cookie = `${n}=1; max-age=34300000` }", [*days])
     ends = expiries(visit)
     assert "_stats_old" not in ends
@@ -374,6 +378,25 @@ def test_a_date_that_only_a_script_takes_for_past_keeps_no_tracker(
     assert "_ads" not in page.evaluate("document.cookie")
     most = datetime.now(UTC).timestamp() + least_days(13) * DAY
     assert all(0 < end <= most for name, end in ends.items() if name.startswith("_stats"))
+
+
+def test_where_there_is_no_room_for_a_day_a_tracker_has_one_more(page: Page, visit: Visit, site: str) -> None:
+    page.goto(site)
+    press(page, "Accept all")
+    today = day_of(datetime.now(UTC))
+    tell(visit, site, Seen(today, {key_of(f"_stats_{at}"): Anchor(today, 13, "__") for at in range(MOST)}))
+    page.evaluate(
+        """async () => {
+          document.cookie = "_stats_new=1; max-age=34300000";
+          document.cookie = "_stats_brief=1; max-age=60";
+          document.cookie = "_stats_shut=1";
+          document.cookie = "_stats_1=1; max-age=34300000";
+        }"""
+    )
+    ends, now = expiries(visit), datetime.now(UTC).timestamp()
+    assert 0 < ends["_stats_brief"] - now <= 60 < ends["_stats_new"] - now <= DAY
+    assert ends["_stats_shut"] == -1
+    assert ends["_stats_1"] - now > 390 * DAY
 
 
 def test_a_removal_stays_one(page: Page, visit: Visit, site: str) -> None:

@@ -9,7 +9,7 @@ import { endOf } from "./tracker.js";
 
 const MARK = "data-consentkit";
 const CARRIERS = "script,img,iframe,link,embed,object,video,audio,source";
-const CARRYING = /^(src(set|doc)?|href|data|poster|imagesrcset)$/i;
+const CARRYING = /^((image)?src(set|doc)?|href|data|poster)$/i;
 // Fails at once, as a network that is down, and without a word on any wire: nobody can listen on port 0.
 const NOWHERE = "wss://0:0";
 const rows = __GUARD__;
@@ -159,11 +159,11 @@ const guard = (view) => {
     // append, adopt, prepend, insert, replace, before, surround, import, innerHTML, outerHTML, write, …
     /^(a[dfp]|pre|ins|rep|be|su|im|inn|ou|wr|createCo[^m])/,
     (self, args, _, name) => {
-      if (/^wr/.test(name) && args[1]?.big) args.splice(0, 99, args.join(""));
+      if (/^w/.test(name) && args[1]?.big) args.splice(0, 99, args.join(""));
       for (const at in args) {
         if (args[at]?.querySelectorAll) sift(args[at], 1);
         // Of scripts, styles and text areas the markup is text.
-        else if (/ML|wr|Co/.test(name) && /src|data|<l|pos/i.test(args[at]) && !/^(sc|sty|te)\w+$/.test(self.localName)) {
+        else if (/ML|wr|Co/.test(name) && /src|pos|data|<l/i.test(args[at]) && !/^(sc|sty|te)\w+$/.test(self.localName)) {
           // As it was given: where only trusted types may be parsed, a text would be reported.
           if (sift(parse(args[at]), 0)) {
             const box = parse("<template>" + args[at]).head.firstChild;
@@ -198,7 +198,7 @@ const guard = (view) => {
     return clamp(
       /[^\s=]+/.exec(text),
       // Cookies' dates aren't read as ours are: whatever this one says, a max-age of ours says it better.
-      Date.now() + /** @type {any} */ (age) * 1e3 || (date && (Date.parse(date) + 0.5 || 1e99)),
+      Date.now() + /** @type {any} */ (age) * 1e3 || (date && (Date.parse(date) + 1 || 1e99)),
       (end) => (args[0] = text + ";max-age=" + Math.floor((end - Date.now()) / 1e3)),
     );
   });
@@ -207,7 +207,7 @@ const guard = (view) => {
     return clamp(
       options.name ?? options,
       Date.now() + options.maxAge * 1e3 || options.expires || NaN,
-      (end) => (args[0] = { ...options, maxAge: undefined, expires: end }),
+      (end) => (args[0] = { ...options, expires: end, maxAge: undefined }),
     );
   });
 
@@ -215,7 +215,7 @@ const guard = (view) => {
     const row = refused(args[0].url ?? args[0]);
     const signal = args[1]?.signal ?? args[0].signal;
     // Of what is given up the browser's own call says so.
-    if (row && !signal?.aborted)
+    if (!signal?.aborted && row)
       if (row[1])
         return () =>
           new Promise((go) => {
@@ -231,8 +231,8 @@ const guard = (view) => {
     // Who waits for the answer on the spot can't wait for a choice.
     known.set(self, row && (row[1] && (args[2] ?? 1) ? row : void (args[1] = NOWHERE)));
   });
-  on("Navigator", /^sendB/, (_, [url], call) => {
-    const row = refused(url);
+  on("Navigator", /^sendB/, (_, args, call) => {
+    const row = refused(args[0]);
     return row && (() => !later(row, call));
   });
   on("window", /^(WebSocket|EventSource|(Shared)?Worker|Audio)$/, (_, args) => {
@@ -242,7 +242,7 @@ const guard = (view) => {
     const frame = call().defaultView ?? call();
     // about:blank, about:srcdoc
     if (frame.document.URL[0] == "a" && !known.has(frame.Document)) {
-      known.set(frame.Document, 1);
+      known.set(frame.Document, 0);
       guard(frame);
     }
   });

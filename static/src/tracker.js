@@ -23,14 +23,15 @@ export function keyOf(name) {
 }
 
 /**
- * The instant from which on a tracker must not live, in milliseconds since the epoch, as the hint says; 0 if
- * it must end with the session, as there is no more room in the hint.
+ * The instant from which on a tracker must not live, in milliseconds since the epoch, as the hint says: in a
+ * day at most where it has as many records as the server keeps, and none is this one's.
  *
  * @param {string} name
+ * @returns {any} a number, or undefined where the hint says nothing
  */
 export function endOf(name) {
   // `consentkit_allows=<choices>~<issued day, 3 digits><records of 9: key, end day>`
   const records = /_allows=[^;~]*~...([^;]*)/.exec(document.cookie)?.[1]?.match(/.{9}/g);
   const record = records?.map(number).find((each) => !((each / KEYS) ^ keyOf(name)));
-  return record && (record % KEYS) * 864e5;
+  return record ? (record % KEYS) * 864e5 : records?.[63] && Date.now() + 864e5;
 }
