@@ -253,14 +253,19 @@ def test_our_cookies_are_set_again_with_what_is_left_once_they_are_five_days_old
     assert site.reports == []
     visitor.move(1)
     visitor.visit(runs=bool(granted))
-    until(visitor.tab, lambda: site.lines, "the report is answered")
-    assert site.reports == [{"trackers": {}}]
-    again = {each["name"]: each["expires"] for each in visitor.context.cookies(site.origin)}
-    shorter = {name: round((began[name] - again[name]) / 3600) for name in began}
-    assert shorter == {"consentkit": 120, "consentkit_allows": 120}  # five days, to the jar's own clock
+
+    def shorter() -> dict[str, int]:
+        kept = {each["name"]: each["expires"] for each in visitor.context.cookies(site.origin)}
+        return {name: round((began[name] - kept[name]) / 3600) for name in began}
+
+    # What confirms a grant in a new tab, /state, has set them the day before: nothing to report then.
+    hours = 96 if granted else 120  # to the jar's own clock
+    again = {"consentkit": hours, "consentkit_allows": hours}
+    until(visitor.tab, lambda: shorter() == again, "our cookies are set again")
+    assert site.reports == ([] if granted else [{"trackers": {}}])
     visitor.visit("/shop/cups", runs=bool(granted))
     visitor.leave()
-    assert len(site.reports) == 1
+    assert len(site.reports) == (not granted)
 
 
 def test_a_failed_report_is_silent_and_made_again_on_the_next_page(visitor: Visitor, site: Site) -> None:
