@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from consentkit import ConsentMiddleware
-from consentkit.policy.registry import Category, Pattern, Service
+from consentkit.policy.registry import Category, Cookie, Pattern, Service
 
 SECRET = "a secret that is long enough for tests"
 ORIGIN = "https://shop.example"
@@ -94,8 +94,14 @@ def app(*routes: Any) -> Starlette:
 Answers = Callable[..., Any]
 
 
-def service(id_: str, *urls: str, inline: tuple[str, ...] = (), category: Category = "analytics") -> Service:
-    """Return a service that is known by its URL patterns and its marks in inline scripts."""
+def service(
+    id_: str,
+    *urls: str,
+    inline: tuple[str, ...] = (),
+    cookies: tuple[str, ...] = (),
+    category: Category = "analytics",
+) -> Service:
+    """Return a service that is known by its URL patterns, its marks in inline scripts and its cookies."""
     return Service(
         id=id_,
         name=id_,
@@ -106,6 +112,6 @@ def service(id_: str, *urls: str, inline: tuple[str, ...] = (), category: Catego
         policy_url="https://t.test/privacy",
         urls=tuple(Pattern(url, "declared") for url in urls),
         inline=tuple(Pattern(mark, "declared") for mark in inline),
-        cookies=(),
+        cookies=tuple(Cookie(name, "session", "site", "/") for name in cookies),
         storage=(),
     )

@@ -1,33 +1,11 @@
 from dataclasses import replace
 
 import pytest
+from sample import service
 
 from consentkit.policy.match import Matcher, Places, Scripts
-from consentkit.policy.registry import Category, Cookie, Pattern, Service, known_services
+from consentkit.policy.registry import Cookie, Service, known_services
 from consentkit.policy.urls import split_url
-
-
-def service(
-    id_: str,
-    *urls: str,
-    inline: tuple[str, ...] = (),
-    cookies: tuple[str, ...] = (),
-    category: Category = "analytics",
-) -> Service:
-    return Service(
-        id=id_,
-        name=id_,
-        vendor=id_,
-        country="FR",
-        category=category,
-        purposes=(),
-        policy_url="https://example.com/",
-        urls=tuple(Pattern(url, "declared") for url in urls),
-        inline=tuple(Pattern(mark, "declared") for mark in inline),
-        cookies=tuple(Cookie(name, "session", "site", "/", "declared") for name in cookies),
-        storage=(),
-    )
-
 
 PLACES = Places(
     [

@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-from sample import policy
-from test_match import service
+from sample import policy, service
 
 from consentkit.policy.registry import known_services
 from consentkit.policy.version import resolve

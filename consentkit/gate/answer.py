@@ -1,6 +1,6 @@
 """A visitor's answer as it arrives: who may send it, how large, in which shape."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -134,13 +134,7 @@ async def read_told(request: Request) -> Mapping[str, str]:
         return {}
     if _media_type(request.headers) != JSON_TYPE:
         raise WrongType(f"send {JSON_TYPE}")
-    try:
-        raw = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise ChoiceError([Problem("", f"is not valid JSON: {error}")]) from error
-    problems = list(_told_problems(raw))
-    if problems:
-        raise ChoiceError(problems)
+    raw = _json(body, _told_problems)
     told: Mapping[str, str] = raw.get("trackers", {})
     return told
 
@@ -175,18 +169,24 @@ def _fields(body: bytes) -> list[tuple[str, str]]:
         raise ChoiceError([Problem("", f"is not a form of at most {MOST_FIELDS} fields: {error}")]) from error
 
 
-def _from_json(body: bytes) -> Answer:
+def _json(body: bytes, problems_of: Callable[[Any], Iterator[Problem]]) -> Any:
+    """Return what a body holds as JSON; raises ChoiceError with every problem in it."""
     try:
         raw = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise ChoiceError([Problem("", f"is not valid JSON: {error}")]) from error
-    problems = list(_json_problems(raw))
+    problems = list(problems_of(raw))
     if problems:
         raise ChoiceError(problems)
+    return raw
+
+
+def _from_json(body: bytes) -> Answer:
+    raw = _json(body, _answer_problems)
     return Answer(raw["choices"], raw["policy"], raw["mechanism"], raw["locale"])
 
 
-def _json_problems(raw: Any) -> Iterator[Problem]:
+def _answer_problems(raw: Any) -> Iterator[Problem]:
     if not isinstance(raw, Mapping):
         yield Problem("", "must be an object", FIELDS)
         return

@@ -120,7 +120,6 @@ PLAIN_NOSCRIPT: Final = grammar(
 )
 """The content of a noscript that ends where it ends, whether it is read as text or as markup."""
 
-NAME_END: Final = grammar(rb"[W/>]")
 SHEET: Final = re.compile(rb"<\?xml-stylesheet\s(?:[^>]*?\s)?href\s*=\s*(\"[^\"]*\"|'[^']*')")
 """The stylesheet that an XML page names before it begins."""
 COMMENT_END: Final = re.compile(rb"--!?>")
