@@ -50,6 +50,7 @@ def guard_script(policy: Policy, prefix: str) -> bytes:
     return static_asset("guard.js").body.replace(GUARD_MARK, guard_table(policy, prefix).encode("ascii"))
 
 
+@lru_cache(maxsize=16)  # half of what a start costs, and sites that run several applications share a policy
 def guard_table(policy: Policy, prefix: str) -> str:
     """Return the table as a JavaScript array of rows `[pattern, category, service id or days]`.
 

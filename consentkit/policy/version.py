@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -47,6 +47,10 @@ class Policy:
         """The version id: 64 hex digits, SHA-256 of the stored bytes (design §5)."""
         return sha256(self.body).hexdigest()
 
+    def __hash__(self) -> int:
+        """Return a hash of the stored bytes, which all the rest is read from."""
+        return hash(self.body)
+
     def category_of(self, service_id: str) -> str | None:
         """Return a service's category, or None if the site doesn't declare the service."""
         service = self.services.get(service_id)
@@ -62,6 +66,7 @@ def resolve(raw: Mapping[str, Any], coded: Sequence[Declared] = ()) -> Policy:
     return from_bytes(_stored(_resolved(document, services)))
 
 
+@lru_cache(maxsize=16)  # a policy is read when it is resolved, and again once the log holds it
 def from_bytes(body: bytes) -> Policy:
     """Return the policy stored as `body`; raises PolicyError if the bytes are no policy."""
     try:
