@@ -24,7 +24,7 @@ from playwright.sync_api import BrowserContext, Page, Playwright
 from consentkit.demo.run import listening
 
 NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "microsoft-edge")
-PATIENCE = 15_000
+PATIENCE = 30_000
 FLAGS = (
     "--disable-gpu",
     "--disable-quic",
@@ -146,7 +146,7 @@ def settle(page: Page) -> None:
     page.wait_for_load_state("networkidle")
 
 
-def until(page: Page, holds: Callable[[], object], what: str, seconds: float = 15) -> None:
+def until(page: Page, holds: Callable[[], object], what: str, seconds: float = 30) -> None:
     """Wait for something outside the browser to become true; fails with `what` if it doesn't."""
     for _ in range(int(seconds * 20)):
         if holds():

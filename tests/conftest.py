@@ -3,10 +3,17 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import settings
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="every case instead of seeded samples")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make generated cases the same in every run; new ones come with `--full`."""
+    settings.register_profile("here", derandomize=not config.getoption("--full"), deadline=None)
+    settings.load_profile("here")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from starlette.testclient import TestClient
 
 from consentkit import consent_of
 from consentkit.proof.bundle import verify_receipt
+from consentkit.proof.log import ProofLog
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 SAME = {"sec-fetch-site": "same-origin"}
@@ -32,6 +34,11 @@ async def asks(request: Request) -> JSONResponse:
 @pytest.fixture
 def clock() -> Clock:
     return august()
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ProofLog, "open", partial(ProofLog.open, timeout=0.2))
 
 
 @pytest.fixture

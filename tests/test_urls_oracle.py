@@ -134,7 +134,7 @@ def difference(url: str) -> str | None:
     return None
 
 
-@settings(max_examples=2_500, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(st.one_of(urls, broken_up()))
 @example("https://t.test.")
 @example("https:t.test")
