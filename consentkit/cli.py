@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
+from consentkit.checkup import declared_by, missing_from
 from consentkit.desk import trackers as seen_trackers
-from consentkit.errors import ConsentKitError, PolicyError, VerificationError
+from consentkit.errors import PolicyError, VerificationError
 from consentkit.kit import read_policy, utc_now
 from consentkit.policy.document import schema
 from consentkit.policy.lint import lint
-from consentkit.policy.version import Policy
+from consentkit.policy.registry import known_services
 from consentkit.proof.bundle import verify_bundle, verify_receipt
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind
@@ -39,8 +40,6 @@ from consentkit.tally_sqlite import open_store
 
 PORT = click.IntRange(0, 65535)
 TEMPLATE = Path(__file__).parent / "policy" / "template.toml"
-MOST_NAMED = 5
-"""A warning names so many and counts the rest."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,21 +80,24 @@ def keygen() -> None:
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path), default="consent.toml")
 @click.option("--schema", "show_schema", is_flag=True, help="Print the JSON Schema of a policy file.")
+@click.option(
+    "--app", help="The application, such as app:app: the cookies its code declares are checked too."
+)
 @store_option
 @json_option
-def check(path: Path, show_schema: bool, store: str, as_json: bool) -> None:
+def check(path: Path, show_schema: bool, app: str | None, store: str, as_json: bool) -> None:
     """Check a policy file; every mistake is listed at once.
 
-    Then what an authority asks for otherwise, with rule and source. Where the site's store is, hosts, cookies
-    and services that were seen but aren't in the policy are warned of. What the application's own code
-    declares (@sets_cookie) joins only when it runs.
+    Then what doesn't hold as it is declared, and what an authority asks for otherwise, with the source. Where
+    the site's store is, hosts, cookies and services that were seen but aren't in the policy are warned of.
     """
     if show_schema:
         click.echo(json.dumps(schema(), indent=2))
         return
     try:
         with explained():
-            policy = read_policy(path)
+            coded = declared_by(app)
+            policy = read_policy(path, coded)
     except click.ClickException as refused:
         problems = refused.__cause__.problems if isinstance(refused.__cause__, PolicyError) else None
         if problems is None:
@@ -106,38 +108,19 @@ def check(path: Path, show_schema: bool, store: str, as_json: bool) -> None:
     undeclared, blocked, warnings = missing_from(store, policy)
     text = f"{path} is good: version {policy.version[:16]}, {len(policy.services)} services declared."
     value = {"ok": True, "version": policy.version, "undeclared": undeclared, "blocked": blocked}
-    findings = lint(policy)
+    findings = lint(policy, coded)
     told = [f"{finding.severity.capitalize()}: {finding}" for finding in findings]
     told += [f"Warning: {warning}" for warning in warnings]
     say(value | {"warnings": warnings, "findings": findings}, "\n".join([text, *told]), as_json=as_json)
 
 
-def missing_from(store: str, policy: Policy) -> tuple[list[str], list[str], list[str]]:
-    """Return what the store's site has seen lately that `policy` doesn't name, and warnings about it.
-
-    First the hosts and cookies, then the services that are known and therefore blocked for good.
-    """
-    since = utc_now().date() - timedelta(days=seen_trackers.DAYS)
-    try:
-        counted = open_store(store)
-        rows = counted.read(since) if counted.path.exists() else []
-    except ConsentKitError as error:
-        return [], [], [f"what the site has seen can't be read: {error}"]
-    undeclared, blocked = seen_trackers.undeclared(rows, policy), seen_trackers.staying_off(rows, policy)
-    lately = f"seen in the last {seen_trackers.DAYS} days"
-    warnings = []
-    if undeclared:
-        where = "List them: consentkit audit trackers"
-        warnings.append(f"{lately}, but not in this policy: {_some(undeclared)}. {where}")
-    if blocked:
-        why = "blocked even after a yes, because this policy doesn't declare it"
-        warnings.append(f"{lately}, {why}: {_some(blocked)}. Add it to services, or take it off the pages")
-    return undeclared, blocked, warnings
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
+@main.command()
+@json_option
+def services(as_json: bool) -> None:
+    """List the services that consentkit knows, by the id that a policy names them with."""
+    for known in sorted(known_services().values(), key=lambda service: service.id):
+        text = f"{known.id:<24}  {known.category:<11}  {known.name}"
+        say({"id": known.id, "category": known.category, "name": known.name}, text, as_json=as_json)
 
 
 @main.group()

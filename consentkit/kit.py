@@ -13,8 +13,9 @@ from typing import Any
 from consentkit.edition import Edition, compile_edition
 from consentkit.errors import ChoiceError, ConfigurationError, ConsentKitError, Problem
 from consentkit.policy.change import still_counts
-from consentkit.policy.coded import Declared, overruled_by
+from consentkit.policy.coded import Declared
 from consentkit.policy.decision import Choice, Consent, Decision, Reason, decide, valid_until
+from consentkit.policy.lint import lint
 from consentkit.policy.reading import read_json, read_toml
 from consentkit.policy.version import Policy, resolve
 from consentkit.proof.entry import Kind, Record, Stored, subject_id
@@ -28,6 +29,8 @@ from consentkit.tally_sqlite import open_store
 logger = logging.getLogger("consentkit")
 
 MECHANISMS = ("banner", "preferences", "form", "api")
+MOST_TOLD = 5
+"""Lines that the log gets on a policy: every process of a site writes them at every start."""
 
 
 def utc_now() -> datetime:
@@ -74,12 +77,13 @@ def read_policy(source: str | Path | Mapping[str, Any], coded: Sequence[Declared
     return resolve(read(text, str(path)), coded)
 
 
-def _tell_overruled(policy: Policy, coded: Sequence[Declared]) -> None:
-    for declared in coded:
-        service = overruled_by(declared, policy.services)
-        if service is not None:
-            told = "%s (%r) isn't what the policy says of %r: the policy counts"
-            logger.warning(told, declared.place, declared.name, service.id)
+def _tell(policy: Policy, coded: Sequence[Declared]) -> None:
+    """Log what a policy departs from; what is only worth knowing is for who checks it."""
+    warnings = [finding for finding in lint(policy, coded) if finding.severity == "warning"]
+    for finding in warnings[:MOST_TOLD]:
+        logger.warning("policy: %s", finding)
+    if len(warnings) > MOST_TOLD:
+        logger.warning("policy: %d more: consentkit check lists them", len(warnings) - MOST_TOLD)
 
 
 def log_origin(site: str) -> str:
@@ -106,7 +110,7 @@ class ConsentKit:
     ) -> None:
         coded = declared_cookies()
         wanted = read_policy(policy, coded)
-        _tell_overruled(wanted, coded)
+        _tell(wanted, coded)
         self.clock = clock
         self.edition: Edition = compile_edition(wanted, prefix)
         # A log keeps the name it was born with, whatever the site calls itself later.

@@ -1,8 +1,10 @@
 """The command line as its users run it: exit code 0 good, 1 finding, 2 usage."""
 
 import json
+import re
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,8 +14,10 @@ import pytest
 from click.testing import CliRunner, Result
 from sample import ORIGIN, SECRET, app, august, browsing, choose, policy
 
+from consentkit import setters
 from consentkit.cli import _report_lines, main
 from consentkit.kit import utc_now
+from consentkit.policy.registry import known_services
 from consentkit.proof.bundle import verify_receipt
 from consentkit.proof.verify import Report
 from consentkit.tally import OTHER, Row
@@ -120,10 +124,36 @@ def test_check_tells_what_an_authority_asks_for_otherwise_and_still_passes(tmp_p
     assert (
         "Warning: lifetimes.refusal_months: is 5: the authority of IT asks for 6 at least" in checked.stdout
     )
-    assert [line.partition(":")[0] for line in told] == ["Warning"] * 5 + ["Note"] * 2
+    assert [line.partition(":")[0] for line in told] == ["Warning"] * 4 + ["Note"] * 5
     found = json.loads(run("check", str(path), "--json").stdout)["findings"]
-    assert {"rule", "source", "severity", "place", "message"} == set(found[0])
+    assert {"source", "severity", "place", "message"} == set(found[0])
     assert "services.basket.cookies.basket" in {finding["place"] for finding in found}
+
+
+def test_check_sees_what_the_application_declares_in_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "consent.toml").write_text(GOOD)
+    (tmp_path / "tea_shop.py").write_text(
+        "from consentkit import sets_cookie\nsets_cookie('_hjid', category='necessary')\n"
+    )
+    (tmp_path / "broken_shop.py").write_text("import nothing_of_this_name\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(setters, "_declarations", setters._Declarations())
+    assert "_hjid" not in run("check").stdout
+    told = run("check", "--app", "tea_shop:app").stdout
+    assert "Warning: @sets_cookie on tea_shop, line 2: '_hjid' is declared as necessary" in told
+    for module in ("broken_shop", "no_such_shop"):
+        refused = run("check", "--app", module)
+        assert refused.exit_code == 2
+        assert f"{module} can't be imported: ModuleNotFoundError" in refused.stderr
+
+
+def test_the_known_services_are_listed_by_id() -> None:
+    lines = run("services").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(known_services())
+    assert json.loads(run("services", "--json").stdout.splitlines()[0]).keys() == {"id", "category", "name"}
 
 
 def test_check_says_when_there_is_no_file(tmp_path: Path) -> None:
@@ -132,8 +162,10 @@ def test_check_says_when_there_is_no_file(tmp_path: Path) -> None:
     assert "nowhere.toml" in missing.stderr
 
 
-def test_the_schema_is_json() -> None:
-    assert json.loads(run("check", "--schema").stdout)["title"] == "PolicyDocument"
+def test_the_schema_is_json_in_words_for_users() -> None:
+    text = run("check", "--schema").stdout
+    assert json.loads(text)["title"] == "PolicyDocument"
+    assert re.search(r"\b[A-HLQ]\d{1,2}\b|\bdesign\b|\\u00a7", text) is None
 
 
 def test_keygen_makes_a_new_key_each_time() -> None:

@@ -78,6 +78,22 @@ def test_every_module_and_public_name_says_what_it_is() -> None:
     assert silent == []
 
 
+def test_no_row_of_our_own_books_reaches_a_user() -> None:
+    """Docstrings name the rows that decide; what is printed, logged or answered names its source in words."""
+    row = re.compile(r"\b[A-HLQ]\d{1,2}\b|\bRE-[A-Z]{2}\b|(?:design|requirements|measures) §")
+    told = []
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        told += [
+            f"{path.name}:{node.lineno}: {node.value}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in silent
+            if row.search(node.value)
+        ]
+    assert told == []
+
+
 def tracked() -> list[Path]:
     """Return what git keeps; a plain copy of the sources, or a machine without git, has nothing to say."""
     if shutil.which("git") is None:

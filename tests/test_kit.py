@@ -11,6 +11,8 @@ from sample import Clock, august, policy
 from consentkit.errors import ChoiceError, ConfigurationError, LogRefused, PolicyError
 from consentkit.kit import Answer, ConsentKit, log_origin, read_policy
 from consentkit.policy.decision import Reason
+from consentkit.policy.lint import lint
+from consentkit.policy.version import resolve
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind
 
@@ -208,3 +210,23 @@ def test_a_policy_that_can_t_be_read_says_which(tmp_path: Path) -> None:
         read_policy(tmp_path / "bad.toml")
     with pytest.raises(PolicyError):
         read_policy({})
+
+
+def test_what_a_policy_departs_from_is_logged_at_the_start_and_many_are_counted(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Visitors come before anybody runs `check`; notes are for those who do."""
+
+    def told(folder: str, **changes: Any) -> list[str]:
+        caplog.clear()
+        opened(tmp_path / folder, clock, **changes).close()
+        return [message for message in caplog.messages if message.startswith("policy: ")]
+
+    assert told("good") == []
+    [guard] = told("one", pages={"guard": False})
+    assert guard.startswith("policy: pages.guard: is off")
+    changes = {"services": [{"id": "hotjar", "category": "necessary"}], "pages": {"guard": False}}
+    warnings = [each for each in lint(resolve(policy(**changes))) if each.severity == "warning"]
+    lines = told("many", **changes)
+    assert len(lines) == 6
+    assert lines[-1] == f"policy: {len(warnings) - 5} more: consentkit check lists them"

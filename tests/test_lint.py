@@ -7,6 +7,7 @@ import pytest
 from sample import policy
 
 from consentkit.policy.bounds import LIMITS, RULES
+from consentkit.policy.coded import Declared
 from consentkit.policy.lint import Finding, lint
 from consentkit.policy.registry import known_services
 from consentkit.policy.version import CATEGORIES, from_bytes, resolve
@@ -14,7 +15,8 @@ from consentkit.policy.words import locales
 
 
 def findings(**changes: Any) -> list[Finding]:
-    return lint(resolve(policy(**changes)))
+    """What is said of the sample policy, which asks only about what it has services for."""
+    return lint(resolve(policy(**{"categories": ["analytics", "marketing"], **changes})))
 
 
 def own(category: str, **cookie: str) -> dict[str, Any]:
@@ -30,10 +32,18 @@ def own(category: str, **cookie: str) -> dict[str, Any]:
     }
 
 
+def of_own(category: str, lifetimes: dict[str, int] | None = None, **cookie: str) -> list[Finding]:
+    """What is said of a service of the site's own, beside known ones of the categories asked about."""
+    services = ["google-analytics", "meta-pixel", own(category, **cookie)]
+    asked = [each for each in CATEGORIES[1:] if each in (category, "analytics", "marketing")]
+    return findings(services=services, categories=asked, lifetimes=lifetimes or {})
+
+
 def test_the_sample_and_every_shipped_text_and_service_give_no_warning() -> None:
     assert findings() == []
     site = policy()["site"] | {"languages": list(locales())}
-    assert findings(services=sorted(known_services()), site=site) == []
+    everything = {"services": sorted(known_services()), "categories": list(CATEGORIES[1:])}
+    assert findings(**everything, site=site) == []
 
 
 def test_every_rule_says_where_it_is_from_and_lies_within_what_a_policy_may_say() -> None:
@@ -51,28 +61,28 @@ def test_a_refusal_asked_again_within_six_months_is_told_country_by_country() ->
     """L3, L21, §2.3."""
     found = findings(lifetimes={"consent_months": 3, "refusal_months": 5})
     assert {each.place for each in found} == {"lifetimes.refusal_months"}
-    assert [(each.rule, each.severity) for each in found] == [
-        ("L3", "warning"),
-        ("RE-IT", "warning"),
-        ("RE-IE", "warning"),
-        ("RE-CZ", "warning"),
-        ("L21", "note"),
+    assert [(each.source.split(",")[0], each.severity) for each in found] == [
+        ("CNIL", "warning"),
+        ("Garante", "warning"),
+        ("ÚOOÚ", "warning"),
+        ("COM(2025) 837", "note"),
     ]
-    assert "Garante" in found[1].source
     assert str(found[1]).startswith("lifetimes.refusal_months: is 5: the authority of IT asks for 6 at least")
+    assert str(found[1]).endswith(f"asked again ({found[1].source})")
     assert "proposes" in found[-1].message
     assert findings(lifetimes={"consent_months": 3}) == []
 
 
 def test_a_necessary_cookie_that_outlives_the_session_must_say_why() -> None:
     """B1, B2."""
-    [found] = findings(services=[own("necessary", lifetime="P14D")])
-    assert (found.rule, found.severity, found.place) == ("B1", "warning", "services.own.cookies._own")
+    [found] = of_own("necessary", lifetime="P14D")
+    assert (found.severity, found.place) == ("warning", "services.own.cookies._own")
+    assert "technical cookies" in found.source
     assert "P14D" in found.message
-    assert findings(services=[own("necessary", lifetime="P14D", why="keeps the basket for two weeks")]) == []
-    assert findings(services=[own("necessary", lifetime="session")]) == []
-    assert findings(services=[own("preferences", lifetime="P12M")]) == []
-    assert findings(services=[own("necessary", lifetime="P14D", domain="vendor")]) == []
+    assert of_own("necessary", lifetime="P14D", why="keeps the basket for two weeks") == []
+    assert of_own("necessary", lifetime="session") == []
+    assert of_own("preferences", lifetime="P12M") == []
+    assert of_own("necessary", lifetime="P14D", domain="vendor") == []
 
 
 @pytest.mark.parametrize(
@@ -85,34 +95,37 @@ def test_a_necessary_cookie_that_outlives_the_session_must_say_why() -> None:
     ],
 )
 def test_a_declared_life_above_the_cap_is_told(category: str, lifetime: str, cap: int) -> None:
-    found = findings(services=[own(category, lifetime=lifetime, why="x")])
+    found = of_own(category, lifetime=lifetime, why="x")
     assert [each.severity for each in found] == ["note"]
     assert f"{category} ends after {cap} months" in found[0].message
-    lowered = findings(services=[own("analytics", lifetime="P4M")], lifetimes={"analytics_months": 3})
+    lowered = of_own("analytics", {"analytics_months": 3}, lifetime="P4M")
     assert ["ends after 3 months" in each.message for each in lowered] == [True]
 
 
 @pytest.mark.parametrize(
-    ("text", "rule"),
+    ("text", "source"),
     [
-        ("If you do not agree, we kindly ask you to refrain from using our website.", "A18"),
-        ("Otherwise please leave this site.", "A18"),
-        ("Sinon, nous vous invitons à quitter notre site.", "A18"),
-        ("Andernfalls verlassen Sie bitte diese Website.", "A18"),
-        ("By continuing to browse you accept cookies.", "L2"),
-        ("En poursuivant votre navigation, vous acceptez.", "L2"),
-        ("Durch die weitere Nutzung stimmen Sie zu.", "L2"),
+        ("If you do not agree, we kindly ask you to refrain from using our website.", "EDPB"),
+        ("Otherwise please leave this site.", "EDPB"),
+        ("Sinon, nous vous invitons à quitter notre site.", "EDPB"),
+        ("Andernfalls verlassen Sie bitte diese Website.", "EDPB"),
+        ("By continuing to browse you accept cookies.", "CNIL"),
+        ("En poursuivant votre navigation, vous acceptez.", "CNIL"),
+        ("Durch die weitere Nutzung stimmen Sie zu.", "CNIL"),
     ],
 )
-def test_wording_that_leaves_no_choice_is_told_with_its_place(text: str, rule: str) -> None:
+def test_wording_that_leaves_no_choice_is_told_with_its_place(text: str, source: str) -> None:
+    """A18, L2."""
     [found] = findings(texts={"fr": {"body": ["Bonjour.", text]}})
-    assert (found.rule, found.severity, found.place) == (rule, "warning", "texts.fr.body.1")
+    assert (found.severity, found.place) == ("warning", "texts.fr.body.1")
+    assert found.source.startswith(source)
     assert found.message
 
 
 def test_warnings_come_before_notes() -> None:
     found = findings(
-        services=[own("analytics", lifetime="P2Y")], texts={"en": {"title": "By continuing you accept"}}
+        services=["meta-pixel", own("analytics", lifetime="P2Y")],
+        texts={"en": {"title": "By continuing you accept"}},
     )
     assert [each.severity for each in found] == ["warning", "note"]
 
@@ -138,3 +151,56 @@ def test_a_known_tracker_that_is_called_necessary_is_told() -> None:
 def test_a_site_without_the_guard_is_told_what_that_means() -> None:
     assert "pages.guard" in {finding.place for finding in lint(resolve(policy(pages={"guard": False})))}
     assert "pages.guard" not in {finding.place for finding in lint(resolve(policy()))}
+
+
+def test_a_category_nothing_waits_for_is_a_note_and_no_mistake() -> None:
+    """L2: visitors would see a purpose that nobody pursues."""
+    [found] = findings(categories=["preferences", "analytics", "marketing"])
+    assert (found.severity, found.place) == ("note", "categories")
+    assert found.message.startswith("preferences has no service: visitors are asked about nothing")
+
+
+def cookies(id_: str, category: str, *names: str) -> dict[str, Any]:
+    return own(category) | {"id": id_, "cookies": [{"name": name, "lifetime": "session"} for name in names]}
+
+
+def clashes(*services: Any, code: tuple[str, str] | None = None) -> list[str]:
+    """What is said of names that two claim; `code` is a name and its category, declared in code."""
+    coded = [Declared(*code, "session", "site-operation", "", "/", "@sets_cookie on app.add")] if code else []
+    listed = ["google-analytics", "meta-pixel", *services]
+    return [str(each) for each in lint(resolve(policy(services=listed), coded), coded) if not each.source]
+
+
+ASKED_IN_VAIN = "categories: preferences has no service"
+
+
+def test_a_cookie_that_code_calls_necessary_and_others_don_t_is_told_with_both_names() -> None:
+    """A17: what needs consent comes first, so the application's cookie never comes back otherwise."""
+    told, note = clashes(code=("_hjid", "necessary"))
+    assert note.startswith(ASKED_IN_VAIN)
+    assert told.startswith("@sets_cookie on app.add: '_hjid' is declared as necessary, but is analytics")
+    assert "'hotjar', which this policy doesn't declare: nothing of it passes, even after a yes" in told
+    assert "add 'hotjar' to services" in told
+    declared, _ = clashes("hotjar", code=("_hjid", "necessary"))
+    assert "'hotjar': what needs consent comes first, so it waits for analytics" in declared
+    assert len(clashes(code=("basket", "necessary"))) == 1
+
+
+def test_a_cookie_that_only_the_code_says_needs_consent_waits_and_is_told() -> None:
+    [told] = clashes(cookies("themes", "necessary", "them*"), code=("theme", "preferences"))
+    assert "'theme' is declared as preferences, but is necessary as a cookie of 'themes'" in told
+    assert "what needs consent comes first, so it waits for preferences" in told
+
+
+def test_where_both_need_consent_the_file_comes_first() -> None:
+    [told] = clashes(cookies("themes", "preferences", "theme"), code=("theme", "marketing"))
+    assert "'themes': the policy file comes first, so it waits for preferences" in told
+
+
+def test_a_cookie_of_the_file_that_a_known_service_takes_is_told() -> None:
+    told, _ = clashes(cookies("mine", "necessary", "_hjid", "basket"))
+    assert told.startswith("services.mine.cookies._hjid: '_hjid' is declared as necessary, but is analytics")
+    # Nor does a yes bring it back: whoever else sets it, nobody was told of them.
+    told, _ = clashes(cookies("mine", "analytics", "_hjid"))
+    assert "even after a yes" in told
+    assert len(clashes({"id": "hotjar", "category": "necessary"})) == 1

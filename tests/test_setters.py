@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample import browsing, policy
+from sample import browsing, choose, policy
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -81,7 +81,7 @@ def test_what_code_declares_is_a_service_of_the_site_s_own_one_for_each_category
         Cookie("basket", "P14D", "site", "/", "", "keeps the basket", "declared"),
     )
     assert from_bytes(found.body) == found
-    assert lint(found) == []
+    assert lint(found, declared_cookies()) == []
 
 
 def test_it_is_part_of_the_version_whatever_the_order_of_imports_and_of_the_notice() -> None:
@@ -195,27 +195,42 @@ def test_a_mounted_site_enforces_what_its_code_declares(tmp_path: Path) -> None:
         assert "theme" in names
 
 
-def test_the_file_counts_where_both_name_a_cookie_and_the_log_says_so(
+def test_what_needs_consent_by_code_alone_waits_and_the_log_says_so(
     tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
-    own = {
-        "name": "Own",
-        "vendor": "Shop",
-        "country": "FR",
-        "purposes": ["site-operation"],
-        "policy_url": "/",
-    }
-    themes = own | {
-        "id": "themes",
-        "category": "necessary",
-        "cookies": [{"name": "them*", "lifetime": "session"}],
-    }
+    themes = OWN | {"id": "themes", "category": "necessary", "cookies": ["them*"]}
     with browsing(shop(), tmp_path, policy=policy(services=[themes])) as client:
+        assert "set-cookie" not in client.get("/add").headers
+        assert "set-cookie" in choose(client, "preferences").headers
         assert "theme=dark" in client.get("/add").headers["set-cookie"]
-        assert "site-preferences" not in client.app.kit.edition.policy.services  # type: ignore[attr-defined]
     [told] = said(log)
     assert "'theme'" in told
     assert "'themes'" in told
+
+
+def test_where_the_file_says_it_needs_consent_code_changes_nothing_and_the_log_says_so(
+    tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    sets_cookie("theme", **BASKET)
+    themes = OWN | {"id": "themes", "category": "preferences", "cookies": ["them*"]}
+    with browsing(Starlette(), tmp_path, policy=policy(services=[themes])) as client:
+        kit = client.app.kit  # type: ignore[attr-defined]
+        assert "site-necessary" not in kit.edition.policy.services
+        assert kit.edition.denies_cookie("theme", {"necessary"})
+    [told] = said(log)
+    assert "'theme' is declared as necessary, but is preferences as a cookie of 'themes'" in told
+
+
+def test_a_cookie_that_consentkit_knows_for_another_s_is_told_at_the_start(
+    tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    sets_cookie("_hjid", category="necessary")
+    with browsing(Starlette(), tmp_path) as client:
+        assert client.app.kit.edition.denies_cookie("_hjid", {"necessary"})  # type: ignore[attr-defined]
+    [told] = said(log)
+    assert f"@sets_cookie on {__name__}" in told
+    assert "'_hjid'" in told
+    assert "'hotjar'" in told
 
 
 def test_what_comes_after_opening_counts_from_the_next_start(

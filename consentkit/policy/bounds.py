@@ -26,13 +26,14 @@ class Limit:
 
 
 LIMITS: Final[Mapping[Field, Limit]] = {
-    "consent_months": Limit(1, 6, 6, "a choice counts for six months: A1, L3"),
+    "consent_months": Limit(1, 6, 6, "a choice counts for six months"),
     # A cookie lives for 400 days at most (L30), and no authority asks for more than a year.
-    "refusal_months": Limit(1, 12, 6, "no authority asks to keep a refusal for more than a year: L3, L24"),
-    "preferences_months": Limit(1, 12, 12, "what serves comfort lasts a year: B3"),
-    "analytics_months": Limit(1, 13, 13, "no tracker outlives thirteen months: B6, L4"),
-    "marketing_months": Limit(1, 13, 13, "no tracker outlives thirteen months: B7"),
+    "refusal_months": Limit(1, 12, 6, "no authority asks to keep a refusal for more than a year"),
+    "preferences_months": Limit(1, 12, 12, "what serves comfort lasts a year"),
+    "analytics_months": Limit(1, 13, 13, "no tracker outlives thirteen months"),
+    "marketing_months": Limit(1, 13, 13, "no tracker outlives thirteen months"),
 }
+"""By rows: A1 and L3, L3 and L24, B3, B6 and L4, B7."""
 
 NECESSARY_MONTHS: Final = 12
 """The most for a cookie that needs no consent and outlives the session for a reason (B1, B2)."""
@@ -47,7 +48,6 @@ class Rule:
     whether the text itself was read or one that reports it.
     """
 
-    id: str
     where: str
     field: Field
     kind: Literal["law", "guidance", "proposal"]
@@ -60,42 +60,39 @@ class Rule:
 
 RULES: Final = (
     Rule(
-        *("L3", "FR", "consent_months", "guidance", 1, 6, date(2020, 9, 17)),
+        *("FR", "consent_months", "guidance", 1, 6, date(2020, 9, 17)),
         "CNIL, recommandation 2020-092, §38-39: keeping the choice for six months is good practice",
     ),
     Rule(
-        *("L3", "FR", "refusal_months", "guidance", 6, None, date(2020, 9, 17)),
+        *("FR", "refusal_months", "guidance", 6, None, date(2020, 9, 17)),
         "CNIL, recommandation 2020-092, §38-39: a refusal is kept as long as a consent, six months",
     ),
     Rule(
-        *("RE-IT", "IT", "refusal_months", "guidance", 6, None, date(2021, 6, 10)),
+        *("IT", "refusal_months", "guidance", 6, None, date(2021, 6, 10)),
         "Garante, Linee guida cookie, 10 June 2021, §6.2: no new banner for six months",
     ),
     Rule(
-        *("RE-ES", "ES", "consent_months", "guidance", 1, 24, date(2023, 7, 11)),
-        "AEPD, Guía sobre el uso de las cookies, §3.2.8: a consent lasts 24 months at most",
+        *("ES", "consent_months", "guidance", 1, 24, date(2023, 7, 11)),
+        "AEPD, Guía sobre el uso de las cookies, §3.2.8: 24 months at most are good practice",
     ),
     Rule(
-        *("RE-IE", "IE", "consent_months", "guidance", 1, 6, date(2020, 4, 6)),
-        "DPC, Guidance note on cookies: a consent lasts six months at most",
+        *("IE", "consent_months", "guidance", 1, 6, date(2020, 4, 6)),
+        "DPC, Guidance note on cookies, 6 April 2020: a consent is to be reaffirmed within six months",
     ),
     Rule(
-        *("RE-IE", "IE", "refusal_months", "guidance", 6, None, date(2020, 4, 6)),
-        "DPC, Guidance note on cookies: a refusal is kept as long as a consent",
+        *("CZ", "consent_months", "guidance", 1, 12, date(2023, 3, 6)),
+        "ÚOOÚ, questions and answers on cookie bars, 6 March 2023: twelve months as a rule for a consent",
     ),
     Rule(
-        *("RE-CZ", "CZ", "consent_months", "guidance", 1, 12, date(2022, 1, 1)),
-        "ÚOOÚ on cookie bars: twelve months are reasonable for a consent",
+        *("CZ", "refusal_months", "guidance", 6, None, date(2023, 3, 6)),
+        "ÚOOÚ, questions and answers on cookie bars, 6 March 2023: no new question for six months",
     ),
     Rule(
-        *("RE-CZ", "CZ", "refusal_months", "guidance", 6, None, date(2022, 1, 1)),
-        "ÚOOÚ on cookie bars: no new question within six months of a refusal",
-    ),
-    Rule(
-        *("L21", "EU", "refusal_months", "proposal", 6, None, date(2025, 11, 19)),
+        *("EU", "refusal_months", "proposal", 6, None, date(2025, 11, 19)),
         "COM(2025) 837, art. 88a GDPR as proposed: no new request for six months after a refusal",
     ),
 )
-"""The table of requirements §2.3, but for laws of another kind: California's year before a site may ask again
-is about opting back in, where it needs no consent in the first place.
+"""The table of requirements §2.3 (rows L3, L21), but for laws of another kind: California's year before a
+site may ask again is about opting back in, where it needs no consent in the first place. What Ireland's DPC
+says is reported of a consent, by nobody of a refusal. The UK's ICO names no number.
 """

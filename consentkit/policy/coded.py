@@ -11,7 +11,6 @@ from consentkit.policy.registry import (
     LINE_MAX,
     PURPOSES,
     Category,
-    Cookie,
     Service,
     service_from,
     shown,
@@ -47,8 +46,9 @@ def with_coded(
 ) -> tuple[dict[str, Service], list[Problem]]:
     """Return `services`, by id, with one of the site's own for each category that code declares cookies in.
 
-    `site` is its name, controller and policy URL. A name that one of `services` claims stays with it. `asked`
-    are the categories the site asks about, if that can be told. Problems name the function.
+    `site` is its name, controller and policy URL. A name that one of `services` claims stays with it, unless
+    only the code says that it needs consent. `asked` are the categories the site asks about, if that can be
+    told. Problems name the function.
     """
     problems: list[Problem] = []
     joined = dict(services)
@@ -57,24 +57,15 @@ def with_coded(
         if stated is not None:
             faults = [*reserved_problems(stated, each.place), *_misplaced(stated, each.place, joined, asked)]
         problems += [_in_words(problem, each.place) for problem in faults]
-        if stated is not None and not faults and _claim(each.name, services) is None:
+        if stated is not None and not faults and not _settled(stated, each.name, services):
             joined[stated.id] = _added(joined.get(stated.id), stated)
     return joined, problems
 
 
-def overruled_by(declared: Declared, services: Mapping[str, Service]) -> Service | None:
-    """Return the service that says something else of a cookie than the code that declares it, if one does."""
-    found = _claim(declared.name, services)
-    if found is None:
-        return None
-    service, cookie = found
-    said = (cookie.name, service.category, cookie.lifetime, cookie.why, cookie.path)
-    return service if said != (*declared.facts[:3], *declared.facts[4:]) else None
-
-
-def _claim(name: str, services: Mapping[str, Service]) -> tuple[Service, Cookie] | None:
-    facts = ((service, cookie) for service in services.values() for cookie in service.cookies)
-    return next((fact for fact in facts if claims(fact[1], name)), None)
+def _settled(stated: Service, name: str, services: Mapping[str, Service]) -> bool:
+    """Whether the policy file decides about a cookie: what needs consent comes first."""
+    named = {each.category for each in services.values() if any(claims(fact, name) for fact in each.cookies)}
+    return bool(named) and (stated.category == "necessary" or named != {"necessary"})
 
 
 def _misplaced(

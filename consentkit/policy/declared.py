@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any, Final
 
 from consentkit.errors import Problem
 from consentkit.policy.registry import (
     DECLARED,
+    LINE_MAX,
     Cookie,
     Service,
     known_services,
@@ -81,7 +83,7 @@ def pattern_problems(patterns: object, where: str) -> Iterator[Problem]:
 
 def never_asked(service: Service, where: str, asked: Sequence[str]) -> Problem:
     """Return what is wrong with a service of a category that the site doesn't ask about."""
-    message = f"{service.id!r} belongs to {service.category}, which is not among categories"
+    message = f"{service.id!r} belongs to {service.category}, which is not among categories: add it there"
     return Problem(where, message, ("necessary", *asked))
 
 
@@ -90,7 +92,7 @@ def _declared(item: object, where: str) -> tuple[Service | None, list[Problem]]:
     if isinstance(item, str):
         if item in known:
             return known[item], []
-        return None, [Problem(where, f"{shown(item)} is not a known service", tuple(sorted(known)))]
+        return None, [Problem(where, f"{shown(item)} is not a known service{_meant(item)}")]
     if not isinstance(item, Mapping) or not isinstance(item.get("id"), str):
         return None, [Problem(where, "must be a known service's id, or a table with an `id`")]
     base = known.get(item["id"])
@@ -101,6 +103,13 @@ def _declared(item: object, where: str) -> tuple[Service | None, list[Problem]]:
         problems.append(Problem(f"{where}.country", "is ''", ("an ISO 3166-1 alpha-2 code, such as FR",)))
         return None, problems
     return _added(base, stated), list(reserved_problems(stated, where))
+
+
+def _meant(item: str) -> str:
+    """What may have been meant by an unknown id, and where the others are."""
+    close = get_close_matches(item.strip().lower().replace(" ", "-")[:LINE_MAX], known_services())
+    meant = f": did you mean {' or '.join(map(repr, close))}?" if close else "."
+    return f"{meant} Those that are known: consentkit services"
 
 
 def _stated(base: Service | None, item: Mapping[str, Any]) -> dict[str, Any]:

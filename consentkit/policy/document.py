@@ -75,8 +75,12 @@ class _Table(BaseModel):
     model_config = STRICT
 
 
+# What these tables say of themselves is the JSON Schema's to users: the rows of our books stay in comments.
+
+
+# E14
 class Site(_Table):
-    """Who asks for consent, and in which languages (E14)."""
+    """Who asks for consent, and in which languages."""
 
     name: Line = Field(max_length=LINE_MAX)
     controller: Line
@@ -105,7 +109,7 @@ NOBODY = Site(name="?", controller="?", contact="???", policy_url="/", default_l
 
 
 class Pages(_Table):
-    """What happens to markup that the declared services don't settle (design §2).
+    """What happens to markup that the declared services don't settle.
 
     `third_parties`: a host that no service names passes and is counted (`report`), or is blocked until it is
     declared (`strict`). `allow`: hosts that pass in either mode, as registry URL patterns. `aliases`: other
@@ -127,7 +131,7 @@ def _service_items() -> dict[str, Any]:
 
 
 class PolicyDocument(_Table):
-    """One site's policy as written in TOML or JSON (design §5)."""
+    """One site's policy as written in TOML or JSON."""
 
     site: Site
     lifetimes: Lifetimes = Lifetimes()

@@ -1,48 +1,56 @@
-"""What a good policy should still be told: where an authority or the founding notice asks for more.
+"""What a good policy should still be told: where an authority or the founding notice (S1) asks for more.
 
 A document that breaks a limit never gets this far (`bounds.LIMITS`); nothing here keeps a policy from being
 served.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from consentkit.policy.bounds import RULES, Rule
+from consentkit.policy.coded import Declared
+from consentkit.policy.contested import contested
 from consentkit.policy.periods import exceeds
 from consentkit.policy.registry import DECLARED, Cookie, Service, known_services, shown
 from consentkit.policy.version import Policy
 
 Severity = Literal["warning", "note"]
 
-_TECHNICAL: Final = "the founding notice: technical cookies live for the session"
+_TECHNICAL: Final = "consentkit's own rule: technical cookies live for the session"
 _EXEMPT: Final = "CNIL, lignes directrices 2020-091, art. 5: which trackers need no consent"
-_CAPS: Final = "the founding notice: how long each category's cookies live at most"
+_UNSELECTED: Final = "consentkit's own rule: no selection, no transfer"
+_CAPS: Final = "consentkit's own rule: how long each category's cookies live at most"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to think about: the rule's id, its source, how grave, where in the policy, what to do.
+    """One thing to think about: how grave, where in the policy or the code, what to do, and who says so.
 
-    A "warning" names a rule in force that the policy departs from, a "note" something worth knowing.
+    A "warning" is a rule in force that the policy departs from, or a declaration that doesn't hold; a "note"
+    is worth knowing. `source` names the law, the authority or the text, "" where none is needed.
     """
 
-    rule: str
-    source: str
     severity: Severity
     place: str
     message: str
+    source: str = ""
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message} [{self.rule}: {self.source}]"
+        source = f" ({self.source})" if self.source else ""
+        return f"{self.place}: {self.message}{source}"
 
 
-def lint(policy: Policy) -> list[Finding]:
-    """Return what is worth saying about a policy, warnings first; an empty list where there is nothing."""
+def lint(policy: Policy, coded: Sequence[Declared] = ()) -> list[Finding]:
+    """Return what is worth saying about a policy, warnings first; an empty list where there is nothing.
+
+    `coded` are the cookies declared in code that `policy` was resolved with.
+    """
     findings = [
+        *(Finding("warning", place, message) for place, message in contested(policy, coded)),
         *(*_months(policy), *_loosened(policy), *_unjustified(policy), *_capped(policy)),
-        *(*_walls(policy), *_unguarded(policy)),
+        *(*_walls(policy), *_unguarded(policy), *_empty(policy)),
     ]
     return sorted(findings, key=lambda finding: finding.severity != "warning")
 
@@ -53,7 +61,7 @@ def _months(policy: Policy) -> Iterator[Finding]:
         wrong = _departs(rule, months)
         if wrong:
             severity: Severity = "note" if rule.kind == "proposal" else "warning"
-            yield Finding(rule.id, rule.source, severity, f"lifetimes.{rule.field}", f"is {months}: {wrong}")
+            yield Finding(severity, f"lifetimes.{rule.field}", f"is {months}: {wrong}", rule.source)
 
 
 def _departs(rule: Rule, months: int) -> str:
@@ -78,17 +86,28 @@ def _loosened(policy: Policy) -> Iterator[Finding]:
                 f"is known for {known.category}; as necessary it loads before any choice and after a refusal:"
                 " only what a visitor asked for needs no consent"
             )
-            yield Finding("L7", _EXEMPT, "warning", f"services.{service.id}", message)
+            yield Finding("warning", f"services.{service.id}", message, _EXEMPT)
 
 
 def _unguarded(policy: Policy) -> Iterator[Finding]:
+    """A page that holds back only what the server sees (A13)."""
     if not policy.pages.guard:
         message = (
             "is off: what scripts add or write at run time waits for nobody, and lives as long as they say"
         )
-        yield Finding(
-            "A13", "the founding notice: no selection, no transfer", "warning", "pages.guard", message
-        )
+        yield Finding("warning", "pages.guard", message, _UNSELECTED)
+
+
+def _empty(policy: Policy) -> Iterator[Finding]:
+    """Categories that a visitor is asked about in vain (L2): what is consented to must be named."""
+    used = {service.category for service in policy.services.values()}
+    for category in policy.categories:
+        if category not in used:
+            message = (
+                f"{category} has no service: visitors are asked about nothing."
+                " Declare what waits for it, or list only the categories you need"
+            )
+            yield Finding("note", "categories", message)
 
 
 def _unjustified(policy: Policy) -> Iterator[Finding]:
@@ -99,11 +118,11 @@ def _unjustified(policy: Policy) -> Iterator[Finding]:
                 f"is necessary, so it needs no consent, yet it is kept for {cookie.lifetime}:"
                 " a technical cookie ends with the session; say in `why` what it is kept longer for"
             )
-            yield Finding("B1", _TECHNICAL, "warning", _place(service, cookie), message)
+            yield Finding("warning", _place(service, cookie), message, _TECHNICAL)
 
 
 def _capped(policy: Policy) -> Iterator[Finding]:
-    """Cookies whose declared life isn't the one they get; visitors are told the shorter one."""
+    """Cookies whose declared life isn't the one they get (B3, B6, B7); visitors are told the shorter one."""
     for service, cookie in _of_the_site(policy):
         cap = policy.lifetimes.cap(service.category)
         if cookie.source == DECLARED and exceeds(cookie.lifetime, cap):
@@ -111,8 +130,7 @@ def _capped(policy: Policy) -> Iterator[Finding]:
                 f"is declared for {cookie.lifetime}, but {service.category} ends after {cap} months:"
                 " that is what counts and what visitors are told"
             )
-            rule = "B3" if service.category == "preferences" else "B7"
-            yield Finding(rule, _CAPS, "note", _place(service, cookie), message)
+            yield Finding("note", _place(service, cookie), message, _CAPS)
 
 
 def _of_the_site(policy: Policy) -> Iterator[tuple[Service, Cookie]]:
@@ -128,14 +146,13 @@ def _place(service: Service, cookie: Cookie) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Wording:
-    rule: str
     source: str
     pattern: re.Pattern[str]
     message: str
 
 
+# A18
 _WALL: Final = _Wording(
-    "A18",
     "EDPB Guidelines 05/2020, §39: no consent where the only other way is to leave",
     re.compile(
         r"refrain from using|(?:stop using|do not use|leave) (?:the|this|our) (?:web)?site"
@@ -146,8 +163,8 @@ _WALL: Final = _Wording(
     ),
     "reads as take it or leave it; the site works after a refusal, so say that instead",
 )
+# L2
 _CONTINUING: Final = _Wording(
-    "L2",
     "CNIL, lignes directrices 2020-091; EDPB Guidelines 05/2020, §86: going on is no consent",
     re.compile(
         r"by (?:continuing|using this|using our)|if you continue (?:to )?(?:us|brows)"
@@ -165,7 +182,7 @@ def _walls(policy: Policy) -> Iterator[Finding]:
                 found = wording.pattern.search(text)
                 if found is not None:
                     message = f"{shown(found[0])} {wording.message}"
-                    yield Finding(wording.rule, wording.source, "warning", place, message)
+                    yield Finding("warning", place, message, wording.source)
 
 
 def _leaves(words: Any, place: str) -> Iterator[tuple[str, str]]:

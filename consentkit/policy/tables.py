@@ -23,8 +23,12 @@ def _months(field: Months) -> Any:
     return Field(default=limit.default, ge=limit.least, le=limit.most)
 
 
+# These descriptions are in the JSON Schema, for users: the rows of our books stay in comments.
+
+
+# A1, B3, B6, B7, L3
 class Lifetimes(BaseModel):
-    """How long things last, in calendar months, within the bounds of `bounds.LIMITS` (A1, B3, B6, B7, L3).
+    """How long things last, in calendar months.
 
     A yes counts for `consent_months`, a no for `refusal_months`, which are never fewer. The others are the
     most that a category's trackers live, from the day each was first seen.
@@ -69,8 +73,9 @@ _SCOPE_SCHEMA = {
 }
 
 
+# E13
 class Cookies(BaseModel):
-    """What happens to cookies that the policy doesn't name, and where a choice holds (E13).
+    """What happens to cookies that the policy doesn't name, and where a choice holds.
 
     `undeclared`: a cookie that no service names passes and is counted (`report`), or is cut in both
     directions (`strict`). `domain`: a choice holds on the whole registrable domain (`site`), on the very host
@@ -91,7 +96,7 @@ def lifetime_problems(table: object) -> Iterator[Problem]:
     if consent and refusal and refusal < consent:
         message = (
             f"must be at least consent_months ({consent}), not {refusal}:"
-            " who refuses isn't asked again sooner than who accepts (L3)"
+            " who refuses isn't asked again sooner than who accepts"
         )
         yield Problem("lifetimes.refusal_months", message)
 

@@ -1,0 +1,63 @@
+"""What `consentkit check` looks at beside the policy file: the application's own code, and what was seen."""
+
+import sys
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from consentkit.desk import trackers
+from consentkit.errors import ConsentKitError
+from consentkit.kit import utc_now
+from consentkit.policy.coded import Declared
+from consentkit.policy.version import Policy
+from consentkit.setters import declared_cookies
+from consentkit.tally_sqlite import open_store
+
+MOST_NAMED = 5
+"""A warning names so many and counts the rest."""
+
+
+def declared_by(app: str | None) -> tuple[Declared, ...]:
+    """Return the cookies that an application declares in its code (@sets_cookie); none without one.
+
+    `app` is a module that can be imported from here, as in `app` or `app:app`. Raises ClickException if it
+    can't be.
+    """
+    if app is None:
+        return ()
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        import_module(app.partition(":")[0])
+    except Exception as error:  # whatever the application's own code raises
+        raise click.ClickException(f"{app} can't be imported: {type(error).__name__}: {error}") from error
+    return declared_cookies()
+
+
+def missing_from(store: str, policy: Policy) -> tuple[list[str], list[str], list[str]]:
+    """Return what the store's site has seen lately that `policy` doesn't name, and warnings about it.
+
+    First the hosts and cookies, then the services that are known and therefore blocked for good.
+    """
+    since = utc_now().date() - timedelta(days=trackers.DAYS)
+    try:
+        counted = open_store(store)
+        rows = counted.read(since) if counted.path.exists() else []
+    except ConsentKitError as error:
+        return [], [], [f"what the site has seen can't be read: {error}"]
+    undeclared, blocked = trackers.undeclared(rows, policy), trackers.staying_off(rows, policy)
+    lately = f"seen in the last {trackers.DAYS} days"
+    warnings = []
+    if undeclared:
+        where = "List them: consentkit audit trackers"
+        warnings.append(f"{lately}, but not in this policy: {_some(undeclared)}. {where}")
+    if blocked:
+        why = "blocked even after a yes, because this policy doesn't declare it"
+        warnings.append(f"{lately}, {why}: {_some(blocked)}. Add it to services, or take it off the pages")
+    return undeclared, blocked, warnings
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
