@@ -103,8 +103,8 @@ class ConsentMiddleware:
         seal = Seal(secret, self.kit.log.vkey)
         gate = Gate(self.app, self.kit, seal, self._exclude)
         api = Api(self.kit, gate, countries, trusted)
-        logger.info(
-            "consentkit's cookies are Secure, but for plain http on this machine (localhost, 127.0.0.1)"
+        logger.warning(
+            "consentkit's cookies are Secure, except over plain http on this machine (localhost, 127.0.0.1)"
         )
         return _Faces(prefix, gate, api, Desk(self.kit, secret))
 

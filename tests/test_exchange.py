@@ -34,7 +34,8 @@ def body_of(folder: Path, response: Response, **headers: str) -> Any:
 
 
 def warnings(caplog: Any) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name == "consentkit"]
+    """What was told of answers, not what a start always says."""
+    return [record.getMessage() for record in caplog.records if record.module == "told"]
 
 
 def asking(first: bytes, media_type: str) -> Any:
