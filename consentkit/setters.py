@@ -38,9 +38,9 @@ def sets_cookie(
     The arguments are what a policy file says of a cookie: `category` is one of the policy's, `lifetime` is
     "session" or one ISO 8601 period such as P14D, `purpose` one of the registry's, `why` the reason a
     necessary one is kept beyond the session. It joins the policy when the middleware opens, as a service of
-    the site itself, so the notice tells it and its category decides about it. Where the policy file or a known
-    service claims the same name, what needs consent comes first, then the file; the log and `consentkit check
-    --app` tell of it. Mistakes are raised then, as PolicyError with all others, each naming the
+    the site itself, so the notice tells it and its category decides about it. Where the policy file or a
+    known service claims the same name, what needs consent comes first, then the file; the log and `consentkit
+    check --app` tell of it. Mistakes are raised then, as PolicyError with all others, each naming the
     function. The function is returned as it was.
     """
     caller = sys._getframe(1)
