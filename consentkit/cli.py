@@ -157,7 +157,10 @@ def show(log: ProofLog, index: int, as_json: bool) -> None:
 @click.option("--days", default=seen_trackers.DAYS, type=click.IntRange(1, 400), show_default=True)
 @json_option
 def trackers(store: str, keys: str, days: int, as_json: bool) -> None:
-    """List the services, hosts and cookies seen on the site's pages, counted by the day, about nobody."""
+    """List the services, hosts and cookies seen on the site's pages, counted by the day, about nobody.
+
+    Only what the server sees: what the guard holds in a browser isn't counted.
+    """
     since = utc_now().date() - timedelta(days=days - 1)
     with explained(), opened(store, keys) as log:
         seen = seen_trackers.summed(open_store(store).read(since), Publications(log, utc_now))

@@ -175,7 +175,7 @@ class ConsentKit:
         for category, granted in answer.choices.items():
             if consent and settled.get(before.reasons.get(category, Reason.UNKNOWN)) == granted:
                 choices[category] = consent.choices[category]
-            elif granted and not still_counts(shown, policy, category):
+            elif granted and not still_counts(shown, policy, category, granted=True):
                 stale.append(category)
             else:
                 choices[category] = Choice(granted, now.replace(microsecond=0), shown.version)

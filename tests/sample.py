@@ -33,6 +33,19 @@ def policy(**changes: Any) -> dict[str, Any]:
     return {**deepcopy(POLICY), **changes}
 
 
+def visits(**changes: Any) -> dict[str, Any]:
+    """Return a service of a site's own that counts visits, as a policy states it."""
+    return {
+        "id": "visits",
+        "name": "Visit counter",
+        "vendor": "Corner Shop SAS",
+        "country": "FR",
+        "category": "analytics",
+        "purposes": ["audience-measurement"],
+        "policy_url": "/privacy",
+    } | changes
+
+
 class Clock:
     """An instant that tests move by hand."""
 

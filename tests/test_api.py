@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
-from sample import SECRET, Clock, app, august, browsing, choose, policy
+from sample import SECRET, Clock, app, august, browsing, choose, policy, visits
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -529,6 +529,18 @@ def test_a_cookie_of_another_log_is_nobody_s_here(client: TestClient, tmp_path: 
 )
 def test_the_page_speaks_the_visitor_s_language(client: TestClient, header: str, lang: str) -> None:
     assert f'<html lang="{lang}"' in client.get("/consent/", headers={"accept-language": header}).text
+
+
+def test_the_visitor_s_page_says_what_a_cookie_is_kept_for(tmp_path: Path) -> None:
+    """B2, B18."""
+    basket = {"name": "basket", "lifetime": "P14D", "why": "keeps what you <b>chose</b>"}
+    own = visits(category="necessary", cookies=[basket, "sid"])
+    with browsing(app(), tmp_path, policy=policy(services=[own])) as client:
+        text = client.get("/consent/", headers={"accept": "text/html"}).text
+        assert "<td>14 days: keeps what you &lt;b&gt;chose&lt;/b&gt;</td>" in text
+        assert "<code>sid</code></td><td>until you close the browser</td>" in text
+        cookies = [each for s in client.get("/consent/policy").json()["services"] for each in s["cookies"]]
+        assert [each["why"] for each in cookies] == [basket["why"], ""]
 
 
 def test_the_visitor_s_page_says_which_cookies_no_site_can_remove(client: TestClient) -> None:

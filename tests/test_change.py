@@ -1,22 +1,14 @@
-"""What counts as a material change: who is let in, not how it is worded (E9, EDPB 05/2020 §110)."""
+"""What counts as a material change: who is let in, and for how long; not how it is worded (E9, L16, L20)."""
 
 from typing import Any
 
 import pytest
-from sample import policy
+from sample import policy, visits
 
 from consentkit.policy.change import still_counts
 from consentkit.policy.version import resolve
 
-VISITS: dict[str, Any] = {
-    "id": "visits",
-    "name": "Visit counter",
-    "vendor": "Corner Shop SAS",
-    "country": "FR",
-    "category": "analytics",
-    "purposes": ["audience-measurement"],
-    "policy_url": "https://shop.example/privacy",
-}
+VISITS = visits()
 
 
 @pytest.mark.parametrize(
@@ -34,9 +26,49 @@ VISITS: dict[str, Any] = {
 )
 def test_an_analytics_answer_after_a_change(changes: dict[str, Any], counts: bool) -> None:
     old = resolve(policy(services=[VISITS]))
-    assert still_counts(old, resolve(policy(**({"services": [VISITS]} | changes))), "analytics") is counts
+    new = resolve(policy(**({"services": [VISITS]} | changes)))
+    assert still_counts(old, new, "analytics", granted=True) is counts
 
 
 def test_a_category_that_was_not_asked_about_has_no_answer() -> None:
     old = resolve(policy(categories=["marketing"], services=[]))
-    assert not still_counts(old, resolve(policy(services=[])), "analytics")
+    assert not still_counts(old, resolve(policy(services=[])), "analytics", granted=True)
+
+
+def living(lifetime: str, months: int = 13, **more: Any) -> dict[str, Any]:
+    """A policy whose counter keeps a cookie for so long, in a category of so many months at most."""
+    cookie = {"name": "_visit", "lifetime": lifetime}
+    services = [visits(cookies=[cookie], **more), "meta-pixel"]
+    return policy(services=services, lifetimes={"analytics_months": months})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "counts"),
+    [
+        (living("P6M"), living("P13M"), False),
+        (living("P13M"), living("P6M"), True),
+        (living("session"), living("PT1H"), False),
+        (living("P13M", 6), living("P13M", 13), False),  # the category's cap is what visitors were told
+        (living("P2Y", 6), living("P1Y", 6), True),
+        (living("P3M", 6), living("P3M", 13), True),
+        (living("P1Y"), living("P12M"), True),
+    ],
+)
+def test_a_yes_covers_no_longer_life_than_was_told(
+    before: dict[str, Any], after: dict[str, Any], counts: bool
+) -> None:
+    """L20: the duration is part of what a consent is informed by; of the changed category alone."""
+    old, new = resolve(before), resolve(after)
+    assert still_counts(old, new, "analytics", granted=True) is counts
+    assert still_counts(old, new, "marketing", granted=True)
+    assert still_counts(old, new, "analytics", granted=False)
+
+
+def test_storage_lives_as_long_as_its_category_and_a_vendor_s_cookie_as_it_says() -> None:
+    def months(count: int, *services: Any) -> Any:
+        return resolve(policy(services=list(services), lifetimes={"marketing_months": count}))
+
+    pixel = ("meta-pixel",)  # keeps a key in the site's storage
+    assert not still_counts(months(6, *pixel), months(12, *pixel), "marketing", granted=True)
+    far = visits(category="marketing", cookies=[{"name": "uid", "lifetime": "P2Y", "domain": "vendor"}])
+    assert still_counts(months(6, far), months(12, far), "marketing", granted=True)

@@ -107,6 +107,21 @@ def test_only_a_materially_changed_category_is_asked_again(current: Policy) -> N
     assert decision.until["analytics"] == END
 
 
+def test_a_longer_life_asks_those_who_said_yes_to_less_about_that_category_alone() -> None:
+    """L20: the duration is part of what they were told; who refused it needs no second question (L3)."""
+    short, long = (resolve(policy(lifetimes={"analytics_months": months})) for months in (6, 13))
+    history = {short.version: short, long.version: long}
+    yes, no = (
+        answered(short.version, analytics=said, marketing=True, preferences=True) for said in (True, False)
+    )
+    decision = decide(long, history, yes, DECIDED)
+    assert decision.reasons["analytics"] == Reason.CHANGED
+    assert decision.allowed == {"necessary", "marketing", "preferences"}
+    assert not decide(long, history, no, DECIDED).ask
+    back = answered(long.version, analytics=True, marketing=True, preferences=True)
+    assert not decide(short, history, back, DECIDED).ask
+
+
 def test_the_life_told_when_the_answer_was_given_is_the_one_that_counts(current: Policy) -> None:
     """A1: the end is fixed by the notice that was shown, not by a later policy."""
     short = resolve(policy(lifetimes={"consent_months": 1}))

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from sample import policy
+from sample import policy, visits
 
 from consentkit.policy.notice import lifetime_text, stored_notice
 from consentkit.policy.version import Policy, resolve
@@ -25,17 +25,18 @@ def test_it_names_every_declared_service_with_its_vendor(locale: str) -> None:
     assert notice["locale"] == locale
 
 
-def test_our_own_cookies_stand_in_it_too() -> None:
+def test_what_we_keep_ourselves_stands_in_it_too() -> None:
     """A16: the memory of the choice is itself told."""
     necessary = shown(resolve(policy()), "en")["categories"][0]
     assert necessary["services"][0]["trackers"] == [
         {"name": "consentkit", "lifetime": "6 months"},
         {"name": "consentkit_allows", "lifetime": "6 months"},
         {"name": "consentkit_seen", "lifetime": "13 months"},
+        {"name": "sessionStorage.consentkit", "lifetime": "until you close the browser"},
     ]
     longer = shown(resolve(policy(lifetimes={"consent_months": 3, "refusal_months": 9})), "en")
     kept = [each["lifetime"] for each in longer["categories"][0]["services"][0]["trackers"]]
-    assert kept == ["9 months", "9 months", "13 months"]
+    assert kept[:3] == ["9 months", "9 months", "13 months"]
 
 
 def test_it_says_whose_site_it_is_and_how_long_a_choice_lasts() -> None:
@@ -74,15 +75,8 @@ def test_a_refusal_that_lasts_longer_is_told(locale: str, told: str) -> None:
 
 def test_a_tracker_s_life_is_told_by_its_category_s_cap() -> None:
     cookies = [{"name": "_long", "lifetime": "P2Y"}, {"name": "_short", "lifetime": "P4M"}]
-    own = {
-        "name": "Own",
-        "vendor": "Shop",
-        "country": "FR",
-        "purposes": ["site-operation"],
-        "policy_url": "/",
-    }
     names = ("necessary", "preferences", "analytics", "marketing")
-    services = [own | {"id": f"own-{name}", "category": name, "cookies": cookies} for name in names]
+    services = [visits(id=f"own-{name}", category=name, cookies=cookies) for name in names]
     caps = {"analytics_months": 3}
     notice = shown(resolve(policy(services=services, lifetimes=caps)), "en")
     told = [[t["lifetime"] for t in c["services"][-1]["trackers"]] for c in notice["categories"]]
@@ -95,16 +89,7 @@ def test_a_tracker_s_life_is_told_by_its_category_s_cap() -> None:
 
 
 def test_a_service_that_stores_nothing_has_an_empty_list() -> None:
-    counter = {
-        "id": "visits",
-        "name": "Visit counter",
-        "vendor": "Corner Shop SAS",
-        "country": "FR",
-        "category": "analytics",
-        "purposes": ["audience-measurement"],
-        "policy_url": "/privacy",
-    }
-    analytics = shown(resolve(policy(services=[counter])), "en")["categories"][2]
+    analytics = shown(resolve(policy(services=[visits()])), "en")["categories"][2]
     assert [(s["id"], s["trackers"], s["policy_url"]) for s in analytics["services"]] == [
         ("visits", [], "/privacy")
     ]
@@ -116,6 +101,17 @@ def test_storage_is_told_as_cookies_are() -> None:
     trackers = {tracker["name"]: tracker["lifetime"] for tracker in marketing["services"][0]["trackers"]}
     assert trackers["lastExternalReferrer"] == "13 months"
     assert trackers["_fbp"] == "90 days"
+
+
+def test_what_a_cookie_is_kept_for_is_told_with_its_life() -> None:
+    """B2, L20."""
+    basket = {"name": "basket", "lifetime": "P14D", "why": "keeps what you chose"}
+    own = visits(category="necessary", cookies=[basket, "sid"])
+    necessary = shown(resolve(policy(services=[own])), "en")["categories"][0]
+    assert necessary["services"][-1]["trackers"] == [
+        {"name": "basket", "lifetime": "14 days", "why": "keeps what you chose"},
+        {"name": "sid", "lifetime": "until you close the browser"},
+    ]
 
 
 def test_a_vendor_s_own_cookie_lives_as_long_as_the_vendor_says() -> None:

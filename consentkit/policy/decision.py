@@ -93,6 +93,6 @@ def _reason(
         return Reason.FUTURE
     if now >= valid_until(history[choice.version], choice):
         return Reason.EXPIRED
-    if not still_counts(history[choice.version], policy, category):
+    if not still_counts(history[choice.version], policy, category, granted=choice.granted):
         return Reason.CHANGED
     return Reason.GRANTED if choice.granted else Reason.REFUSED

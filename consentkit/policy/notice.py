@@ -1,7 +1,7 @@
 """The notice: the exact words a visitor is shown, as data, in one language (L9, L16, Q2)."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -12,9 +12,11 @@ from consentkit.policy.version import CATEGORIES, Policy
 CHOICE_COOKIES = ("consentkit", "consentkit_allows")
 SEEN_COOKIE = "consentkit_seen"
 SEEN_MONTHS = 13
+"""How long the days are kept on which trackers were first seen: no tracker outlives that (B6, B7)."""
+CONFIRMED = "sessionStorage.consentkit"
+"""Where a tab keeps the server's word on what the readable cookie says."""
 UNBOUNDED = 10**6
 """Months: of a life that this site doesn't shorten."""
-"""How long the days are kept on which trackers were first seen: no tracker outlives that (B6, B7)."""
 
 
 def stored_notice(policy: Policy, locale: str, prefix: str) -> bytes:
@@ -65,7 +67,7 @@ def _category(policy: Policy, words: Mapping[str, Any], name: str) -> dict[str, 
 
 
 def _own(policy: Policy, words: Mapping[str, Any]) -> dict[str, Any]:
-    """consentkit's own cookies stand in the notice like everybody's (A16, L20)."""
+    """What consentkit itself keeps stands in the notice like everybody's (A16, L20)."""
     answers = policy.lifetimes.consent_months, policy.lifetimes.refusal_months
     months = dict.fromkeys(CHOICE_COOKIES, max(answers)) | {SEEN_COOKIE: SEEN_MONTHS}
     return {
@@ -76,7 +78,8 @@ def _own(policy: Policy, words: Mapping[str, Any]) -> dict[str, Any]:
         "purposes": [words["labels"]["memory"]],
         "policy_url": policy.site.policy_url,
         "trackers": [
-            {"name": name, "lifetime": _months(count, words["lifetimes"])} for name, count in months.items()
+            *({"name": name, "lifetime": _months(n, words["lifetimes"])} for name, n in months.items()),
+            {"name": CONFIRMED, "lifetime": lifetime_text("session", words["lifetimes"], SEEN_MONTHS)},
         ],
     }
 
@@ -100,18 +103,32 @@ def _service(service: Service, words: Mapping[str, Any], cap: int) -> dict[str, 
         "country": service.country,
         "purposes": [words["purposes"][purpose] for purpose in service.purposes],
         "policy_url": service.policy_url,
-        "trackers": [{"name": name, "lifetime": life} for name, life in _lives(service, words, cap)],
+        "trackers": [
+            {"name": each.name, "lifetime": lifetime_text(each.lifetime, words["lifetimes"], each.most)}
+            | ({"why": each.why} if each.why else {})
+            for each in told(service, cap)
+        ],
     }
 
 
-def _lives(service: Service, words: Mapping[str, Any], cap: int) -> Iterator[tuple[str, str]]:
-    """Cookies and storage keys with how long they live; nobody ends a vendor's on the vendor's own domain."""
+class Told(NamedTuple):
+    """What visitors are told of one cookie or storage key: a declared life, its most months, what for."""
+
+    name: str
+    lifetime: str
+    most: int
+    why: str = ""
+
+
+def told(service: Service, cap: int) -> Iterator[Told]:
+    """Yield what a service keeps in the browser, `cap` months at most.
+
+    Nobody here ends a vendor's cookie on the vendor's own domain.
+    """
     for cookie in service.cookies:
-        most = cap if cookie.domain == "site" else UNBOUNDED
-        yield cookie.name, lifetime_text(cookie.lifetime, words["lifetimes"], most)
+        yield Told(cookie.name, cookie.lifetime, cap if cookie.domain == "site" else UNBOUNDED, cookie.why)
     for item in service.storage:
-        life = "session" if item.area == "session" else f"P{cap}M"
-        yield item.key, lifetime_text(life, words["lifetimes"], cap)
+        yield Told(item.key, "session" if item.area == "session" else f"P{cap}M", cap)
 
 
 def lifetime_text(lifetime: str, words: Mapping[str, Any], cap: int) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from consentkit.policy.months import add_months
@@ -23,14 +24,20 @@ def count_of(lifetime: str) -> tuple[int, str] | None:
     return (int(count), UNITS[unit]) if count else (int(time_count), TIME_UNITS[time_unit])
 
 
-def exceeds(lifetime: str, months: int) -> bool:
-    """Return whether `lifetime` is longer than so many calendar months, by their usual length."""
+@lru_cache(maxsize=1024)
+def months_of(lifetime: str) -> float:
+    """Return how long `lifetime` is in calendar months, by their usual length; 0 for a session."""
     counted = count_of(lifetime)
     if counted is None:
-        return False
+        return 0.0
     count, unit = counted
     whole = {"year": 12, "month": 1}.get(unit)
-    return count * (whole or _DAYS[unit] / _DAYS_A_MONTH) > months
+    return count * (whole or _DAYS[unit] / _DAYS_A_MONTH)
+
+
+def exceeds(lifetime: str, months: int) -> bool:
+    """Return whether `lifetime` is longer than so many calendar months."""
+    return months_of(lifetime) > months
 
 
 def end_of(lifetime: str, start: datetime, months: int) -> datetime | None:

@@ -55,7 +55,7 @@ interface NoticeService {
   vendor: string;
   country: string;
   purposes: string[];
-  trackers: { name: string; lifetime: string }[];
+  trackers: { name: string; lifetime: string; why?: string }[];
   policy_url: string;
 }
 
