@@ -3,21 +3,10 @@
 from typing import Any
 
 import pytest
+from sample import visits
 
 from consentkit.policy.declared import RESERVED, declared_services, reserved_name
 from consentkit.policy.registry import known_services
-
-
-def visits(**changes: Any) -> dict[str, Any]:
-    return {
-        "id": "visits",
-        "name": "Visit counter",
-        "vendor": "Corner Shop SAS",
-        "country": "FR",
-        "category": "analytics",
-        "purposes": ["audience-measurement"],
-        "policy_url": "/privacy",
-    } | changes
 
 
 @pytest.mark.parametrize(

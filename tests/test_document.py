@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from sample import policy
+from sample import policy, visits
 
 from consentkit.errors import PolicyError, Problem
 from consentkit.policy.document import _WANTED, PolicyDocument, parse, schema
@@ -164,16 +164,7 @@ def test_a_table_adds_the_site_s_own_endpoint_to_a_known_service() -> None:
 
 
 def test_a_table_with_a_new_id_is_a_service_of_its_own() -> None:
-    own = {
-        "id": "visits",
-        "name": "Visit counter",
-        "vendor": "Corner Shop SAS",
-        "country": "FR",
-        "category": "analytics",
-        "purposes": ["audience-measurement"],
-        "policy_url": "https://shop.example/privacy",
-        "cookies": ["_visit"],
-    }
+    own = visits(cookies=["_visit"], policy_url="https://shop.example/privacy")
     _, services = parse(policy(services=[own]))
     assert services["visits"].cookies[0].name == "_visit"
 

@@ -1,25 +1,13 @@
 """An edition: what visitors of one policy version are served; nothing a policy says breaks out of it."""
 
-from typing import Any
-
 import orjson
 import pytest
-from sample import policy
+from sample import policy, visits
 
 from consentkit.edition import Edition, compile_edition, held_back
 from consentkit.policy.version import resolve
 
-OWN: dict[str, Any] = {
-    "id": "visits",
-    "name": "Visit counter",
-    "vendor": "Corner Shop SAS",
-    "country": "FR",
-    "category": "analytics",
-    "purposes": ["audience-measurement"],
-    "policy_url": "/privacy",
-    "cookies": ["_visit", "_visit_*"],
-    "storage": [{"area": "local", "key": "</script><img src=x>*"}],
-}
+OWN = visits(cookies=["_visit", "_visit_*"], storage=[{"area": "local", "key": "</script><img src=x>*"}])
 
 
 @pytest.fixture(scope="module")

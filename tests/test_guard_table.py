@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sample import policy
+from sample import policy, visits
 
 from consentkit.edition import held_back
 from consentkit.guard import guard_script, guard_table, least_days
@@ -22,17 +22,7 @@ PREFIX = "/consent"
 
 
 def service(id_: str, category: str, *urls: str, **facts: Any) -> dict[str, Any]:
-    return {
-        "id": id_,
-        "name": id_,
-        "vendor": "Vendor",
-        "country": "FR",
-        "category": category,
-        "purposes": ["site-operation"],
-        "policy_url": "/privacy",
-        "urls": list(urls),
-        **facts,
-    }
+    return visits(id=id_, category=category, urls=list(urls), **facts)
 
 
 def cookies(*names: str) -> list[dict[str, str]]:

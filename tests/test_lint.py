@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sample import policy
+from sample import policy, visits
 
 from consentkit.policy.bounds import LIMITS, RULES
 from consentkit.policy.coded import Declared
@@ -20,16 +20,7 @@ def findings(**changes: Any) -> list[Finding]:
 
 
 def own(category: str, **cookie: str) -> dict[str, Any]:
-    return {
-        "id": "own",
-        "name": "Own",
-        "vendor": "Corner Shop SAS",
-        "country": "FR",
-        "category": category,
-        "purposes": ["site-operation"],
-        "policy_url": "/privacy",
-        "cookies": [{"name": "_own", **cookie}],
-    }
+    return visits(id="own", category=category, cookies=[{"name": "_own", **cookie}])
 
 
 def of_own(category: str, lifetimes: dict[str, int] | None = None, **cookie: str) -> list[Finding]:
@@ -161,7 +152,8 @@ def test_a_category_nothing_waits_for_is_a_note_and_no_mistake() -> None:
 
 
 def cookies(id_: str, category: str, *names: str) -> dict[str, Any]:
-    return own(category) | {"id": id_, "cookies": [{"name": name, "lifetime": "session"} for name in names]}
+    listed = [{"name": name, "lifetime": "session"} for name in names]
+    return visits(id=id_, category=category, cookies=listed)
 
 
 def clashes(*services: Any, code: tuple[str, str] | None = None) -> list[str]:

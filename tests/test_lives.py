@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample import Clock, app, browsing, choose, policy
+from sample import Clock, app, browsing, choose, policy, visits
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -102,16 +102,7 @@ def test_a_necessary_cookie_lives_as_long_as_its_declaration_says(
     tmp_path: Path, clock: Clock, life: str, session: bool
 ) -> None:
     """B1: session time; a longer life where it is declared, a year at most (requirements §5.2)."""
-    cart = {
-        "id": "cart",
-        "name": "Cart",
-        "vendor": "Corner Shop",
-        "country": "FR",
-        "category": "necessary",
-        "purposes": ["site-operation"],
-        "policy_url": "/privacy",
-        "cookies": [{"name": "cart_id", "lifetime": life}],
-    }
+    cart = visits(category="necessary", cookies=[{"name": "cart_id", "lifetime": life}])
     ends = {"P1D": START + timedelta(days=1), "PT30M": START + timedelta(minutes=30)}
     with visitor(tmp_path, clock, services=[cart]) as browser:
         cookie = set_by(browser, f"cart_id=1; Path=/; Max-Age={TWO_YEARS}")

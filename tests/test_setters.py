@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample import browsing, choose, policy
+from sample import browsing, choose, policy, visits
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -23,14 +23,6 @@ from consentkit.policy.version import Policy, from_bytes, resolve
 from consentkit.setters import declared_cookies
 
 BASKET = {"category": "necessary", "lifetime": "P14D", "why": "keeps the basket"}
-
-OWN: dict[str, Any] = {
-    "name": "Own",
-    "vendor": "Shop",
-    "country": "FR",
-    "purposes": ["site-operation"],
-    "policy_url": "/",
-}
 
 
 @pytest.fixture(autouse=True)
@@ -147,7 +139,7 @@ def test_a_category_the_site_never_asks_about_is_a_mistake() -> None:
 
 def test_a_service_of_the_file_with_our_id_takes_them_in_unless_its_category_is_another() -> None:
     sets_cookie("basket", **BASKET)
-    mine = OWN | {"id": "site-necessary", "category": "necessary", "cookies": ["sid"]}
+    mine = visits(id="site-necessary", category="necessary", cookies=["sid"])
     assert [c.name for c in joined(services=[mine]).services["site-necessary"].cookies] == ["sid", "basket"]
     [problem] = problems(services=[mine | {"category": "analytics"}])
     assert "is necessary, but the policy's own 'site-necessary' is analytics" in problem.message
@@ -198,7 +190,7 @@ def test_a_mounted_site_enforces_what_its_code_declares(tmp_path: Path) -> None:
 def test_what_needs_consent_by_code_alone_waits_and_the_log_says_so(
     tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
-    themes = OWN | {"id": "themes", "category": "necessary", "cookies": ["them*"]}
+    themes = visits(id="themes", category="necessary", cookies=["them*"])
     with browsing(shop(), tmp_path, policy=policy(services=[themes])) as client:
         assert "set-cookie" not in client.get("/add").headers
         assert "set-cookie" in choose(client, "preferences").headers
@@ -212,7 +204,7 @@ def test_where_the_file_says_it_needs_consent_code_changes_nothing_and_the_log_s
     tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
     sets_cookie("theme", **BASKET)
-    themes = OWN | {"id": "themes", "category": "preferences", "cookies": ["them*"]}
+    themes = visits(id="themes", category="preferences", cookies=["them*"])
     with browsing(Starlette(), tmp_path, policy=policy(services=[themes])) as client:
         kit = client.app.kit  # type: ignore[attr-defined]
         assert "site-necessary" not in kit.edition.policy.services

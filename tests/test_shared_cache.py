@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from jar import Answer, Browser, Jar
-from sample import Clock, app, august, mounted, policy
+from sample import Clock, app, august, mounted, policy, visits
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -172,16 +172,7 @@ class Web:
 
 @contextmanager
 def shared(folder: Path, **modes: Any) -> Iterator[Web]:
-    own = {
-        "id": "visits",
-        "name": "Visits",
-        "vendor": "Corner Shop",
-        "country": "FR",
-        "category": "analytics",
-        "purposes": ["audience-measurement"],
-        "policy_url": "/privacy",
-        "cookies": [{"name": "_visit", "lifetime": "P1Y"}],
-    }
+    own = visits(cookies=[{"name": "_visit", "lifetime": "P1Y"}])
     clock = august()
     routes = [Route(f"/{each.__name__}", each) for each in HANDLERS]
     rules = policy(services=["google-analytics", "meta-pixel", own], pages={"guard": False})

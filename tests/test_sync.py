@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from browser import Clock, chromium, serving, storage, until
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from sample import mounted, policy
+from sample import mounted, policy, visits
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -24,14 +24,7 @@ from consentkit.policy.months import day_of, end_day
 
 pytestmark = pytest.mark.browser
 
-VISITS: dict[str, Any] = {
-    "id": "visits",
-    "name": "Visit counter",
-    "vendor": "Corner Shop SAS",
-    "country": "FR",
-    "category": "analytics",
-    "purposes": ["audience-measurement"],
-    "policy_url": "/privacy",
+VISITS = visits() | {
     "cookies": ["_visit*"],
     "storage": [
         {"area": area, "key": key}

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from dateutil.relativedelta import relativedelta
 from jar import Browser, Jar
-from sample import Clock, app, mounted, policy
+from sample import Clock, app, mounted, policy, visits
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -30,19 +30,6 @@ DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 TRACKERS = ("_ga", "_ga_7XK2", "_fbp", "_visit", "_aff")
 ROLLING = "_fbp"
 """Its own 90 days roll with each visit, as long as they end before the tracker does."""
-
-
-def own_service(name: str, category: str, cookie: str) -> dict[str, Any]:
-    return {
-        "id": name,
-        "name": name,
-        "vendor": "Corner Shop",
-        "country": "FR",
-        "category": category,
-        "purposes": ["audience-measurement"],
-        "policy_url": "/privacy",
-        "cookies": [{"name": cookie, "lifetime": "P2Y"}],
-    }
 
 
 @dataclass
@@ -176,8 +163,8 @@ def shopping(folder: Path, mode: str, clock: Clock, **options: Any) -> Iterator[
     services = [
         "google-analytics",
         "meta-pixel",
-        own_service("visits", "analytics", "_visit"),
-        own_service("affiliates", "marketing", "_aff"),
+        visits(id="visits", category="analytics", cookies=[{"name": "_visit", "lifetime": "P2Y"}]),
+        visits(id="affiliates", category="marketing", cookies=[{"name": "_aff", "lifetime": "P2Y"}]),
     ]
     rules = policy(services=services, pages={"guard": mode != "server"})
     middleware = mounted(app(*routes), folder, clock=clock, **({"policy": rules} | options))

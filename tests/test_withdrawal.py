@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from browser import Visit, serving, settle, until, visiting
 from playwright.sync_api import Page, Playwright, Response, expect, sync_playwright
-from sample import app, mounted, policy
+from sample import app, mounted, policy, visits
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.responses import Response as Sent
@@ -61,19 +60,6 @@ NOTE_WRITES = """
 """
 
 
-def own_service(name: str, category: str, *cookies: str) -> dict[str, Any]:
-    return {
-        "id": name,
-        "name": name,
-        "vendor": "Corner Shop",
-        "country": "FR",
-        "category": category,
-        "purposes": ["audience-measurement"],
-        "policy_url": "/privacy",
-        "cookies": [{"name": cookie, "lifetime": "P1Y"} for cookie in cookies],
-    }
-
-
 @dataclass
 class Shop:
     """A site that sets its trackers with every page, and writes down the cookies of every request."""
@@ -95,8 +81,8 @@ def shopping(driver: Playwright, folder: Path, *, javascript: bool = True) -> It
     services = [
         "google-analytics",
         "meta-pixel",
-        own_service("visits", "analytics", "_visit", "__Host-visit", "_visit_*"),
-        own_service("affiliates", "marketing", "_aff"),
+        visits(cookies=["_visit", "__Host-visit", "_visit_*"]),
+        visits(id="affiliates", category="marketing", cookies=["_aff"]),
     ]
     site = mounted(app(Route("/{path:path}", shop.page)), folder, policy=policy(services=services))
     with serving(site, "localhost", tls=True) as here:
