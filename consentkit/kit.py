@@ -81,9 +81,9 @@ def _tell(policy: Policy, coded: Sequence[Declared]) -> None:
     """Log what a policy departs from; what is only worth knowing is for who checks it."""
     warnings = [finding for finding in lint(policy, coded) if finding.severity == "warning"]
     for finding in warnings[:MOST_TOLD]:
-        logger.warning("policy: %s", finding)
+        logger.warning("consent policy: %s", finding)
     if len(warnings) > MOST_TOLD:
-        logger.warning("policy: %d more: consentkit check lists them", len(warnings) - MOST_TOLD)
+        logger.warning("consent policy: %d more: consentkit check lists them", len(warnings) - MOST_TOLD)
 
 
 def log_origin(site: str) -> str:

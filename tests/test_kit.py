@@ -220,13 +220,16 @@ def test_what_a_policy_departs_from_is_logged_at_the_start_and_many_are_counted(
     def told(folder: str, **changes: Any) -> list[str]:
         caplog.clear()
         opened(tmp_path / folder, clock, **changes).close()
-        return [message for message in caplog.messages if message.startswith("policy: ")]
+        return [message for message in caplog.messages if message.startswith("consent policy: ")]
 
     assert told("good") == []
     [guard] = told("one", pages={"guard": False})
-    assert guard.startswith("policy: pages.guard: is off")
-    changes = {"services": [{"id": "hotjar", "category": "necessary"}], "pages": {"guard": False}}
+    assert guard.startswith("consent policy: pages.guard: is off")
+    known = [{"id": id_, "category": "necessary"} for id_ in ("hotjar", "matomo", "criteo")]
+    few = {"consent_months": 2, "refusal_months": 2}
+    changes = {"services": known, "lifetimes": few, "pages": {"guard": False}}
     warnings = [each for each in lint(resolve(policy(**changes))) if each.severity == "warning"]
     lines = told("many", **changes)
     assert len(lines) == 6
-    assert lines[-1] == f"policy: {len(warnings) - 5} more: consentkit check lists them"
+    assert len(warnings) > 6
+    assert lines[-1] == f"consent policy: {len(warnings) - 5} more: consentkit check lists them"

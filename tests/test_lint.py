@@ -196,3 +196,10 @@ def test_a_cookie_of_the_file_that_a_known_service_takes_is_told() -> None:
     told, _ = clashes(cookies("mine", "analytics", "_hjid"))
     assert "even after a yes" in told
     assert len(clashes({"id": "hotjar", "category": "necessary"})) == 1
+
+
+def test_code_that_says_less_than_the_file_of_one_cookie_is_told_that_the_file_counts() -> None:
+    [told, note] = clashes(cookies("mine", "necessary", "basket*"), code=("basket", "necessary"))
+    assert "'basket' is a cookie of 'mine' in the policy too" in told
+    assert "the policy counts" in told
+    assert note.startswith(ASKED_IN_VAIN)

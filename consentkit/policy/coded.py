@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, get_args
 
 from consentkit.errors import Problem
-from consentkit.policy.declared import claims, never_asked, reserved_problems
+from consentkit.policy.declared import claims, reserved_problems
 from consentkit.policy.registry import (
     DECLARED,
     LINE_MAX,
@@ -72,7 +72,8 @@ def _misplaced(
     stated: Service, where: str, joined: Mapping[str, Service], asked: Sequence[str] | None
 ) -> Iterator[Problem]:
     if asked is not None and stated.category not in ("necessary", *asked):
-        yield never_asked(stated, where, asked)
+        message = f"{stated.category} is not among the policy's categories: add it there"
+        yield Problem(f"{where}.category", message, ("necessary", *asked))
     before = joined.get(stated.id)
     if before is not None and before.category != stated.category:
         yield Problem(where, f"is {stated.category}, but the policy's own {stated.id!r} is {before.category}")

@@ -51,7 +51,10 @@ def _of_code(policy: Policy, owner: Stated | None, declared: Declared) -> str:
     cookie = owner.cookie
     said = (declared.name, declared.lifetime, declared.why, declared.path)
     if said != (cookie.name, cookie.lifetime, cookie.why, cookie.path):
-        return f"{declared.name!r} isn't what the policy says of {owner.service!r}: the policy counts"
+        return (
+            f"{declared.name!r} is a cookie of {owner.service!r} in the policy too, with another life, path"
+            " or reason: the policy counts. Say the same in both, or only in one"
+        )
     other = next((each.id for each in policy.services.values() if _says_else(each, declared)), None)
     return _clash(policy, declared.name, declared.category, other) if other is not None else ""
 

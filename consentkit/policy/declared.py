@@ -63,7 +63,10 @@ def declared_services(
         if service.id in services:
             problems.append(Problem(where, f"{service.id!r} is listed twice"))
         elif asked is not None and service.category not in ("necessary", *asked):
-            problems.append(never_asked(service, where, asked))
+            message = (
+                f"{service.id!r} belongs to {service.category}, which is not among categories: add it there"
+            )
+            problems.append(Problem(where, message, ("necessary", *asked)))
         services.setdefault(service.id, service)
     return services, problems
 
@@ -79,12 +82,6 @@ def pattern_problems(patterns: object, where: str) -> Iterator[Problem]:
         place = problem.path.removeprefix(f"{where}.urls.").removesuffix(".match")
         if place.isdecimal() and isinstance(listed[int(place)], str):
             yield replace(problem, path=f"{where}.{place}")
-
-
-def never_asked(service: Service, where: str, asked: Sequence[str]) -> Problem:
-    """Return what is wrong with a service of a category that the site doesn't ask about."""
-    message = f"{service.id!r} belongs to {service.category}, which is not among categories: add it there"
-    return Problem(where, message, ("necessary", *asked))
 
 
 def _declared(item: object, where: str) -> tuple[Service | None, list[Problem]]:

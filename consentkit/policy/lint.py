@@ -49,8 +49,8 @@ def lint(policy: Policy, coded: Sequence[Declared] = ()) -> list[Finding]:
     """
     findings = [
         *(Finding("warning", place, message) for place, message in contested(policy, coded)),
-        *(*_months(policy), *_loosened(policy), *_unjustified(policy), *_capped(policy)),
-        *(*_walls(policy), *_unguarded(policy), *_empty(policy)),
+        *(*_loosened(policy), *_unguarded(policy), *_walls(policy), *_unjustified(policy)),
+        *(*_months(policy), *_capped(policy), *_empty(policy)),
     ]
     return sorted(findings, key=lambda finding: finding.severity != "warning")
 
@@ -68,12 +68,12 @@ def _departs(rule: Rule, months: int) -> str:
     where = (
         "the European Commission proposes"
         if rule.kind == "proposal"
-        else f"the authority of {rule.where} asks"
+        else f"the authority of {rule.where} asks for"
     )
     if months < rule.least:
-        return f"{where} for {rule.least} at least before a visitor is asked again"
+        return f"{where} {rule.least} at least before a visitor is asked again"
     if rule.most is not None and months > rule.most:
-        return f"{where} for {rule.most} at most"
+        return f"{where} {rule.most} at most"
     return ""
 
 
@@ -111,9 +111,10 @@ def _empty(policy: Policy) -> Iterator[Finding]:
 
 
 def _unjustified(policy: Policy) -> Iterator[Finding]:
-    """Cookies that need no consent, outlive the session, and don't say why (B1, B2)."""
+    """Cookies of the site's own that need no consent, outlive the session, and don't say why (B1, B2)."""
     for service, cookie in _of_the_site(policy):
-        if service.category == "necessary" and cookie.lifetime != "session" and not cookie.why:
+        stated = service.category == "necessary" and cookie.source == DECLARED
+        if stated and cookie.lifetime != "session" and not cookie.why:
             message = (
                 f"is necessary, so it needs no consent, yet it is kept for {cookie.lifetime}:"
                 " a technical cookie ends with the session; say in `why` what it is kept longer for"
