@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from sample import ORIGIN, SECRET, app, august, browsing, choose, policy
+from sample import ORIGIN, SECRET, app, august, browsing, choose, policy, visits
 
 from consentkit import setters
 from consentkit.cli import _report_lines, main
@@ -111,9 +111,7 @@ def test_five_mistakes_get_five_messages(tmp_path: Path) -> None:
 
 def test_check_tells_what_an_authority_asks_for_otherwise_and_still_passes(tmp_path: Path) -> None:
     path = tmp_path / "consent.json"
-    basket = {"id": "basket", "name": "Basket", "vendor": "Shop", "country": "FR", "category": "necessary"}
-    basket |= {"purposes": ["site-operation"], "policy_url": "/"}
-    basket["cookies"] = [{"name": "basket", "lifetime": "P2Y"}]
+    basket = visits(id="basket", category="necessary", cookies=[{"name": "basket", "lifetime": "P2Y"}])
     path.write_text(
         json.dumps(policy(services=[basket], lifetimes={"consent_months": 5, "refusal_months": 5}))
     )
