@@ -1,6 +1,7 @@
 """What differs between two policy versions, and who must therefore be asked again (E9)."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from consentkit.policy.notice import told
 from consentkit.policy.periods import months_of
@@ -17,8 +18,12 @@ def still_counts(old: Policy, new: Policy, category: str, *, granted: bool) -> b
     on: how long a cookie lives is what visitors must be told before they consent (L20: Planet49, §81). Who
     said no to less isn't asked whether more would do.
     """
-    if old.version == new.version:
-        return True
+    return old.version == new.version or _covers(old, new, category, granted)
+
+
+# Most visitors' answers are from before the last change, and asked for with every request.
+@lru_cache(maxsize=256)
+def _covers(old: Policy, new: Policy, category: str, granted: bool) -> bool:
     before = {(s.id, s.vendor): set(s.purposes) for s in _of(old, category)}
     alike = category in old.categories and all(
         (s.id, s.vendor) in before and set(s.purposes) <= before[s.id, s.vendor] for s in _of(new, category)

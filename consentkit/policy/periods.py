@@ -2,7 +2,6 @@
 
 import re
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Final
 
 from consentkit.policy.months import add_months
@@ -24,7 +23,6 @@ def count_of(lifetime: str) -> tuple[int, str] | None:
     return (int(count), UNITS[unit]) if count else (int(time_count), TIME_UNITS[time_unit])
 
 
-@lru_cache(maxsize=1024)
 def months_of(lifetime: str) -> float:
     """Return how long `lifetime` is in calendar months, by their usual length; 0 for a session."""
     counted = count_of(lifetime)

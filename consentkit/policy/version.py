@@ -24,9 +24,9 @@ REWRITER = 2
 """Raised whenever the same page would be rewritten differently, so that caches notice."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Policy:
-    """A policy version: `body` is the truth, everything else is read from it.
+    """A policy version: `body` is the truth, everything else is read from it; it alone makes two equal.
 
     `services` are declared by the site, by id; `known` are the further services that are recognised and
     held back for good, because no visitor was told about them.
@@ -41,6 +41,12 @@ class Policy:
     services: Mapping[str, Service] = field(repr=False)
     known: Mapping[str, Service] = field(repr=False)
     texts: Mapping[str, Mapping[str, Any]] = field(repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Policy) and self.body == other.body
+
+    def __hash__(self) -> int:
+        return hash(self.body)
 
     @cached_property
     def version(self) -> str:
