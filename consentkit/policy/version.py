@@ -53,10 +53,6 @@ class Policy:
         """The version id: 64 hex digits, SHA-256 of the stored bytes (design §5)."""
         return sha256(self.body).hexdigest()
 
-    def __hash__(self) -> int:
-        """Return a hash of the stored bytes, which all the rest is read from."""
-        return hash(self.body)
-
     def category_of(self, service_id: str) -> str | None:
         """Return a service's category, or None if the site doesn't declare the service."""
         service = self.services.get(service_id)
