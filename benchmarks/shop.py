@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from consentkit.gate.anchors import Sighting, observed
+from consentkit.gate.sightings import Sighting, observed
 from consentkit.gate.state import Home, Seal, State
 from consentkit.policy.decision import Choice, Consent, Decision
 from consentkit.policy.months import day_of

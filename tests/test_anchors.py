@@ -11,21 +11,20 @@ from hypothesis import strategies as st
 
 from consentkit.gate.anchors import (
     DONE,
+    LONGEST_PAYLOAD,
     MOST,
     NEVER,
     Anchor,
     Ended,
     Seen,
-    Sighting,
     first_end,
     hint_records,
     key_of,
     mark_of,
-    observed,
     reissued,
     running_in,
-    to_reissue,
 )
+from consentkit.gate.sightings import Sighting, observed, to_reissue
 
 FIRST = 20779
 """2026-11-22, a Sunday."""
@@ -38,6 +37,10 @@ def day(text: str) -> int:
 
 def came(name: str = "_ga", value: bytes = b"one", months: int = 13, born: int | None = None) -> Sighting:
     return Sighting(name, value, months, born)
+
+
+def told(name: str = "_ga", value: bytes = b"one") -> Sighting:
+    return Sighting(name, value, 13, told=True)
 
 
 def seen_on(today: int, *sightings: Sighting) -> Seen:
@@ -216,11 +219,43 @@ def test_nothing_is_forgotten_that_still_comes() -> None:
     assert seen.end_of("newer") is None
 
 
-def test_where_there_is_no_room_a_tracker_has_no_anchor() -> None:
+def test_where_there_is_no_room_a_tracker_has_no_anchor_and_no_life() -> None:
     full = seen_on(FIRST, *[came(f"t{number}") for number in range(MOST)])
-    assert observed(full, [came("one more")], FIRST + 1) is full
+    assert observed(full, [came("one more"), told("another")], FIRST + 1) is full
     assert full.end_of("one more") is None
-    assert not full.has_ended("one more", FIRST + 1000)
+    assert full.has_ended("one more", FIRST + 1)
+    assert len(full.payload()) == LONGEST_PAYLOAD
+
+
+def test_what_is_only_told_gives_way_to_what_comes_the_last_told_first() -> None:
+    """Any script of a page may tell any names."""
+    first = observed(seen_on(FIRST, came()), [told("local:first")], FIRST + 1)
+    full = observed(first, [told(f"_ga_{number}") for number in range(MOST)], FIRST + 2)
+    assert len(full.running) == MOST
+    assert observed(full, [told("local:late")], FIRST + 3) is full
+    later = observed(full, [came("_fbp"), came("_gid"), told("local:late")], FIRST + 3)
+    assert full.running.keys() - later.running.keys() == {key_of(f"_ga_{MOST - n}") for n in (3, 4)}
+    assert later.running.keys() - full.running.keys() == {key_of("_fbp"), key_of("_gid")}
+    crowd = observed(later, [came(f"t{number}") for number in range(MOST)], FIRST + 4)
+    assert [key for key, each in crowd.running.items() if each.told] == []
+    for name, day in (("_ga", FIRST), ("_fbp", FIRST + 3)):
+        assert crowd.running[key_of(name)].day == day
+
+
+def test_nothing_told_takes_the_place_of_what_ended() -> None:
+    ended = observed(seen_on(FIRST, *[came(f"t{n}", months=1) for n in range(MOST)]), [], FIRST + 99)
+    assert observed(ended, [told("local:new")], FIRST + 100) is ended
+    assert observed(ended, [came("new")], FIRST + 100).end_of("new") is not None
+
+
+def test_what_was_told_and_then_comes_keeps_its_day_and_its_place() -> None:
+    seen = observed(None, [told(), told("local:k")], FIRST)
+    assert all(each.told for each in seen.running.values())
+    assert observed(seen, [told()], FIRST + 1) is seen
+    both = observed(seen, [told(), came()], FIRST + 1)
+    assert both.running[key_of("_ga")] == Anchor(FIRST, 13, mark_of(b"one"))
+    assert both.running[key_of("local:k")].told
+    assert Seen.from_payload(both.payload().encode()) == both
 
 
 def test_forty_trackers_have_room_in_a_kilobyte() -> None:
@@ -239,7 +274,12 @@ def test_the_payload_of_one_tracker() -> None:
 
 records = st.dictionaries(
     st.text(alphabet=DIGITS, min_size=6, max_size=6),
-    st.tuples(st.integers(0, 30_000), st.integers(1, 63), st.text(alphabet=DIGITS, min_size=2, max_size=2)),
+    st.tuples(
+        st.integers(0, 30_000),
+        st.integers(1, 31),
+        st.text(alphabet=DIGITS, min_size=2, max_size=2),
+        st.booleans(),
+    ),
     max_size=MOST,
 )
 
@@ -247,11 +287,11 @@ records = st.dictionaries(
 @given(records, st.integers(0, MOST), st.integers(0, NEVER))
 @settings(max_examples=200, derandomize=True, deadline=None)
 def test_a_payload_says_all_that_was_seen(
-    drawn: dict[str, tuple[int, int, str]], split: int, issued: int
+    drawn: dict[str, tuple[int, int, str, bool]], split: int, issued: int
 ) -> None:
     items = list(drawn.items())
     running = {key: Anchor(*record) for key, record in items[:split]}
-    ended = {key: Ended(*record) for key, record in items[split:]}
+    ended = {key: Ended(*record[:3]) for key, record in items[split:]}
     seen = Seen(issued, running, ended)
     payload = seen.payload().encode("ascii")
     assert Seen.from_payload(payload) == seen
@@ -280,6 +320,8 @@ GOOD = b"1.FErFHg.DZ9r9-FErNAb.AJWwKmFHgG__"
         GOOD.replace(b"N", b"\xff"),
         GOOD.replace(b"NAb", b"AAb"),
         GOOD.replace(b"G__", b"A__"),
+        GOOD.replace(b"NAb", b"gAb"),
+        GOOD.replace(b"G__", b"g__"),
         GOOD.replace(b"AJWwKm", b"DZ9r9-"),
         GOOD.replace(b"r9-FErNAb.", b"r9-FErNAbDZ9r9-FErNAb."),
         GOOD.replace(b".AJWw", b".AJW="),
@@ -409,13 +451,15 @@ def end(first: int, months: int) -> int:
 @given(VISITS)
 @settings(max_examples=100, derandomize=True, deadline=None)
 def test_the_end_of_an_anchor_never_moves_away(visits: list[tuple[int, list[Sighting], bool]]) -> None:
-    """Only the policy brings it nearer; what runs with another day had ended first."""
+    """Only the policy and an older birth bring it nearer; what runs with another day had ended first."""
     for (_, _, before), (today, sightings, after) in pairwise([(0, [], Seen(0)), *lived(visits)]):
         for key, anchor in after.running.items():
-            caps = [each.months for each in sightings if key_of(each.name) == key]
+            same = [each for each in sightings if key_of(each.name) == key]
+            caps = [each.months for each in same]
             old = before.running.get(key)
-            if old and (old_end := end(old.day, min([old.months, *caps]))) > today:
-                assert (anchor.day, anchor.end) == (old.day, old_end)
+            first = min([old.day, *(each.born for each in same if each.born is not None)]) if old else 0
+            if old and (old_end := end(first, min([old.months, *caps]))) > today:
+                assert (anchor.day, anchor.end) == (first, old_end)
             else:
                 assert (anchor.months, anchor.end) == (min(caps), end(anchor.day, min(caps)))
                 assert anchor.day <= today < anchor.end

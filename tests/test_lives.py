@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from consentkit.gate.anchors import Seen, key_of, mark_of
+from consentkit.gate.anchors import MOST, Seen, key_of, mark_of
 from consentkit.gate.setcookie import SetCookie, parsed
 
 START = datetime(2026, 8, 31, 12, 0, tzinfo=UTC)
@@ -362,6 +362,43 @@ def test_a_page_s_word_counts_for_a_cookie_that_the_report_itself_does_not_carry
         key_of("_ga"): mark_of("GA1.1.1.1"),
         key_of("_gid"): mark_of("bb"),
     }
+
+
+def test_names_that_a_page_makes_up_take_no_tracker_s_clock(client: TestClient, clock: Clock) -> None:
+    """Any script may report any number of them; each would hold a record."""
+    for part in range(2):
+        sync(client, trackers={f"_ga_{part}{n}": "aa" for n in range(60)})
+    sent(client, "/page", _ga="GA1.1.1.1")
+    assert set_by(client, f"_fbp=fb.1.1.1; Path=/; Max-Age={TWO_YEARS}") is not None
+    assert len(anchors(client).running) == MOST
+    assert anchors(client).end_of("_ga") == anchors(client).end_of("_fbp") == day(END)
+    clock.now = END
+    renew(client, clock)
+    assert client.get("/sees", headers={"cookie": whole(client) + "; _ga=GA1.1.1.1"}).json().keys() == {
+        *("consentkit", "consentkit_allows", "consentkit_seen")
+    }
+
+
+def test_a_tracker_without_room_for_its_clock_is_neither_forwarded_nor_kept(client: TestClient) -> None:
+    """Scripts may set any number of them as well."""
+    crowd = {f"_ga_{n:02}": "1" for n in range(MOST)}
+    sent(client, "/page", **crowd)
+    answer = sent(client, "/sees", _gid="GA1.1.1.1")
+    assert answer.json().keys() >= crowd.keys()
+    assert "_gid" not in answer.json()
+    assert lines_of(answer, "_gid")[0] == "_gid=; Path=/; Max-Age=0"
+    ended = set_by(client, "_fbp=1; Path=/")
+    assert ended is not None
+    assert ended.max_age == 0
+    for name in crowd:
+        del client.cookies[name]
+    assert "_gid" not in sent(client, "/sees", _gid="GA1.1.1.1").json(), "those that ran may come again"
+
+
+def whole(client: TestClient) -> str:
+    return "; ".join(
+        f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar if "_ga" not in cookie.name
+    )
 
 
 def test_a_page_can_t_anchor_what_its_visitor_denies(tmp_path: Path, clock: Clock) -> None:

@@ -11,7 +11,8 @@ from itsdangerous import BadSignature, Signer
 from sample import SECRET, policy
 
 from consentkit.errors import ConfigurationError
-from consentkit.gate.anchors import Seen, Sighting, key_of, observed
+from consentkit.gate.anchors import Seen, key_of
+from consentkit.gate.sightings import Sighting, observed
 from consentkit.gate.state import Home, Seal, State, hint, home_of, issued_in
 from consentkit.policy.decision import Choice, Consent, Decision, Reason
 from consentkit.policy.months import day_of

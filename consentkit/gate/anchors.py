@@ -7,16 +7,21 @@ the day of its anchor, an ended one the day it ended.
 
 - key: the tracker's name, hashed. Its name is a cookie's, or `local:`, `session:`, `indexeddb:`, `cache:` and
   a storage key. The guard in the page computes the same one.
+- months: 1 to 31, and 32 more in a running record of what pages only told of: it never came with a request
+  itself, and no answer set it.
 - mark: 12 bits of the tracker's value, or DONE: a value not known, or with nothing left to do about it.
 - first end: the earliest end in all records, NEVER without any. On the days before it a request has nothing
   to end, and nothing that ended.
 
-There is room for MOST records. What has ended is forgotten first, the longest ago first, unless it came with
-this very request; a tracker for which there still is no room gets no anchor: it may live for the session.
+There is room for MOST records. What is only told, as any script of a page may tell anything, gets what is
+free. To what came or was set a record gives way: of what has ended, and didn't come with this very request,
+the one that ended longest ago; else, of what was only told, the one told last. While it runs, no record of
+what came gives way, as its tracker would begin anew. A tracker for which there still is no room has no clock
+to live by: its life is over.
 """
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from zlib import crc32
@@ -25,28 +30,40 @@ from consentkit.gate.digits import DIGITS, number_in, number_of, text_of
 from consentkit.policy.months import end_day
 
 MOST = 64
+LONGEST_PAYLOAD = len("1.AAAAAA..") + 12 * MOST
+"""Bytes of a payload without room for one more record."""
 NEVER = 64**3 - 1
 """The last day that three digits can tell, in the year 2687."""
 DONE = "__"
 
 _KEY, _RECORD = 6, 12
 _RECORDS = re.compile("(.{6})(.{6})")
-# No record has "A", which is 0, for its months.
-_PAYLOAD = re.compile(rb"1\.[\w-]{6}\.(?:[\w-]{9}(?!A)[\w-]{3})*\.(?:[\w-]{9}(?!A)[\w-]{3})*")
+_TOLD = 32
+# No record has 0 for its months: "A", or "g" with _TOLD on top, which no ended one has.
+_PAYLOAD = re.compile(rb"1\.[\w-]{6}\.(?:[\w-]{9}(?![Ag])[\w-]{3})*\.(?:[\w-]{9}[B-Za-f][\w-]{2})*")
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A running tracker: the day it was first seen (or born), the months it may live (1 to 63), its mark."""
+    """A running tracker: the day it was first seen (or born), the months it may live (1 to 31), its mark.
+
+    `told` says that nothing but a page's word is known of it.
+    """
 
     day: int
     months: int
     mark: str
+    told: bool = False
 
     @property
     def end(self) -> int:
         """The day at whose start it ends."""
         return end_day(self.day, self.months)
+
+    @property
+    def digits(self) -> str:
+        """What its record says behind the key."""
+        return f"{text_of(self.day, 3)}{DIGITS[self.months + _TOLD * self.told]}{self.mark}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +74,10 @@ class Ended:
     months: int
     mark: str
 
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """An allowed tracker that came with a request, or is being set.
-
-    `months` is its cap under today's policy (1 to 63), `born` the day that its value tells, if it tells one
-    (`policy.births`).
-    """
-
-    name: str
-    value: bytes
-    months: int
-    born: int | None = None
+    @property
+    def digits(self) -> str:
+        """What its record says behind the key."""
+        return f"{text_of(self.day, 3)}{DIGITS[self.months]}{self.mark}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +104,7 @@ class Seen:
     def payload(self) -> str:
         """Return the text to seal."""
         running, ended = (
-            "".join(
-                f"{key}{text_of(each.day, 3)}{DIGITS[each.months]}{each.mark}"
-                for key, each in records.items()
-            )
+            "".join(f"{key}{each.digits}" for key, each in records.items())
             for records in (self.running, self.ended)
         )
         return f"1.{text_of(self.issued, 3)}{text_of(self.first_end, 3)}.{running}.{ended}"
@@ -111,7 +116,7 @@ class Seen:
         return min(ends, default=NEVER)
 
     def end_of(self, name: str) -> int | None:
-        """Return the day at whose start a tracker ends, or ended; None without an anchor: for the session."""
+        """Return the day at whose start a tracker ends, or ended; None without a record."""
         key = key_of(name)
         if anchor := self.running.get(key):
             return anchor.end
@@ -121,10 +126,11 @@ class Seen:
     def has_ended(self, name: str, today: int) -> bool:
         """Say whether a tracker must be ended and not be forwarded, whatever its value.
 
-        Ask what `observed` returned for its sighting: had only a new value come, it had begun anew there.
+        Ask what `observed` returned for its sighting: had only a new value come, it had begun anew there, and
+        what has no record then has no room for one.
         """
-        anchor = self.running.get(key := key_of(name))
-        return key in self.ended if anchor is None else anchor.end <= today
+        anchor = self.running.get(key_of(name))
+        return anchor is None or anchor.end <= today
 
 
 def first_end(payload: bytes) -> int | None:
@@ -133,34 +139,6 @@ def first_end(payload: bytes) -> int | None:
         return number_in(payload[5:8]) if payload[:2] == b"1." and len(payload) >= 8 else None
     except (KeyError, ValueError):
         return None
-
-
-def observed(seen: Seen | None, sightings: Iterable[Sighting], today: int) -> Seen:
-    """Return what is to be remembered once these trackers came, or are being set, on day `today`.
-
-    What is new gets an anchor: today, or the day its value tells, if that is before. What reached its end
-    joins the ended ones. While the value that ended comes, it stays there; once only others come, the tracker
-    has a new anchor. An anchor only moves back: to an older birth that a value tells, and to today from a day
-    yet to come, where the clock was wrong. Its months are lowered where the policy has fewer now. A value
-    that changed is marked DONE: some script goes on writing it. The same object comes back where nothing is
-    new.
-    """
-    before = seen or Seen(today)
-    found = _by_key(sightings)
-    running, ended = dict(before.running), dict(before.ended)
-    for key in found.keys() & running.keys():
-        running[key] = _kept(running[key], found[key], today)
-    for key in [key for key, anchor in running.items() if anchor.end <= today]:
-        ended[key] = _gone(running.pop(key))
-    for key, group in found.items():
-        if key in running or not (key in ended or _made_room(running, ended, found)):
-            continue
-        record = _begun(ended.pop(key, None), group, today)
-        if isinstance(record, Anchor):
-            running[key] = record
-        else:
-            ended[key] = record
-    return before if (running, ended) == (before.running, before.ended) else Seen(today, running, ended)
 
 
 def running_in(payload: bytes, name: str) -> Anchor | None:
@@ -174,23 +152,6 @@ def running_in(payload: bytes, name: str) -> Anchor | None:
     while at >= 0 and (at - start) % _RECORD:
         at = payload.find(key, at + 1, end)
     return _anchor(payload[at + _KEY : at + _RECORD].decode("ascii")) if 0 <= at < end else None
-
-
-def to_reissue(seen: Seen, sightings: Iterable[Sighting], today: int) -> list[Sighting]:
-    """Return the trackers that the server may set once more itself, with the life that is left to them.
-
-    `seen` as it came with the request, `sightings` the cookies that came: those whose value still is the one
-    that an earlier request anchored, and that came once (a name that comes twice has two homes). So no value
-    is lost that a script writes at the same time. Once done, tell `reissued`.
-    """
-    return [
-        group[0]
-        for key, group in _by_key(sightings).items()
-        if (anchor := seen.running.get(key))
-        and len(group) == 1
-        and anchor.mark == mark_of(group[0].value)
-        and anchor.end > today
-    ]
 
 
 def reissued(seen: Seen, names: Iterable[str], today: int) -> Seen:
@@ -229,59 +190,10 @@ def mark_of(value: bytes | str) -> str:
     return text_of(min(bits, 0xFFE), 2)
 
 
-def _by_key(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:
-    found: dict[str, list[Sighting]] = {}
-    for sighting in sightings:
-        found.setdefault(key_of(sighting.name), []).append(sighting)
-    return found
-
-
-def _kept(anchor: Anchor, group: list[Sighting], today: int) -> Anchor:
-    """Return a running anchor after these sightings: day and months lowered, DONE if a value differs.
-
-    One that has ended keeps its mark: by it the next value is known to be new.
-    """
-    months = min(anchor.months, *(each.months for each in group))
-    day = max(0, min(anchor.day, today, *(each.born for each in group if each.born is not None)))
-    if (day, months) != (anchor.day, anchor.months):
-        anchor = replace(anchor, day=day, months=months)
-    if anchor.mark != DONE and anchor.end > today:
-        for each in group:
-            if mark_of(each.value) != anchor.mark:
-                return replace(anchor, mark=DONE)
-    return anchor
-
-
-def _gone(anchor: Anchor) -> Ended:
-    return Ended(anchor.end, anchor.months, anchor.mark)
-
-
-def _begun(gone: Ended | None, group: list[Sighting], today: int) -> Anchor | Ended:
-    """Return the record of a tracker that doesn't run: a new anchor, or the end that it has come to."""
-    marks = {mark_of(each.value) for each in group}
-    mark = min(marks) if len(marks) == 1 else DONE
-    if gone and gone.mark == DONE:
-        return replace(gone, mark=mark)
-    if gone and gone.mark in marks:
-        return gone
-    births = [each.born for each in group if each.born is not None]
-    anchor = Anchor(max(0, min([today, *births])), min(each.months for each in group), mark)
-    return anchor if anchor.end > today else _gone(anchor)
-
-
-def _made_room(running: Mapping[str, Anchor], ended: dict[str, Ended], found: Container[str]) -> bool:
-    """Say whether a further record has room, once what ended longest ago is forgotten if there is none."""
-    if len(running) + len(ended) < MOST:
-        return True
-    absent = [key for key in ended if key not in found]
-    if absent:
-        del ended[min(absent, key=lambda key: ended[key].day)]
-    return bool(absent)
-
-
 @lru_cache(maxsize=4096)  # the trackers of one visit have one day, and most of them the same mark
 def _anchor(digits: str) -> Anchor:
-    return Anchor(*_record(digits))
+    day, months, mark = _record(digits)
+    return Anchor(day, months % _TOLD, mark, told=months > _TOLD)
 
 
 @lru_cache(maxsize=1024)

@@ -10,19 +10,18 @@ from functools import cached_property
 
 from consentkit.gate.anchors import (
     DONE,
+    LONGEST_PAYLOAD,
     Anchor,
     Seen,
-    Sighting,
     first_end,
     key_of,
     mark_of,
-    observed,
     reissued,
     running_in,
-    to_reissue,
 )
 from consentkit.gate.orders import Orders, Terms
 from consentkit.gate.setcookie import clamped, parsed, session_only, session_pair
+from consentkit.gate.sightings import Sighting, observed, to_reissue
 from consentkit.policy.births import born
 from consentkit.policy.bounds import NECESSARY_MONTHS
 from consentkit.policy.domains import registrable
@@ -37,6 +36,8 @@ NOTHING_TOLD: Told = {}
 def _is_as_known(anchor: Anchor, each: Sighting, today: int) -> bool:
     """Return whether a sighting tells nothing new of a tracker that runs: what `observed` would find."""
     if anchor.months > each.months or anchor.day > min(today, today if each.born is None else each.born):
+        return False
+    if anchor.told and not each.told:
         return False
     return anchor.mark == DONE or anchor.mark == mark_of(each.value)
 
@@ -71,7 +72,9 @@ class Lives:
             # Nothing is known yet but what some values tell themselves.
             births = ((each.born, each.months) for each in self._came)
             return any(day is not None and end_day(day, months) <= self._today for day, months in births)
-        return self._first_end is None or self._first_end <= self._today
+        if self._first_end is None or self._first_end <= self._today:
+            return True
+        return len(self._payload) >= LONGEST_PAYLOAD  # one more has no room
 
     @cached_property
     def kept(self) -> Seen | None:
@@ -172,11 +175,10 @@ class Lives:
         if self._is_known(sighting) and self._is_left_alone(self._running[key_of(cookie.name)]):
             return self._until(line, start_of(self._running[key_of(cookie.name)].end))
         self.novel = True
-        if self.seen.has_ended(cookie.name, self._today):
-            return clamped(line, 0, self._now)
         last = self.seen.end_of(cookie.name)
-        # Without room for its anchor a tracker may live for the session.
-        return session_only(line, self._now) if last is None else self._until(line, start_of(last))
+        if last is None or self.seen.has_ended(cookie.name, self._today):
+            return clamped(line, 0, self._now)
+        return self._until(line, start_of(last))
 
     def _runs_as_known(self, line: bytes, terms: Terms) -> bool:
         """Return whether a line sets a tracker for the session whose anchor tells all of it: as most do."""
@@ -213,7 +215,7 @@ class Lives:
         for name, mark in keys.items():
             category = self._category_told(name)
             if category is not None and category in self._allowed and name not in came:
-                self._take(Sighting(name, mark.encode(), lifetimes.cap(category)))
+                self._take(Sighting(name, mark.encode(), lifetimes.cap(category), told=True))
 
     def _category_told(self, name: str) -> str | None:
         """Return the category of a tracker by the name a page gives it; None if it needs no consent."""

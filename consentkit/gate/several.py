@@ -11,7 +11,7 @@ def merged(payloads: Sequence[bytes]) -> bytes | None:
 
     Another visitor's anchors, planted on a longer path, give no tracker more life than its own: of each the
     earliest day counts and the fewest months, and an end before everything. Where that is more than there is
-    room for, the latest are left out.
+    room for, the latest are left out, and those that were only told before the others.
     """
     seen = [each for each in map(Seen.from_payload, payloads) if each is not None]
     return reduce(_both, seen).payload().encode() if seen else None
@@ -26,7 +26,7 @@ def _both(one: Seen, other: Seen) -> Seen:
     for key in running.keys() & ended.keys():
         anchor = running.pop(key)
         ended[key] = _first(ended[key], Ended(anchor.end, anchor.months, anchor.mark))
-    runs = sorted(running, key=lambda key: running[key].day)[:MOST]
+    runs = sorted(running, key=lambda key: (running[key].told, running[key].day))[:MOST]
     ends = sorted(ended, key=lambda key: ended[key].day)[: MOST - len(runs)]
     return Seen(
         min(one.issued, other.issued),
@@ -36,7 +36,8 @@ def _both(one: Seen, other: Seen) -> Seen:
 
 
 def _earlier(one: Anchor, other: Anchor) -> Anchor:
-    return Anchor(min(one.day, other.day), min(one.months, other.months), _mark(one.mark, other.mark))
+    mark = _mark(one.mark, other.mark)
+    return Anchor(min(one.day, other.day), min(one.months, other.months), mark, one.told and other.told)
 
 
 def _first(one: Ended, other: Ended) -> Ended:
