@@ -47,7 +47,7 @@ def clock() -> Clock:
 
 
 def visitor(folder: Path, clock: Clock, **changes: Any) -> Any:
-    routes = [Route(f"/{each.__name__}", each) for each in (sets, sees, page, cached)]
+    routes = [Route(f"/{each.__name__}", each) for each in (sets, sees, page, cached, closed)]
     return browsing(app(*routes), folder, clock=clock, policy=policy(**changes))
 
 
@@ -228,7 +228,8 @@ def test_an_older_birth_counts_for_a_tracker_that_runs_already(client: TestClien
     """A script writes an identifier from years ago over the one we know."""
     young, old = (int((START - timedelta(days=days)).timestamp()) for days in (0, 1000))
     sent(client, "/page", _ga=f"GA1.1.1.{young}")
-    sent(client, "/page", _ga=f"GA1.1.1.{old}")
+    answer = sent(client, "/page", _ga=f"GA1.1.1.{old}")
+    assert "_ga=; Path=/; Max-Age=0; Domain=shop.example" in lines_of(answer, "_ga")
     assert "_ga" not in client.get("/sees").json()
     for end in ("", f"; Max-Age={TWO_YEARS}"):
         sent(client, "/page", _ga_1=f"GS1.1.{young}.1.0")
@@ -307,6 +308,44 @@ def test_what_the_application_sets_itself_is_never_set_by_the_server(
 def test_a_guard_in_the_page_does_it_better(client: TestClient) -> None:
     for _ in range(3):
         assert lines_of(sent(client, "/page", _ga="GA1.1.1.1"), "_ga") == []
+
+
+CLOSED = "script-src 'sha256-of-another-script='"
+"""Lets no file of the site in, so no guard."""
+
+
+async def closed(_: Request) -> Response:
+    headers = {"cache-control": "no-store", "content-security-policy": CLOSED}
+    return HTMLResponse("<!doctype html><title>x</title>", headers=headers)
+
+
+def test_where_a_page_s_own_policy_keeps_the_guard_out_the_server_does_its_part(client: TestClient) -> None:
+    """L30; what the application sets itself stays its own there, too, whichever page saw it first."""
+    own = "_fbp=fb.1.1.1; Path=/; Domain=shop.example; HttpOnly"
+    client.get("/sets", params={"line": own})
+    sent(client, "/page", _ga="GA1.1.1.1")
+    assert lines_of(client.get("/page"), "_ga") == []
+    answer = client.get("/closed")
+    left = int((END - START).total_seconds())
+    assert lines_of(answer, "_ga") == [f"_ga=GA1.1.1.1; Path=/; Max-Age={left}; Domain=shop.example"]
+    for again in (answer, client.get("/closed")):
+        assert lines_of(again, "_fbp") == []
+    assert lines_of(client.get("/closed"), "_ga") == []
+
+
+def test_no_more_is_set_once_more_than_an_answer_has_room_for(tmp_path: Path, clock: Clock) -> None:
+    """The rest with the next one; what is too long for any is left as its script set it."""
+    long = {f"_pk_id.{n}": "x" * 300 for n in range(7)}
+    found = []
+    with visitor(tmp_path, clock, pages={"guard": False}, services=["matomo"]) as browser:
+        choose(browser, "analytics")
+        sent(browser, "/page", **long, **{"_pk_id.long": "x" * 1200})
+        for _ in range(4):
+            answer = browser.get("/page")
+            lines = [line for line in answer.headers.get_list("set-cookie") if "_pk" in line]
+            assert sum(map(len, lines)) < 1024
+            found += [line.partition("=")[0] for line in lines]
+    assert sorted(found) == sorted(long)
 
 
 # Our own cookies ----------------------------------------------------------------------------------------

@@ -111,12 +111,17 @@ def test_no_tracker_is_set_once_more_by_a_page_under_way_at_a_withdrawal(tmp_pat
     shop.middleware.kit.close()
 
 
-def test_without_the_log_a_browser_keeps_what_it_has(shop: Shop, tmp_path: Path) -> None:
-    """Nobody knows whether its visitor has withdrawn."""
+def test_without_the_log_a_browser_keeps_what_it_has(tmp_path: Path) -> None:
+    """Nobody knows whether its visitor has withdrawn; what they never allowed goes all the same."""
+    shop = Shop(tmp_path)
+    choose(shop.visitor, "analytics")
     shop.clock.move(days=5)
     assert "consentkit" in shop.lines(lambda: None)
     for file in tmp_path.glob("log.db*"):
         file.rename(file.with_name(f"gone-{file.name}"))
-    assert shop.lines(lambda: None) == {}
+    answer = shop.browser().get("/", headers={"cookie": f"{shop.cookies()}; _ga=1; _fbp=1; theme=1"})
+    assert set_by(answer) == {}
+    assert {line.partition("=")[0] for line in answer.headers.get_list("set-cookie")} == {"_fbp"}
     answer = shop.browser().post("/consent/sync", json={}, headers={"cookie": shop.cookies()})
     assert (answer.status_code, "set-cookie" in answer.headers) == (503, False)
+    shop.middleware.kit.close()

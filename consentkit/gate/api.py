@@ -1,7 +1,7 @@
 """The visitor's routes: page, choice, state, receipt, policy, log and static files (design §2)."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +15,7 @@ from consentkit.errors import ChoiceError, ConsentKitError, StoreUnavailable
 from consentkit.gate import answer as answers
 from consentkit.gate.form import Form
 from consentkit.gate.geo import Countries, client_address
-from consentkit.gate.keeping import kept, refused
-from consentkit.gate.lives import NOTHING_TOLD, Told
+from consentkit.gate.keeping import kept
 from consentkit.gate.page import Gate
 from consentkit.gate.state import HINT_COOKIE, State
 from consentkit.gate.ua import family
@@ -143,8 +142,8 @@ class Api:
             self._drop_refused(request, response, consent, answer, now)
             return response
         response = self._recorded(request, recorded, answer)
-        self._set_state(request, response, State(recorded.consent, recorded.decision), now)
-        self._expire_denied(request, response, recorded.decision, now)
+        state = State(recorded.consent, recorded.decision)
+        _set(response, kept(self.gate.orders, request.scope, state, now, chosen=True))
         return response
 
     def _recorded(self, request: Request, recorded: Recorded, answer: Answer) -> Response:
@@ -171,22 +170,11 @@ class Api:
         """A no that can't be recorded still stops the tracking: its grant goes, and is asked again."""
         if consent is None:
             return
-        kept = {c: choice for c, choice in consent.choices.items() if answer.choices.get(c, True)}
-        if len(kept) < len(consent.choices):
-            reduced = Consent(consent.id, consent.index, kept)
-            decision = self.kit.decide(reduced, now)
-            self._set_state(request, response, State(reduced, decision), now)
-            self._expire_denied(request, response, decision, now)
-
-    def _set_state(
-        self, request: Request, response: Response, state: State, now: datetime, told: Told = NOTHING_TOLD
-    ) -> None:
-        for line in kept(self.gate.orders, request.scope, state, now, told):
-            response.headers.append("set-cookie", line)
-
-    def _expire_denied(self, request: Request, response: Response, decision: Decision, now: datetime) -> None:
-        for line in refused(self.gate.orders, request.scope, decision, now):
-            response.headers.append("set-cookie", line)
+        left = {c: choice for c, choice in consent.choices.items() if answer.choices.get(c, True)}
+        if len(left) < len(consent.choices):
+            reduced = Consent(consent.id, consent.index, left)
+            state = State(reduced, self.kit.decide(reduced, now))
+            _set(response, kept(self.gate.orders, request.scope, state, now, chosen=True))
 
     # Reading ----------------------------------------------------------------------------------------
 
@@ -207,7 +195,7 @@ class Api:
         consent, decision, now = await self._latest(request, self.kit.newest)
         response = Json(self._state(decision))
         if consent is not None and Reason.UNPROVEN not in decision.reasons.values():
-            self._set_state(request, response, State(consent, decision), now)
+            _set(response, kept(self.gate.orders, request.scope, State(consent, decision), now))
         return response
 
     async def _latest(
@@ -235,7 +223,7 @@ class Api:
         # A hint without a consent that opens would be reported at each page for nothing: it goes.
         known = consent is not None or HINT_COOKIE in request.cookies
         if known and Reason.UNPROVEN not in decision.reasons.values():
-            self._set_state(request, response, State(consent, decision), now, told)
+            _set(response, kept(self.gate.orders, request.scope, State(consent, decision), now, told))
         return response
 
     async def page(self, request: Request) -> Response:
@@ -294,6 +282,11 @@ class Api:
         if document is None:
             return Json({"error": "there is no such file"}, 404)
         return Response(document.body, media_type=document.media_type, headers=FOR_EVER)
+
+
+def _set(response: Response, lines: Iterable[str]) -> None:
+    for line in lines:
+        response.headers.append("set-cookie", line)
 
 
 def _instant(when: datetime) -> str:

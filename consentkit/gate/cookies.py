@@ -7,8 +7,9 @@ from typing import Generic, TypeVar
 
 from consentkit.policy.domains import cookie_domains
 
-ROOM = 3072
-"""Bytes of expiring cookies in one answer: a proxy's usual room for all of its headers is 4 KB."""
+ROOM = 3584
+"""Bytes of all the cookies that we set or end in one answer: a proxy's usual room for all of its headers is
+4 KB, and the rest is the answer's own."""
 
 MOST_NAMES = 60
 MOST_DOMAINS = 6
@@ -155,17 +156,18 @@ def expiries(
     for the host alone and every domain up to the registrable one, in both jars (CHIPS), on all `paths`.
     `host` without port, `paths` likeliest first, as from `paths_of`.
 
-    One answer carries `room` bytes of it, because proxies refuse larger headers than 4 KB, and two thirds are
-    for the likeliest: each name on the first path, not partitioned. What doesn't fit goes with an answer to a
-    later request, where the names that are gone don't come any more; `turn`, any number that grows, such as
-    the present second, says which share it is. A line above LONGEST_LINE is left out: it is no tracker's.
+    One answer carries `room` bytes of it, and two thirds are for the likeliest: each name on the first path,
+    not partitioned. What doesn't fit goes with an answer to a later request, where the names that are gone
+    don't come any more; `turn`, any number that grows, such as the present second, says which share it is. A
+    line above LONGEST_LINE is left out: it is no tracker's; and so is one above a third of the room.
     """
+    longest = min(LONGEST_LINE, room // 3)
     listed = [*islice(dict.fromkeys(names), MOST_NAMES)]
     places = [*dict.fromkeys(paths)]
     ends = [f"; Domain={domain}" if domain else "" for domain in _widest_first(host)]
-    likely = [*_lines(listed, places[:1], ends, ("",))]
-    others = _lines(listed, places[:1], ends, (PARTITIONED,))
-    elsewhere = _lines(listed, places[1:], ends, ("", PARTITIONED))
+    likely = [*_lines(listed, places[:1], ends, ("",), longest)]
+    others = _lines(listed, places[:1], ends, (PARTITIONED,), longest)
+    elsewhere = _lines(listed, places[1:], ends, ("", PARTITIONED), longest)
     yield from _share(likely, room - room // 3, turn)
     yield from _share(chain(others, elsewhere), max(room // 3, room - sum(map(header_size, likely))), turn)
 
@@ -195,7 +197,7 @@ def _widest_first(host: str) -> list[str]:
 
 
 def _lines(
-    names: Iterable[str], paths: Iterable[str], ends: Iterable[str], jars: Iterable[str]
+    names: Iterable[str], paths: Iterable[str], ends: Iterable[str], jars: Iterable[str], longest: int
 ) -> Iterator[str]:
     for path, jar, name, end in product(paths, jars, names, ends):
         flags = jar
@@ -206,7 +208,7 @@ def _lines(
                 continue
             flags = (jar or "; Secure") + ("; HttpOnly" if prefix[2] else "")
         line = f"{name}=; Path={path}; Max-Age=0{end}{flags}"
-        if header_size(line) <= LONGEST_LINE:
+        if header_size(line) <= longest:
             yield line
 
 

@@ -1,14 +1,14 @@
 """One request and its answer, filtered by the visitor's decision."""
 
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
 from starlette.types import Message, Scope, Send
 
 from consentkit.gate import headers as rules
 from consentkit.gate.announce import ANNOUNCING, without_announcements
-from consentkit.gate.cookies import cookie_names, cookies_of, names_in, without_cookies
+from consentkit.gate.cookies import cookies_of, names_in, paths_of, without_cookies
 from consentkit.gate.headers import Headers
-from consentkit.gate.keeping import Owed, ended, owed, path_of, renewed
+from consentkit.gate.keeping import Owed, denied, ended, owed, path_of, renewed
 from consentkit.gate.kind import Declared, declared, declared_as
 from consentkit.gate.lives import Lives
 from consentkit.gate.markup import Page
@@ -266,30 +266,32 @@ class Exchange:
         novel = self._known_lives is not None and self._known_lives.novel
         may_owe = visitor.cookies and (self._page or novel or self._cookies)
         if may_owe and (self._personal or rules.is_uncacheable(headers)):
-            headers = headers + rules.setting(self._expiries())
-            if (owes := self._owed()) is not None:
+            if (owes := self._owed(headers)) is not None:
                 return self._renewed(start, headers, owes)
+            if over := self._over():
+                paths = paths_of(path_of(self._scope))
+                headers = headers + rules.setting(ended(self._orders, self._scope, visitor.now, over, paths))
         self._sent = headers
         return self._send({**start, "headers": headers} if headers is not start.get("headers") else start)
 
     async def _renewed(self, start: Message, headers: Headers, owes: Owed) -> None:
-        self._sent = headers = headers + rules.setting(await renewed(self._orders, self._scope, owes))
+        lines = await renewed(self._orders, self._scope, owes, self._over())
+        self._sent = headers = headers + rules.setting(lines)
         await self._send({**start, "headers": headers})
 
-    def _expiries(self) -> Iterator[str]:
-        allowed, denies = self._visitor.allowed, self._orders.edition.denies_cookie
-        over = [name for name in cookie_names(self._cookies) if denies(name, allowed)]
-        if self._ended:
-            over += self._lives.ended
-        return ended(self._orders, self._scope, self._visitor.now, over, path_of(self._scope))
+    def _over(self) -> list[str]:
+        """The cookies that came and have to go: denied ones, and trackers whose life is over."""
+        over = denied(self._orders, self._cookies, self._visitor.allowed)
+        return over if self._known_lives is None else [*over, *self._known_lives.ended]
 
-    def _owed(self) -> Owed | None:
+    def _owed(self, headers: Headers) -> Owed | None:
         # Pages are enough to keep a browser's state, and what sets a new tracker.
         lives = self._known_lives
         if self._page and lives is None and len(self._visitor.allowed) > 1:
             lives = self._lives
         if self._page or (lives is not None and lives.novel):
-            return owed(self._orders, self._scope, self._visitor, lives, page=self._page)
+            guarded = not self._page or self._orders.guards(headers)
+            return owed(self._scope, self._visitor, lives, guarded=guarded)
         return None
 
     def _late(self) -> None:

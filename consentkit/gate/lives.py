@@ -19,6 +19,7 @@ from consentkit.gate.anchors import (
     reissued,
     running_in,
 )
+from consentkit.gate.cookies import header_size
 from consentkit.gate.orders import Orders, Terms
 from consentkit.gate.setcookie import clamped, parsed, session_only, session_pair
 from consentkit.gate.sightings import Sighting, observed, to_reissue
@@ -31,6 +32,8 @@ from consentkit.policy.periods import end_of
 Told = Mapping[str, str]
 """The trackers that a page reports: cookies, storage keys as `area:key`; each with a mark of its value."""
 NOTHING_TOLD: Told = {}
+REISSUE_ROOM = 1024
+"""Bytes of trackers set once more with one answer, beside our own cookies. A longer one is its script's."""
 
 
 def _is_as_known(anchor: Anchor, each: Sighting, today: int) -> bool:
@@ -57,7 +60,6 @@ class Lives:
         self._payload = orders.grants.anchors(cookies)
         self._first_end = None if self._payload is None else first_end(self._payload)
         self._told: list[Sighting] = []
-        self._reissues = not orders.edition.policy.pages.guard
         self._set: list[str] = []
         self._observed: Seen | None = None
         self.novel = False
@@ -67,7 +69,11 @@ class Lives:
 
     @property
     def may_have_ended(self) -> bool:
-        """Whether the life of a tracker may be over, by what the anchors begin with."""
+        """Whether the life of a tracker may be over, by what the anchors begin with.
+
+        An older birth in the value of one that runs isn't looked for here, as this is asked at each request:
+        it is found where the answer may carry our cookies, and ended by that very answer.
+        """
         if self._payload is None:
             # Nothing is known yet but what some values tell themselves.
             births = ((each.born, each.months) for each in self._came)
@@ -117,7 +123,7 @@ class Lives:
             else:
                 self._observed = observed(self.kept, told, self._today)
             # What the application sets itself has attributes that no request shows: never by us, too.
-            if self._set and self._reissues:
+            if self._set:
                 self._observed = reissued(self._observed, self._set, self._today)
         return self._observed
 
@@ -172,8 +178,9 @@ class Lives:
         sighting = self._known(cookie.name, cookie.value, terms)
         self._take(sighting)
         self._set.append(cookie.name)
-        if self._is_known(sighting) and self._is_left_alone(self._running[key_of(cookie.name)]):
-            return self._until(line, start_of(self._running[key_of(cookie.name)].end))
+        anchor = self._running.get(key_of(cookie.name))
+        if anchor is not None and anchor.mark == DONE and _is_as_known(anchor, sighting, self._today):
+            return self._until(line, start_of(anchor.end))
         self.novel = True
         last = self.seen.end_of(cookie.name)
         if last is None or self.seen.has_ended(cookie.name, self._today):
@@ -189,14 +196,10 @@ class Lives:
         if anchor is None:
             return False
         sighting = self._sighting(*pair, terms, anchor)
-        if not (_is_as_known(anchor, sighting, self._today) and self._is_left_alone(anchor)):
+        if anchor.mark != DONE or not _is_as_known(anchor, sighting, self._today):
             return False
         self._take(sighting)
         return True
-
-    def _is_left_alone(self, anchor: Anchor) -> bool:
-        """Return whether the server won't set a tracker once more itself."""
-        return anchor.mark == DONE or not self._reissues
 
     def _until(self, line: bytes, end: datetime) -> bytes:
         return clamped(line, seconds_left(end, self._now), self._now)
@@ -238,17 +241,21 @@ class Lives:
 
         Once for each anchor, with the life that is left, where the registry says on which domain and path the
         script keeps it; never for longer than its declaration tells visitors. A value that changes between
-        visits is somebody's who writes it again: never.
+        visits is somebody's who writes it again: never. What has no room waits for a later answer.
         """
         seen = self.seen
         came = [each for each in self._came if each.name not in self.told]
         due = to_reissue(self.kept, came, self._today) if self.kept else []
         lines: list[str] = []
+        done: list[str] = []
         for each in due:
             line = self._line(each, host, seen)
             if line is not None:
+                if sum(map(header_size, [*lines, line])) > REISSUE_ROOM:
+                    break
                 lines.append(line)
-        return lines, reissued(seen, [each.name for each in due], self._today) if due else seen
+            done.append(each.name)
+        return lines, reissued(seen, done, self._today)
 
     def _line(self, sighting: Sighting, host: str, seen: Seen) -> str | None:
         terms = self._orders.terms[sighting.name.encode("latin-1")]
@@ -262,4 +269,5 @@ class Lives:
         where = f"; Domain={domain}" if domain else ""
         left = seconds_left(min(start_of(last), declared), self._now)
         value = sighting.value.decode("latin-1")
-        return f"{sighting.name}={value}; Path={cookie.path}; Max-Age={left}{where}"
+        line = f"{sighting.name}={value}; Path={cookie.path}; Max-Age={left}{where}"
+        return line if header_size(line) <= REISSUE_ROOM else None

@@ -115,6 +115,10 @@ class Orders:
         """Return how a page with these answer headers lets the starter in."""
         return admission(headers, self._hashes)
 
+    def guards(self, headers: Headers) -> bool:
+        """Return whether the guard is on a page with these answer headers."""
+        return self.edition.guard is not None and self.admission(headers).file
+
     def starter(self, way: Admission, *, xhtml: bool) -> bytes:
         """Return the script elements that start consentkit on a page: the guard's, then the starter's.
 

@@ -160,6 +160,11 @@ class Home:
         flags = ("; HttpOnly" if http_only else "") + ("; Secure" if self.secure else "")
         return f"{name}={value}; Path=/; Max-Age={max_age}; SameSite=Lax{domain}{flags}"
 
+    def holds(self, line: str) -> bool:
+        """Return whether a Set-Cookie value reaches a cookie that lives here."""
+        domain = f"; Domain={self.domain}" if self.domain else ""
+        return "; Path=/;" in line and (domain in line if domain else "; Domain=" not in line)
+
 
 def home_of(scope: Mapping[str, Any], policy: Policy) -> Home:
     """Return where the cookies of a choice live that is made on a request's host (E13, H4)."""
