@@ -21,6 +21,7 @@ from consentkit.gate.cookies import (
     names_in,
     only_cookie,
     paths_of,
+    without_cookies,
 )
 
 ATTRIBUTES = {"Path", "Max-Age", "Domain", "Secure", "SameSite", "Partitioned"}
@@ -254,6 +255,17 @@ def test_where_no_domain_is_the_site_s_own_a_cookie_is_the_host_s(host: str) -> 
     lines = list(expiries(["_ga"], host, ["/"]))
     assert len(lines) == 2
     assert "Domain" not in "".join(lines)
+
+
+@pytest.mark.parametrize("odd", [b"\xa0", b"\x85", b"\x1f"])
+def test_only_spaces_and_tabs_are_no_part_of_a_name(odd: bytes) -> None:
+    """RFC 6265bis 5.6; but what an application may take for a tracker's is cut like one."""
+    assert cookie_name(b" \t_ga\t =1") == "_ga"
+    for name in (odd + b"_ga", b"_ga" + odd):
+        assert cookie_name(name + b"=1; Path=/") == name.decode("latin-1")
+        assert cut(name + b"=1; a=2") == b"a=2"
+        assert without_cookies(name + b"=1; _ga=2", ["_ga"]) == name + b"=1"
+        assert cookie_values(name + b"=1", b"_ga") == []
 
 
 def test_no_name_is_kept_that_is_longer_than_any_site_s() -> None:

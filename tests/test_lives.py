@@ -13,6 +13,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from consentkit.gate.anchors import MOST, Seen, key_of, mark_of
+from consentkit.gate.keeping import denied
+from consentkit.gate.lives import Lives
 from consentkit.gate.setcookie import SetCookie, parsed
 
 START = datetime(2026, 8, 31, 12, 0, tzinfo=UTC)
@@ -215,6 +217,14 @@ def test_an_application_that_sees_no_tracker_any_more_may_begin_a_new_one(
     assert [end_of(parsed(line.encode()), clock.now) for line in lines] == [
         datetime(2028, 10, 30, tzinfo=UTC)
     ]
+
+
+def test_a_tracker_s_odd_name_is_ended_by_that_very_name(client: TestClient) -> None:
+    """Latin-1 has more spaces than browsers take off; applications take all of them off."""
+    orders = client.app._faces.gate.orders  # type: ignore[attr-defined]
+    assert denied(orders, b"a=1; _ga\xa0=1; _ga=2", {"marketing"}) == ["_ga\xa0", "_ga"]
+    lives = Lives(orders, b"_ga\xa0=1", frozenset({"analytics"}), START)
+    assert lives.seen.running.keys() == {key_of("_ga\xa0")}
 
 
 def test_a_tracker_that_tells_an_older_birth_is_as_old(client: TestClient, clock: Clock) -> None:

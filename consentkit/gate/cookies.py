@@ -16,6 +16,9 @@ MOST_DOMAINS = 6
 MOST_PATHS = 11
 LONGEST_LINE = 512
 
+SPACE = b" \t"
+"""What browsers take off a cookie's name (RFC 6265bis 5.6): other spaces of Latin-1 are a part of it."""
+
 PARTITIONED = "; Secure; SameSite=None; Partitioned"
 """SameSite=None, so that browsers take it within another site's frame, too."""
 
@@ -41,8 +44,8 @@ class ByName(dict[bytes, Fact], Generic[Fact]):
         self._find = find
 
     def __missing__(self, raw: bytes) -> Fact:
-        # A Set-Cookie without a value is a name up to its first attribute.
-        found = self._find(raw.partition(b";")[0].decode("latin-1").strip())
+        # Applications take more off a name than browsers do: what they may read as a tracker's, is one's.
+        found = self._find(cookie_name(raw).strip())
         if len(raw) <= self.LONGEST:
             if len(self) >= self.MOST:
                 self.clear()
@@ -97,7 +100,7 @@ class Brought(Generic[Fact]):
             # A policy's categories are few, and so are the sets of them.
             self._passing[allowed] = [need not in denied for need in self.needs] if denied else None
         passing = self._passing[allowed]
-        return header if passing is None else b";".join(compress(header.split(b";"), passing)).lstrip()
+        return header if passing is None else b";".join(compress(header.split(b";"), passing)).lstrip(SPACE)
 
 
 def names_in(header: bytes) -> tuple[bytes, ...]:
@@ -109,7 +112,7 @@ def without_cookies(header: bytes, names: Collection[str]) -> bytes:
     """Return a Cookie header's value without the cookies of some names, the others byte for byte."""
     if not names:
         return header
-    return b";".join([pair for pair in header.split(b";") if cookie_name(pair) not in names]).lstrip()
+    return b";".join([pair for pair in header.split(b";") if cookie_name(pair) not in names]).lstrip(SPACE)
 
 
 def cookies_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -133,7 +136,7 @@ def cookie_values(header: bytes, name: bytes) -> list[bytes]:
     """Return the values of the cookies of one name in a Cookie header's value, in order."""
     if name not in header:
         return []
-    pairs = (pair.strip().partition(b"=") for pair in header.split(b";"))
+    pairs = (pair.strip(SPACE).partition(b"=") for pair in header.split(b";"))
     return [value for each, mark, value in pairs if each == name and mark]
 
 
@@ -143,8 +146,8 @@ def cookie_names(header: bytes) -> Iterator[str]:
 
 
 def cookie_name(pair: bytes) -> str:
-    """Return the name in a cookie pair or in a whole Set-Cookie value."""
-    return pair.split(b";", 1)[0].split(b"=", 1)[0].decode("latin-1").strip()
+    """Return the name in a cookie pair or in a whole Set-Cookie value, or in what is before its `=`."""
+    return pair.split(b";", 1)[0].split(b"=", 1)[0].strip(SPACE).decode("latin-1")
 
 
 def expiries(

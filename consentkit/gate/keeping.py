@@ -38,10 +38,10 @@ OVER_HTTP = (
 )
 
 
-def denied(orders: Orders, cookies: bytes, allowed: Container[str]) -> list[str]:
+def denied(orders: Orders, cookies: bytes, allowed: Collection[str]) -> list[str]:
     """Return the names in a Cookie header's value that are trackers' whose category isn't allowed."""
-    names = [*dict.fromkeys(cookie_names(cookies))]
-    return [name for name in names if orders.edition.denies_cookie(name, allowed)]
+    stated = ((name, orders.terms[name.encode("latin-1")]) for name in dict.fromkeys(cookie_names(cookies)))
+    return [name for name, terms in stated if terms.service and terms.need not in (None, *allowed)]
 
 
 def ended(

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from consentkit.gate.cookiedate import cookie_date, http_date
+from consentkit.gate.cookies import SPACE
 from consentkit.policy.months import EPOCH
 
 MOST_SECONDS = 400 * 86400
@@ -20,7 +21,6 @@ LONGEST_PAIR = 4096
 LONGEST_ATTRIBUTE = 1024
 """Bytes; browsers pass over a longer name and value, or attribute value (RFC 6265bis §5.6)."""
 
-_SPACE = b" \t"
 _AROUND = b'" \t'
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 # In a Max-Age, what Chromium or older parsers take for a number where the standard reads none: a sign before
@@ -64,13 +64,13 @@ def parsed(line: bytes) -> SetCookie | None:
     pair, *attributes = line.split(b";")
     name, sign, value = pair.partition(b"=")
     name, value = (name, value) if sign else (b"", name)
-    name, value = name.strip(_SPACE), value.strip(_SPACE)
+    name, value = name.strip(SPACE), value.strip(SPACE)
     if not 0 < len(name) + len(value) <= LONGEST_PAIR or _CONTROL.search(line):
         return None
     said: dict[str, Any] = {}
     for attribute in attributes:
         key, _, text = attribute.partition(b"=")
-        known, text = _FIELDS.get(key.strip(_SPACE).lower()), text.strip(_SPACE)
+        known, text = _FIELDS.get(key.strip(SPACE).lower()), text.strip(SPACE)
         if known and len(text) <= LONGEST_ATTRIBUTE and (found := known[1](text)) is not None:
             said[known[0]] = found
     return SetCookie(name.decode("latin-1"), value, **said)
@@ -83,7 +83,7 @@ def session_pair(line: bytes) -> tuple[str, bytes] | None:
     """
     pair, _, attributes = line.partition(b";")
     name, sign, value = pair.partition(b"=")
-    name, value = name.strip(_SPACE), value.strip(_SPACE)
+    name, value = name.strip(SPACE), value.strip(SPACE)
     if not name or not sign or len(pair) > LONGEST_PAIR or _CONTROL.search(pair) or _tells_life(attributes):
         return None
     return name.decode("latin-1"), value
@@ -136,7 +136,7 @@ def session_only(line: bytes, now: datetime) -> bytes:
 
 def is_removal(line: bytes, now: datetime) -> bool:
     """Return whether a Set-Cookie line only takes a cookie away: it ends it, and brings no value either."""
-    if line.partition(b";")[0].partition(b"=")[2].strip(_SPACE) not in _NO_VALUE:
+    if line.partition(b";")[0].partition(b"=")[2].strip(SPACE) not in _NO_VALUE:
         return False
     cookie = parsed(line)
     return cookie is not None and cookie.name != "" and _is_over(line, now)
@@ -145,7 +145,7 @@ def is_removal(line: bytes, now: datetime) -> bool:
 def _age_beyond(found: re.Match[bytes], most: int) -> tuple[int, bytes, int] | None:
     """Return where a Max-Age's number starts, what to say there and where it ends, if it is above `most`."""
     start, end = found.span(2)
-    value = found.string[found.start(1) : found.end()].strip(_SPACE)
+    value = found.string[found.start(1) : found.end()].strip(SPACE)
     if start == end or len(value) > LONGEST_ATTRIBUTE or int(found[2]) <= most:
         return None
     return start, b"%d" % most, end
@@ -153,7 +153,7 @@ def _age_beyond(found: re.Match[bytes], most: int) -> tuple[int, bytes, int] | N
 
 def _date_beyond(found: re.Match[bytes], most: int, now: datetime) -> tuple[int, bytes, int] | None:
     """Return the same for an Expires' date, if it is more than `most` seconds away."""
-    text = found[3].strip(_SPACE)
+    text = found[3].strip(SPACE)
     date = cookie_date(text) if len(text) <= LONGEST_ATTRIBUTE else None
     # In whole seconds, as `http_date` remembers what it wrote.
     if date is None or date <= (last := now.replace(microsecond=0) + timedelta(seconds=most)):
@@ -178,7 +178,7 @@ def _ending(line: bytes, now: datetime) -> bytes:
     pair, sign, attributes = line.partition(b";")
     name, equals, _ = pair.partition(b"=")
     # A cookie without a name keeps its value: browsers pass over a line that has neither.
-    if equals and name.strip(_SPACE):
+    if equals and name.strip(SPACE):
         pair = name + equals
     return pair + _ATTRIBUTES.sub(b"", sign + attributes) + _ENDS
 
