@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Final, Literal, Protocol, get_args
 from weakref import WeakMethod
 
+from consentkit.policy.memory import remembered
 from consentkit.policy.months import add_months
 
 logger = logging.getLogger("consentkit")
@@ -206,7 +206,7 @@ def _keys(page: _Page) -> Iterator[_Key]:
         yield day, version, kind, plain_name(name)
 
 
-@lru_cache(maxsize=4 * MOST_NAMES)
+@remembered(4 * MOST_NAMES)
 def plain_name(name: str) -> str:
     """Return a name as it is counted: about a service, host, cookie or encoding, and about nobody."""
     name = name[:1] + re.split(r"[/?#]", name[1:], maxsplit=1)[0]

@@ -27,6 +27,7 @@ from functools import lru_cache
 from zlib import crc32
 
 from consentkit.gate.digits import DIGITS, number_in, number_of, text_of
+from consentkit.policy.memory import remembered
 from consentkit.policy.months import end_day
 
 MOST = 64
@@ -175,7 +176,7 @@ def hint_records(seen: Seen, today: int) -> str:
     return text_of(today, 3) + "".join(f"{key}{text_of(end, 3)}" for key, end in ends.items())
 
 
-@lru_cache(maxsize=4096)  # a site's trackers are few and come with every request
+@remembered(4096)
 def key_of(name: str) -> str:
     """Return the key of a tracker's name: FNV-1a, 32 bits, of its UTF-8 bytes, as 6 digits."""
     key = 0x811C9DC5

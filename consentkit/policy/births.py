@@ -11,9 +11,9 @@ from binascii import Error as NotBase64
 from binascii import a2b_base64
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from urllib.parse import unquote
 
+from consentkit.policy.memory import remembered
 from consentkit.policy.months import EPOCH
 
 FIRST = datetime(2005, 1, 1, tzinfo=UTC)
@@ -54,7 +54,7 @@ def born(name: str, value: str, now: datetime) -> datetime | None:
     return None
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _forms(name: str) -> tuple[Form, ...]:
     return tuple(form for form in FORMS if form.name.fullmatch(name))
 

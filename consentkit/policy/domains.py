@@ -6,9 +6,10 @@ browsers do: `github.io` and an S3 endpoint are nobody's own. The list is read w
 
 import re
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from consentkit.policy.memory import remembered
 from consentkit.policy.urls import split_url
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _DOMAIN: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
 _PARTS_OF_A_URL: Final = frozenset("/\\?#@:%\t\n\r ")
 
 
-@lru_cache(maxsize=1024)  # a site has few hosts, but a visitor may make up any
+@remembered(1024)
 def registrable(host: str) -> str | None:
     """Return the registrable domain of `host`, in ASCII and lower case, without a dot at its end.
 
@@ -33,7 +34,7 @@ def registrable(host: str) -> str | None:
     return _suffixes().privatesuffix(name) if name is not None else None
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def cookie_domains(host: str) -> tuple[str, ...]:
     """Return every domain that a cookie which comes with requests to `host` may have been set on.
 

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
+from consentkit.policy.memory import remembered
 from consentkit.policy.registry import Cookie, Service
 
 Fact = TypeVar("Fact")
@@ -21,7 +21,7 @@ class Names(Generic[Fact]):
         self._exact = {name: fact for name, fact in own.items() if "*" not in name}
         globs = sorted((name for name in own if "*" in name), key=len, reverse=True)
         self._globs = [(_glob(name), own[name]) for name in globs]
-        self._first = lru_cache(maxsize=4096)(self._first_glob)  # a site's names are few and come back
+        self._first = remembered(4096)(self._first_glob)
 
     def __call__(self, name: str) -> Fact | None:
         """Return the fact about a name, None for nobody's."""
