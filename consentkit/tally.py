@@ -46,6 +46,7 @@ OTHER = "…other"
 _NUMBERED: Final = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){2,}-?[0-9a-fA-F]*|[0-9]{6,}")
 _RUN: Final = re.compile(r"[0-9A-Za-z]{8,}")
 _LONGEST_RUN: Final = 32
+_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z])[0-9]+(?![0-9A-Za-z])")
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 # A person's address, and whatever is before it.
 _ADDRESSED: Final = re.compile(r"(?<=.)(?:@|%40).*", re.DOTALL)
@@ -58,6 +59,7 @@ _MADE_UP: Final = re.compile(
 )
 # Ids of services, and patterns of the policy: what these kinds name, but for hosts in strict mode.
 _OURS: Final = frozenset(("blocked", "passed", "overridden", "expired"))
+_BROUGHT: Final = frozenset(("undeclared", "cut"))
 _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*|")
 
 
@@ -117,8 +119,8 @@ class Tally:
         """Count each (kind, name) for the day of `now` under policy `version`; never raises, never waits.
 
         Without `now` the clock is asked. Names lose what could be about somebody: a path or query, control
-        characters, long numbers and ids in a cookie's name (as `*`), and what is beyond 253 characters. A
-        frozenset seen before costs least.
+        characters, ids and long numbers, every number in the name of a cookie that nobody declared (as `*`),
+        and what is beyond 253 characters. A frozenset seen before costs least.
         """
         try:
             if pairs:
@@ -203,7 +205,11 @@ def _keys(page: _Page) -> Iterator[_Key]:
     for kind, name in pairs:
         if kind not in KINDS:
             raise ValueError(f"{kind!r} is not one of {', '.join(KINDS)}")
-        yield day, version, kind, plain_name(name)
+        plain = plain_name(name)
+        # What visitors bring: `cart_42153` and `wp-settings-7` name one of them.
+        if kind in _BROUGHT and not _HOST.fullmatch(plain):
+            plain = _NUMBER.sub("*", plain)
+        yield day, version, kind, plain
 
 
 @remembered(4 * MOST_NAMES)

@@ -188,6 +188,28 @@ def test_a_name_keeps_nothing_about_anybody(name: str, kept: str) -> None:
     plain_name(name).encode()
 
 
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("cart_42153", "cart_*"),
+        ("wp-settings-time-7", "wp-settings-time-*"),
+        ("12-basket", "*-basket"),
+        ("oauth2_state", "oauth2_state"),
+        ("sid3", "sid3"),
+        ("163.cdn-4.test", "163.cdn-4.test"),
+        ("127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_a_number_in_the_name_of_a_cookie_nobody_declared_is_a_visitor_s(
+    tally: Tally, name: str, kept: str
+) -> None:
+    for kind in ("undeclared", "cut"):
+        tally.count(VERSION, [(kind, name)])
+    tally.count(VERSION, [("refused", "206"), ("refused", "iso-2022-jp")])
+    names = {(row.kind, row.name) for row in tally.rows()}
+    assert names == {("undeclared", kept), ("cut", kept), ("refused", "206"), ("refused", "iso-2022-jp")}
+
+
 def test_what_services_are_called_stays() -> None:
     assert [plain_name(each) for each in known_services()] == list(known_services())
 
