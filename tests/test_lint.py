@@ -203,3 +203,15 @@ def test_code_that_says_less_than_the_file_of_one_cookie_is_told_that_the_file_c
     assert "'basket' is a cookie of 'mine' in the policy too" in told
     assert "the policy counts" in told
     assert note.startswith(ASKED_IN_VAIN)
+
+
+@pytest.mark.parametrize("domain", ["host", ["eu.shop.example"]])
+def test_hosts_that_ask_for_themselves_are_told_what_they_share_all_the_same(domain: Any) -> None:
+    """L14: a tracker on the site's domain comes to every host, so a no on any of them ends it."""
+    [found] = findings(cookies={"domain": domain})
+    assert (found.severity, found.place) == ("note", "cookies.domain")
+    assert "_ga" in found.message
+    assert "_ga_*" not in found.message
+    nothing_shared = findings(cookies={"domain": domain}, services=["youtube"])
+    assert "cookies.domain" not in {finding.place for finding in nothing_shared}
+    assert findings(cookies={"domain": "site"}) == []

@@ -21,6 +21,7 @@ Severity = Literal["warning", "note"]
 _TECHNICAL: Final = "consentkit's own rule: technical cookies live for the session"
 _EXEMPT: Final = "CNIL, lignes directrices 2020-091, art. 5: which trackers need no consent"
 _UNSELECTED: Final = "consentkit's own rule: no selection, no transfer"
+_WITHDRAWAL: Final = "CNIL, SAN-2025-007: what was withdrawn isn't read any more"
 _CAPS: Final = "consentkit's own rule: how long each category's cookies live at most"
 
 
@@ -50,7 +51,7 @@ def lint(policy: Policy, coded: Sequence[Declared] = ()) -> list[Finding]:
     findings = [
         *(Finding("warning", place, message) for place, message in contested(policy, coded)),
         *(*_loosened(policy), *_unguarded(policy), *_walls(policy), *_unjustified(policy)),
-        *(*_months(policy), *_capped(policy), *_empty(policy)),
+        *(*_months(policy), *_capped(policy), *_empty(policy), *_shared(policy)),
     ]
     return sorted(findings, key=lambda finding: finding.severity != "warning")
 
@@ -108,6 +109,23 @@ def _empty(policy: Policy) -> Iterator[Finding]:
                 " Declare what waits for it, or list only the categories you need"
             )
             yield Finding("note", "categories", message)
+
+
+def _shared(policy: Policy) -> Iterator[Finding]:
+    """Trackers on the registrable domain, where a choice holds on a part of it only (A10, L14)."""
+    if policy.cookies.domain == "site":
+        return
+    names = [
+        cookie.name
+        for service, cookie in _of_the_site(policy)
+        if service.category != "necessary" and cookie.scope == "domain"
+    ]
+    if names:
+        message = (
+            f"lets hosts ask for themselves, but {', '.join(names)} live on the whole site's domain: a no on"
+            " one host ends them for all, whatever was allowed elsewhere"
+        )
+        yield Finding("note", "cookies.domain", message, _WITHDRAWAL)
 
 
 def _unjustified(policy: Policy) -> Iterator[Finding]:
