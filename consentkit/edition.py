@@ -1,6 +1,6 @@
 """One policy version made ready to serve: its notices, starter, files, matcher and manifest."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -53,11 +53,6 @@ class Edition:
     def rules(self, host: str) -> Whose:
         """Return what is blocked on pages of `host`, a request's `Host` header: always the same object."""
         return self.whose.at(host)
-
-    def denies_cookie(self, name: str, allowed: Container[str]) -> bool:
-        """Return whether a cookie belongs to a tracker whose category isn't among the `allowed` ones."""
-        service = self.matcher.cookie(name)
-        return service is not None and self.category_of(service) not in allowed
 
     def category_of(self, service_id: str) -> str:
         """Return the category that governs a service here; UNDECLARED for one the site doesn't list."""

@@ -28,7 +28,7 @@ from consentkit.gate.visitor import VisitorConsent
 from consentkit.policy.decision import Decision, Reason
 from consentkit.policy.months import day_of
 from consentkit.policy.registry import Cookie
-from consentkit.request import host_of
+from consentkit.request import host_of, is_secure
 
 logger = logging.getLogger("consentkit")
 
@@ -110,10 +110,7 @@ async def renewed(orders: Orders, scope: Scope, owes: Owed, over: Collection[str
     if since is not None:
         return kept(orders, scope, State(*since), visitor.now)
     state = State(visitor.consent, visitor.decision, owes.seen)
-    home = home_of(scope, orders.edition.policy)
-    lines = [*state.cookies(orders.seal, orders.version, visitor.now, home), *owes.lines]
-    over = [*_twice(visitor.cookies or b""), *over]
-    return [*lines, *ended(orders, scope, visitor.now, over, paths, _left(lines))]
+    return _lines(orders, scope, state, visitor.now, owes.lines, over, paths)
 
 
 def is_due(cookies: bytes, today: int) -> bool:
@@ -148,17 +145,29 @@ def kept(
     seen = lives.forgetting(lives.seen, _refused(orders, no, decision))
     if all(decision.reasons.get(each) is Reason.REFUSED for each in orders.edition.policy.categories):
         seen = Seen(day_of(now))
-    home = home_of(scope, orders.edition.policy)
-    if home.secure and first(scope["headers"], b"origin").startswith(b"http:"):
+    if is_secure(scope) and first(scope["headers"], b"origin").startswith(b"http:"):
         orders.tell(OVER_HTTP)
-    lines = replace(state, seen=seen).cookies(orders.seal, orders.version, now, home)
     named = _named(orders, decision.allowed) if chosen else []
     paths = [*paths_of(_page_path(scope)), *(each.path for each in named)]
-    came = [*_twice(cookies), *lives.ended, *no]
-    lines += ended(orders, scope, now, came, paths, _left(lines))
-    others = (each.name for each in named if each.name not in came)
-    lines += expiries(others, host_of(scope), paths, int(now.timestamp()), _left(lines))
-    return lines
+    lines = _lines(orders, scope, replace(state, seen=seen), now, (), [*lives.ended, *no], paths)
+    others = (each.name for each in named if each.name not in no)
+    return [*lines, *expiries(others, host_of(scope), paths, int(now.timestamp()), _left(lines))]
+
+
+def _lines(
+    orders: Orders,
+    scope: Scope,
+    state: State,
+    now: datetime,
+    again: Iterable[str],
+    over: Iterable[str],
+    paths: Iterable[str],
+) -> list[str]:
+    """What keeps a state, what is set `again`, and what ends our strays and the cookies that are `over`."""
+    home = home_of(scope, orders.edition.policy)
+    lines = [*state.cookies(orders.seal, orders.version, now, home), *again]
+    names = [*_twice(cookies_of(scope["headers"])), *over]
+    return [*lines, *ended(orders, scope, now, names, paths, _left(lines))]
 
 
 def path_of(scope: Scope) -> str:
