@@ -6,9 +6,9 @@ from starlette.types import Message, Scope, Send
 
 from consentkit.gate import headers as rules
 from consentkit.gate.announce import ANNOUNCING, without_announcements
-from consentkit.gate.cookies import cookies_of, names_in, paths_of, without_cookies
+from consentkit.gate.cookies import cookies_of, names_in, without_cookies
 from consentkit.gate.headers import Headers
-from consentkit.gate.keeping import Owed, denied, ended, owed, path_of, renewed
+from consentkit.gate.keeping import Owed, denied, ended, owed, renewed
 from consentkit.gate.kind import Declared, declared, declared_as
 from consentkit.gate.lives import Lives
 from consentkit.gate.markup import Page
@@ -269,14 +269,13 @@ class Exchange:
             if (owes := self._owed(headers)) is not None:
                 return self._renewed(start, headers, owes)
             if over := self._over():
-                paths = paths_of(path_of(self._scope))
-                headers = headers + rules.setting(ended(self._orders, self._scope, visitor.now, over, paths))
+                headers = headers + rules.setting(ended(self._orders, self._scope, visitor.now, over))
         self._sent = headers
         return self._send({**start, "headers": headers} if headers is not start.get("headers") else start)
 
     async def _renewed(self, start: Message, headers: Headers, owes: Owed) -> None:
-        lines = await renewed(self._orders, self._scope, owes, self._over())
-        self._sent = headers = headers + rules.setting(lines)
+        lines = rules.setting(await renewed(self._orders, self._scope, owes, self._over()))
+        self._sent = headers = headers + lines
         await self._send({**start, "headers": headers})
 
     def _over(self) -> list[str]:
@@ -290,7 +289,7 @@ class Exchange:
         if self._page and lives is None and len(self._visitor.allowed) > 1:
             lives = self._lives
         if self._page or (lives is not None and lives.novel):
-            guarded = not self._page or self._orders.guards(headers)
+            guarded = lives is None or not self._page or self._orders.guards(headers)
             return owed(self._scope, self._visitor, lives, guarded=guarded)
         return None
 

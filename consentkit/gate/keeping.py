@@ -49,16 +49,17 @@ def ended(
     scope: Scope,
     now: datetime,
     names: Collection[str],
-    paths: Iterable[str],
+    paths: Iterable[str] = (),
     room: int = ROOM,
 ) -> Iterator[str]:
     """Yield the Set-Cookie values that remove cookies, wherever they may be; counts trackers (A10, L14).
 
-    `paths` as from `paths_of` the page that they came from, or with. Ours go from everywhere but their home.
+    `paths` as from `paths_of` the page that they came from; without any, those of the request that they came
+    with. Ours go from everywhere but their home.
     """
     services = {orders.terms[name.encode("latin-1")].service for name in names}
     orders.count(frozenset(("expired", service) for service in services if service), now)
-    home = home_of(scope, orders.edition.policy)
+    home, paths = home_of(scope, orders.edition.policy), paths or paths_of(_path_of(scope))
     for line in expiries(names, host_of(scope), paths, int(now.timestamp()), room):
         if line.partition("=")[0] not in OURS or not home.holds(line):
             yield line
@@ -101,16 +102,16 @@ async def renewed(orders: Orders, scope: Scope, owes: Owed, over: Collection[str
     mustn't bring the old grant back (A10). Where the log can't be read, nothing is set: the browser keeps
     what may stay.
     """
-    visitor, paths = owes.visitor, paths_of(path_of(scope))
+    visitor = owes.visitor
     try:
         since = await run_in_threadpool(visitor.overtaken)
     except ConsentKitError:
         logger.exception("the log can't be read; a visitor's cookies stay as they are")
-        return [*ended(orders, scope, visitor.now, over, paths)]
+        return [*ended(orders, scope, visitor.now, over)]
     if since is not None:
         return kept(orders, scope, State(*since), visitor.now)
     state = State(visitor.consent, visitor.decision, owes.seen)
-    return _lines(orders, scope, state, visitor.now, owes.lines, over, paths)
+    return _lines(orders, scope, state, visitor.now, owes.lines, over)
 
 
 def is_due(cookies: bytes, today: int) -> bool:
@@ -161,7 +162,7 @@ def _lines(
     now: datetime,
     again: Iterable[str],
     over: Iterable[str],
-    paths: Iterable[str],
+    paths: Iterable[str] = (),
 ) -> list[str]:
     """What keeps a state, what is set `again`, and what ends our strays and the cookies that are `over`."""
     home = home_of(scope, orders.edition.policy)
@@ -170,8 +171,8 @@ def _lines(
     return [*lines, *ended(orders, scope, now, names, paths, _left(lines))]
 
 
-def path_of(scope: Scope) -> str:
-    """Return a request's path as it stands in the request line: a cookie's has no other form."""
+def _path_of(scope: Scope) -> str:
+    """A request's path as it stands in the request line: a cookie's has no other form."""
     raw = scope.get("raw_path")
     return raw.decode("latin-1") if raw else quote(scope["path"])
 

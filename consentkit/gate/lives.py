@@ -19,7 +19,7 @@ from consentkit.gate.anchors import (
     reissued,
     running_in,
 )
-from consentkit.gate.cookies import SPACE, cookie_name, header_size
+from consentkit.gate.cookies import SPACE, header_size
 from consentkit.gate.orders import Orders, Terms
 from consentkit.gate.setcookie import clamped, parsed, session_only, session_pair
 from consentkit.gate.sightings import Sighting, observed, to_reissue
@@ -98,7 +98,7 @@ class Lives:
         pairs = (pair.partition(b"=") for pair in self._cookies.split(b";"))
         found = [(self._orders.terms[name], name, value) for name, _, value in pairs]
         return [
-            self._known(cookie_name(name), value.strip(SPACE), terms)
+            self._known(name.strip(SPACE).decode("latin-1"), value.strip(SPACE), terms)
             for terms, name, value in found
             if terms.months and terms.need in self._allowed
         ]
@@ -149,6 +149,8 @@ class Lives:
     def ended(self) -> list[str]:
         """The names of cookies that came though their life is over."""
         seen = self.seen
+        if seen is self.kept and not self.may_have_ended:
+            return []
         over = (each.name for each in self._came if seen.has_ended(each.name, self._today))
         return [name for name in dict.fromkeys(over) if name not in self.told]
 
