@@ -3,6 +3,7 @@
 import pytest
 
 from consentkit.gate import headers as rules
+from consentkit.gate.layout import ASKED, names_of
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ from consentkit.gate import headers as rules
     ],
 )
 def test_which_requests_may_bring_a_page(headers: rules.Headers, page: bool) -> None:
-    assert rules.may_be_page(dict(headers)) is page
+    assert ASKED[names_of(headers)].may_be_page(headers) is page
 
 
 def test_a_page_request_s_conditions_are_those_of_this_edition() -> None:
@@ -111,27 +112,3 @@ def test_a_rewritten_page_says_nothing_of_its_old_bytes() -> None:
 )
 def test_what_browsers_save(disposition: bytes, download: bool) -> None:
     assert rules.is_download([(b"content-disposition", disposition)]) is download
-
-
-def test_names_that_mean_nothing_are_learned_but_never_others() -> None:
-    names = rules.Indifferent(frozenset({b"set-cookie"}))
-    for _ in range(2):
-        assert names.covers([b"content-type", b"x-powered-by"])
-        for other in (b"set-cookie", b"Set-Cookie", b"X-Powered-By", b"cache-control", b"cdn-cache-control"):
-            assert not names.covers([b"content-type", other])
-
-
-def test_no_more_names_are_kept_than_there_is_room_for() -> None:
-    names = rules.Indifferent(frozenset())
-    for number in range(3 * names.MOST):
-        assert names.covers([b"x-%d" % number])
-    assert len(names) <= names.MOST
-
-
-@pytest.mark.parametrize("times", [1, 2, 30])
-def test_headers_are_dropped_by_name_however_often_they_come(times: int) -> None:
-    headers = [(b"host", b"x"), *[(b"range", b"a"), (b"accept", b"b"), (b"cookie", b"c")] * times]
-    noted = headers[1:]
-    kept = rules.without(headers, noted, frozenset({b"range", b"cookie", b"if-range"}))
-    assert kept == [(b"host", b"x"), *[(b"accept", b"b")] * times]
-    assert len(headers) == 1 + 3 * times

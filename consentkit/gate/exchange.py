@@ -1,15 +1,17 @@
 """One request and its answer, filtered by the visitor's decision."""
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
+from itertools import compress
 
 from starlette.types import Message, Scope, Send
 
 from consentkit.gate import headers as rules
-from consentkit.gate.announce import ANNOUNCING, without_announcements
+from consentkit.gate.announce import without_announcements
 from consentkit.gate.cookies import cookies_of, names_in, without_cookies
 from consentkit.gate.headers import Headers
 from consentkit.gate.keeping import Owed, denied, ended, owed, renewed
 from consentkit.gate.kind import Declared, declared, declared_as
+from consentkit.gate.layout import ANSWERED, ASKED, Answered, names_of
 from consentkit.gate.lives import Lives
 from consentkit.gate.markup import Page
 from consentkit.gate.orders import Orders, Seen
@@ -18,13 +20,9 @@ from consentkit.gate.setcookie import is_removal
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.request import host_of
 
-NOTHING: frozenset[bytes] = frozenset()
-COOKIE = frozenset({b"cookie"})
-UNCONDITIONAL_COOKIE = rules.UNCONDITIONAL | COOKIE
 BODILESS = frozenset({204, 205, 304})
 BYPASSES = frozenset({"http.response.pathsend", "http.response.zerocopysend", "http.response.push"})
 FILTERED = frozenset({"websocket.accept", "websocket.http.response.start", "http.response.early_hint"})
-INDIFFERENT = rules.Indifferent(ANNOUNCING | {b"set-cookie"})
 
 
 class Exchange:
@@ -67,34 +65,29 @@ class Exchange:
         """
         scope = self._scope
         headers: Headers = scope["headers"]
-        noted = [each for each in headers if each[0] in rules.NOTED]
-        fields = dict(noted)
-        dropped = NOTHING
+        asked = ASKED[names_of(headers)]
+        mask = None
         added: Headers = []
-        if b"cookie" not in fields:
+        if not asked.cookies:
             self._visitor.cookies = b""
-        elif (kept := self._cut(noted, fields)) is not None:
-            dropped = COOKIE
+        elif (kept := self._cut(headers, asked.cookies)) is not None:
+            mask = asked.bare
             added = [(b"cookie", kept)] if kept else []
         if self._rewrite:
-            self._for_page = for_page = rules.may_be_page(fields)
-            if for_page:
-                dropped = UNCONDITIONAL_COOKIE if dropped else rules.UNCONDITIONAL
-                if b"if-none-match" in fields:
-                    added += rules.page_conditions(noted, self._orders.tag)
+            self._for_page = for_page = asked.may_be_page(headers)
+            if for_page and asked.unconditional is not None:
+                mask = asked.unconditional if mask is None else asked.both
+                if asked.matches:
+                    added += rules.page_conditions(headers, self._orders.tag)
             extensions = scope.get("extensions")
             if extensions and not BYPASSES.isdisjoint(extensions):
                 scope = {**scope, "extensions": {k: v for k, v in extensions.items() if k not in BYPASSES}}
-        if dropped.isdisjoint(fields):
-            return scope
-        return {**scope, "headers": rules.without(headers, noted, dropped) + added}
+        return scope if mask is None else {**scope, "headers": [*compress(headers, mask), *added]}
 
-    def _cut(self, noted: Headers, fields: Mapping[bytes, bytes]) -> bytes | None:
+    def _cut(self, headers: Headers, places: Sequence[int]) -> bytes | None:
         """Return what is left of the request's cookies; None where a single header stays as it is."""
-        cookies = fields[b"cookie"]
-        several = len(fields) != len(noted) and sum(name == b"cookie" for name, _ in noted) > 1
-        if several:
-            cookies = cookies_of(noted)
+        several = len(places) > 1
+        cookies = cookies_of(headers) if several else headers[places[0]][1]
         visitor = self._visitor
         visitor.cookies = cookies
         brought = self._orders.brought[names_in(cookies)]
@@ -170,7 +163,7 @@ class Exchange:
     def _filtered(self, message: Message) -> Message:
         filtered: Message = dict(message)
         if "headers" in message:
-            filtered["headers"] = self._answer_headers(message["headers"])
+            filtered["headers"], _ = self._answer_headers(message["headers"])
         if "links" in message:
             links = (without_announcements(b"link", link, self._announces) for link in message["links"])
             filtered["links"] = [link for link in links if link]
@@ -179,27 +172,34 @@ class Exchange:
     def _announces(self, address: str) -> bool:
         return self._orders.announces(address, host_of(self._scope))
 
-    def _answer_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-        kept: Headers = []
+    def _answer_headers(self, raw: Iterable[tuple[bytes, bytes]]) -> tuple[Headers, Answered]:
+        """Return an answer's headers as they may go out, names in lower case, and where they are."""
+        headers = raw if isinstance(raw, list) else [*raw]
+        answered = ANSWERED[names_of(headers)]
+        if not answered.lower:
+            headers = [(name.lower(), value) for name, value in headers]
+            answered = ANSWERED[names_of(headers)]
+        return self._without_denied(headers, answered.settled) if answered.settled else (headers, answered)
+
+    def _without_denied(self, headers: Headers, places: Sequence[int]) -> tuple[Headers, Answered]:
+        kept = [*headers]
+        denied: list[int] = []
         seen: list[Seen] = []
-        for each in headers:
-            name, value = each
-            if name in INDIFFERENT:
-                kept.append(each)
-                continue
-            name = name.lower()
+        for place in places:
+            name, value = headers[place]
             if name == b"set-cookie":
-                value = self._settled(value, seen)
-            elif name in ANNOUNCING:
-                value = without_announcements(name, value, self._announces)
+                left = self._settled(value, seen)
             else:
-                kept.append((name, value))
-                continue
-            if value:
-                kept.append((name, value))
+                left = without_announcements(name, value, self._announces)
+            if not left:
+                denied.append(place)
+            elif left is not value:
+                kept[place] = name, left
+        for place in reversed(denied):
+            del kept[place]
         if seen:
             self._orders.count(frozenset(seen), self._visitor.now)
-        return kept
+        return kept, ANSWERED[names_of(kept)]
 
     def _settled(self, line: bytes, seen: list[Seen]) -> bytes:
         """Return a Set-Cookie line as it may go out, b"" for one that may not."""
@@ -218,19 +218,14 @@ class Exchange:
         return cut
 
     def _on_start(self, message: Message) -> Awaitable[None]:
-        raw: Iterable[tuple[bytes, bytes]] = message.get("headers", ())
-        headers = raw if isinstance(raw, list) else [*raw]
-        fields = dict(headers)
-        if not INDIFFERENT.covers(fields):
-            headers = self._answer_headers(headers)
-            fields = dict(headers)
+        headers, answered = self._answer_headers(message.get("headers", ()))
         if not self._rewrite:
             return self._begin(message, headers)
-        once = len(fields) == len(headers)
-        says = declared_as(fields.get(b"content-type", b"")) if once else declared(headers)
+        types = answered.types
+        says = declared_as(headers[types[0]][1]) if len(types) == 1 else declared(headers)
         page = says.page
         if page is not False:
-            page = self._shown_page(page, headers, fields)
+            page = self._shown_page(page, headers, answered)
         status = message["status"]
         if page is False or (page is None and status == 206):
             return self._begin(message, headers)
@@ -249,11 +244,11 @@ class Exchange:
         self._screening = screening = Screening(self._orders, self._scope, start, self._begin, self._send)
         return screening.refuse(PARTIAL) if status == 206 else nothing()
 
-    def _shown_page(self, page: bool | None, headers: Headers, fields: Mapping[bytes, bytes]) -> bool | None:
+    def _shown_page(self, page: bool | None, headers: Headers, answered: Answered) -> bool | None:
         if page is None and not self._for_page:
             return False  # an image or script without a type; nobody reads that as a page
         # What browsers save isn't shown; but a page's own script may fetch it, and show it all the same.
-        if b"content-disposition" in fields and rules.is_download(headers):
+        if answered.saved and rules.is_download(headers):
             return page if rules.first(self._scope["headers"], b"sec-fetch-dest") == b"empty" else False
         return page
 

@@ -1,7 +1,7 @@
 """Header rules around a rewritten page: conditional requests, announcements, caching."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 
 Headers = list[tuple[bytes, bytes]]
@@ -17,8 +17,6 @@ STALE = frozenset(
 """Answer headers and trailers that a rewritten body makes untrue (RFC 9110, 8.6 and 8.8.2; RFC 9530)."""
 CONTROLS = (b"cache-control", b"surrogate-control", b"edge-control", b"x-accel-expires")
 """How the names end of headers that say who may keep an answer, targeted ones included (RFC 9213, 3.1)."""
-NOTED = UNCONDITIONAL | {b"accept", b"cookie", b"sec-fetch-dest"}
-"""Request headers that mean anything to us."""
 
 # RFC 8288, 3: an address and its parameters, whose quoted values may hold anything; and the same for lists.
 QUOTED = rb'"(?:[^"\\]|\\.)*(?:"|\Z)'
@@ -42,51 +40,13 @@ def values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
     return b", ".join(found) if found else b""
 
 
-def without(headers: Headers, noted: Headers, dropped: Collection[bytes]) -> Headers:
-    """Return a request's headers but for those of the `dropped` names; `noted` are those with a NOTED one."""
-    if len(noted) > len(NOTED):  # anybody may send any number
-        return [each for each in headers if each[0] not in dropped]
-    kept = [*headers]
-    for each in noted:
-        if each[0] in dropped:
-            kept.remove(each)
-    return kept
+def may_be_page(destination: bytes, accept: bytes) -> bool:
+    """Return whether a request may be answered with a page rather than an image, script or style.
 
-
-class Indifferent(set[bytes]):
-    """Names of answer headers that mean nothing to us where an answer is no page, learned as they come.
-
-    `concerning` are the names that do; those that say who may keep the answer do as well. A name that isn't
-    in lower case is never one of these.
+    By its Sec-Fetch-Dest and its Accept, b"" where it has none.
     """
-
-    MOST = 1024
-
-    def __init__(self, concerning: frozenset[bytes]) -> None:
-        super().__init__()
-        self._concerning = concerning
-
-    def covers(self, names: Collection[bytes]) -> bool:
-        """Return whether all of some names mean nothing to us."""
-        if not self._concerning.isdisjoint(names):
-            return False
-        return self.issuperset(names) or all(map(self._learns, names))
-
-    def _learns(self, name: bytes) -> bool:
-        if name.endswith(CONTROLS) or name != name.lower():
-            return False
-        if len(self) >= self.MOST:
-            self.clear()
-        self.add(name)
-        return True
-
-
-def may_be_page(fields: Mapping[bytes, bytes]) -> bool:
-    """Return whether a request may be answered with a page rather than an image, script or style."""
-    destination = fields.get(b"sec-fetch-dest")
     if destination:
         return destination in PAGE_DESTINATIONS
-    accept = fields.get(b"accept")
     return not accept or b"text/html" in accept or accept == b"*/*"
 
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache
 from itertools import chain
-from typing import Final, Literal, cast
+from typing import Literal, cast
 
 from starlette.types import Message, Scope, Send
 
@@ -14,6 +14,7 @@ from consentkit.gate.body import SLICE, PageBody
 from consentkit.gate.coding import Unreadable
 from consentkit.gate.headers import Headers
 from consentkit.gate.kind import Declared, is_page, is_plain_page, is_xhtml
+from consentkit.gate.layout import ANSWERED, names_of
 from consentkit.gate.markup import Page, rewrite_page
 from consentkit.gate.orders import Orders, Seen
 from consentkit.gate.visitor import VisitorConsent
@@ -27,7 +28,6 @@ Begin = Callable[[Message, Headers], Awaitable[None]]
 
 PLAIN = SLICE
 """Bytes; a page that came at once, isn't longer and has nothing special about it takes a shorter way."""
-UNUSUAL: Final = frozenset({b"content-encoding", b"content-security-policy"})
 WHOLE = 1 << 20
 """Bytes; a page that came at once and isn't longer goes out at once, with its length."""
 NOTHING_SEEN: frozenset[Seen] = frozenset()
@@ -173,7 +173,7 @@ def plain_page(orders: Orders, scope: Scope, says: Declared, headers: Headers, b
 
     `says` is what its `headers` declare it to be. The page is what a Screening would make of it.
     """
-    if len(body) > PLAIN or not is_plain_page(says, body) or not UNUSUAL.isdisjoint(dict(headers)):
+    if len(body) > PLAIN or not is_plain_page(says, body) or ANSWERED[names_of(headers)].unusual:
         return None
     try:
         rules_ = orders.everywhere or orders.rules(host_of(scope))
