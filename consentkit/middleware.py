@@ -176,7 +176,7 @@ class _Fixed:
     def overtaken(self, _: Consent, __: datetime) -> None:
         return None
 
-    def glance(self, _: bytes, __: datetime) -> None:
+    def glance(self, _: bytes, __: bytes | None, ___: datetime) -> None:
         return None
 
 

@@ -36,7 +36,8 @@ KNOWN = ByNames(lambda names: Brought((CATEGORIES[name] for name in names), froz
 
 
 def cut(header: bytes, *allowed: str) -> bytes:
-    return KNOWN[names_in(header)].cut(header, frozenset(allowed))
+    pairs = header.split(b";")
+    return KNOWN[names_in(pairs)].cut(header, pairs, frozenset(allowed))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from sample import SECRET, policy
 
 from consentkit.errors import ConfigurationError
 from consentkit.gate.anchors import Seen, key_of
+from consentkit.gate.seal import KeyedBlake2
 from consentkit.gate.sightings import Sighting, observed
 from consentkit.gate.state import Home, Seal, State, hint, home_of, issued_in
 from consentkit.policy.decision import Choice, Consent, Decision, Reason
@@ -99,7 +100,13 @@ def test_a_rightly_sealed_oddity_opens_nothing(payload: bytes) -> None:
 
 
 def test_it_is_sealed_as_itsdangerous_seals() -> None:
-    plain = Signer(SECRET, "consentkit/state/3/shop/consent", key_derivation="hmac", digest_method=sha256)
+    plain = Signer(
+        SECRET,
+        "consentkit/state/3/shop/consent",
+        key_derivation="hmac",
+        digest_method=sha256,
+        algorithm=KeyedBlake2(),
+    )
     assert plain.unsign(VALUE).startswith(b"3.")
     with pytest.raises(BadSignature):
         plain.unsign(VALUE[1:])

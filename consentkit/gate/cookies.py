@@ -1,7 +1,7 @@
 """Cookies in both directions: cut what is denied, expire what was withdrawn (A10, A17, L14)."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain, compress, islice, product
 from typing import Generic, TypeVar
 
@@ -80,32 +80,35 @@ class Brought(Generic[Fact]):
     """What the policy says of cookies that came together.
 
     `needs` names for each the category that governs it, None where it needs no consent; `drift` is what to
-    count of them.
+    count of them; `consent` is the place of the one that holds a consent, None where there is none, or more.
     """
 
-    __slots__ = ("_passing", "drift", "needed", "needs")
+    __slots__ = ("_passing", "consent", "drift", "needed", "needs")
 
-    def __init__(self, needs: Iterable[str | None], drift: frozenset[Fact]) -> None:
+    def __init__(
+        self, needs: Iterable[str | None], drift: frozenset[Fact], consent: int | None = None
+    ) -> None:
+        self.consent = consent
         self.needs = tuple(needs)
         self.needed = frozenset(need for need in self.needs if need is not None)
         self.drift = drift
         self._passing: dict[frozenset[str], list[bool] | None] = {}
 
-    def cut(self, header: bytes, allowed: frozenset[str]) -> bytes:
+    def cut(self, header: bytes, pairs: Sequence[bytes], allowed: frozenset[str]) -> bytes:
         """Return the Cookie header's value that these came in without the denied ones, the others byte for
-        byte; the header itself where all of them may pass.
+        byte; the header itself where all of them may pass. `pairs` is what it holds.
         """
         if allowed not in self._passing:
             denied = self.needed - allowed
             # A policy's categories are few, and so are the sets of them.
             self._passing[allowed] = [need not in denied for need in self.needs] if denied else None
         passing = self._passing[allowed]
-        return header if passing is None else b";".join(compress(header.split(b";"), passing)).lstrip(SPACE)
+        return header if passing is None else b";".join(compress(pairs, passing)).lstrip(SPACE)
 
 
-def names_in(header: bytes) -> tuple[bytes, ...]:
-    """Return the names in a Cookie header's value as they stand there, for ByNames."""
-    return tuple([pair.partition(b"=")[0] for pair in header.split(b";")])
+def names_in(pairs: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Return the names of cookie pairs as they stand in a Cookie header, for ByNames."""
+    return tuple([pair.partition(b"=")[0] for pair in pairs])
 
 
 def without_cookies(header: bytes, names: Collection[str]) -> bytes:

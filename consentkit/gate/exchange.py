@@ -11,10 +11,10 @@ from consentkit.gate.cookies import cookies_of, names_in, without_cookies
 from consentkit.gate.headers import Headers
 from consentkit.gate.keeping import Owed, denied, ended, owed, renewed
 from consentkit.gate.kind import Declared, declared, declared_as
-from consentkit.gate.layout import ANSWERED, ASKED, Answered, names_of
+from consentkit.gate.layout import ASKED, Answered, found_in, names_of
 from consentkit.gate.lives import Lives
 from consentkit.gate.markup import Page
-from consentkit.gate.orders import Orders, Seen
+from consentkit.gate.orders import Orders, Seen, Terms
 from consentkit.gate.screening import LATE, PARTIAL, Screening, counted, nothing, plain_page
 from consentkit.gate.setcookie import is_removal
 from consentkit.gate.visitor import VisitorConsent
@@ -42,6 +42,8 @@ class Exchange:
     """Trackers that came though their life is over."""
     _known_lives: Lives | None = None
     """The trackers this visitor allows, once something depends on them."""
+    _answered: Answered
+    """Where the answer's headers are that mean anything to us."""
     _page = False
     """Whether the answer is a page."""
     _personal = False
@@ -90,11 +92,14 @@ class Exchange:
         cookies = cookies_of(headers) if several else headers[places[0]][1]
         visitor = self._visitor
         visitor.cookies = cookies
-        brought = self._orders.brought[names_in(cookies)]
+        pairs = cookies.split(b";")
+        brought = self._orders.brought[names_in(pairs)]
         visitor.drift = brought.drift
         kept = cookies
         if brought.needed:
-            kept = brought.cut(cookies, visitor.allowed)
+            if brought.consent is not None:
+                visitor.sealed = pairs[brought.consent].partition(b"=")[2]
+            kept = brought.cut(cookies, pairs, visitor.allowed)
             # What has a yes may have ended all the same.
             if len(visitor.allowed) > 1 and self._lives.may_have_ended:
                 self._ended = self._lives.ended
@@ -132,7 +137,9 @@ class Exchange:
         """Take in what follows the start of an answer that may be a page."""
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             body = message.get("body", b"")
-            page = plain_page(self._orders, self._scope, self._says, held["headers"], body)
+            page = None
+            if not self._answered.unusual:
+                page = plain_page(self._orders, self._scope, self._says, body)
             if page is not None:
                 return self._whole(held, page)
         self._held = None
@@ -163,7 +170,8 @@ class Exchange:
     def _filtered(self, message: Message) -> Message:
         filtered: Message = dict(message)
         if "headers" in message:
-            filtered["headers"], _ = self._answer_headers(message["headers"])
+            headers, answered = found_in(message["headers"])
+            filtered["headers"] = self._without_denied(headers, answered.settled)
         if "links" in message:
             links = (without_announcements(b"link", link, self._announces) for link in message["links"])
             filtered["links"] = [link for link in links if link]
@@ -172,23 +180,19 @@ class Exchange:
     def _announces(self, address: str) -> bool:
         return self._orders.announces(address, host_of(self._scope))
 
-    def _answer_headers(self, raw: Iterable[tuple[bytes, bytes]]) -> tuple[Headers, Answered]:
-        """Return an answer's headers as they may go out, names in lower case, and where they are."""
-        headers = raw if isinstance(raw, list) else [*raw]
-        answered = ANSWERED[names_of(headers)]
-        if not answered.lower:
-            headers = [(name.lower(), value) for name, value in headers]
-            answered = ANSWERED[names_of(headers)]
-        return self._without_denied(headers, answered.settled) if answered.settled else (headers, answered)
-
-    def _without_denied(self, headers: Headers, places: Sequence[int]) -> tuple[Headers, Answered]:
+    def _without_denied(self, headers: Headers, places: Iterable[int]) -> Headers:
+        """Return an answer's headers as they may go out; `places` are of those that may have to stay."""
         kept = [*headers]
         denied: list[int] = []
         seen: list[Seen] = []
         for place in places:
             name, value = headers[place]
             if name == b"set-cookie":
-                left = self._settled(value, seen)
+                terms = self._orders.terms[value.partition(b"=")[0]]
+                if terms.need is None and terms.cookie is None:
+                    self._orders.note(terms, seen)
+                    continue
+                left = self._settled(value, terms, seen)
             else:
                 left = without_announcements(name, value, self._announces)
             if not left:
@@ -199,30 +203,32 @@ class Exchange:
             del kept[place]
         if seen:
             self._orders.count(frozenset(seen), self._visitor.now)
-        return kept, ANSWERED[names_of(kept)]
+        return kept
 
-    def _settled(self, line: bytes, seen: list[Seen]) -> bytes:
-        """Return a Set-Cookie line as it may go out, b"" for one that may not."""
-        terms = self._orders.terms[line.partition(b"=")[0]]
-        if terms.need is not None and is_removal(line, self._visitor.now):
-            return line  # whoever comes
-        denied = terms.need is not None and terms.need not in self._visitor.allowed
-        if denied or terms.cookie is None:
-            self._orders.note(terms, seen)
-            return b"" if denied else line
+    def _settled(self, line: bytes, terms: Terms, seen: list[Seen]) -> bytes:
+        """Return the Set-Cookie line of a declared cookie as it may go out, b"" for one that may not."""
+        visitor = self._visitor
         if terms.need is not None:
-            self._visitor.asked = True  # other visitors get another line, or none
+            if is_removal(line, visitor.now):
+                return line  # whoever comes
+            if terms.need not in visitor.allowed:
+                self._orders.note(terms, seen)
+                return b""
+            visitor.asked = True  # other visitors get another line, or none
         cut = self._lives.cut(line, terms)
         if cut is not line:
             seen.append(("clamped", terms.service))
         return cut
 
     def _on_start(self, message: Message) -> Awaitable[None]:
-        headers, answered = self._answer_headers(message.get("headers", ()))
-        if not self._rewrite:
-            return self._begin(message, headers)
+        headers, answered = found_in(message.get("headers", ()))
+        self._answered = answered
         types = answered.types
         says = declared_as(headers[types[0]][1]) if len(types) == 1 else declared(headers)
+        if answered.settled:
+            headers = self._without_denied(headers, answered.settled)
+        if not self._rewrite:
+            return self._begin(message, headers)
         page = says.page
         if page is not False:
             page = self._shown_page(page, headers, answered)
@@ -260,7 +266,7 @@ class Exchange:
             headers = rules.personal(headers)
         novel = self._known_lives is not None and self._known_lives.novel
         may_owe = visitor.cookies and (self._page or novel or self._cookies)
-        if may_owe and (self._personal or rules.is_uncacheable(headers)):
+        if may_owe and (self._personal or (self._answered.caches and rules.is_uncacheable(headers))):
             if (owes := self._owed(headers)) is not None:
                 return self._renewed(start, headers, owes)
             if over := self._over():

@@ -45,11 +45,13 @@ class Grants:
 
     def allowed(self, value: bytes, now: float) -> frozenset[str] | None:
         """Return what a cookie value allows at `now` (seconds since 1970); None where it takes more."""
-        grant = self._known.get(value)
-        if grant is None:
-            grant = self._grant(self._seal.open(value))
-            _remember(self._known, value, grant)
-        return grant[2] if grant[0] <= now < grant[1] else None
+        start, end, allowed = self._known.get(value) or self._opened(value)
+        return allowed if start <= now < end else None
+
+    def _opened(self, value: bytes) -> Grant:
+        grant = self._grant(self._seal.open(value))
+        _remember(self._known, value, grant)
+        return grant
 
     def anchors(self, cookies: bytes) -> bytes | None:
         """Return what a Cookie header's value holds of anchors, opened; None without any that opens.

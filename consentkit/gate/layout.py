@@ -3,10 +3,9 @@
 What one browser asks, and what one site answers, has the same names in the same order again and again.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
 
 from consentkit.gate.announce import ANNOUNCING
 from consentkit.gate.cookies import ByNames
@@ -54,7 +53,7 @@ class Answered:
     lower: whether all names are in lower case, as ASGI wants them. settled: the places of those of which a
     part may have to stay behind. types: the places of its Content-Types. saved: whether a Content-Disposition
     may say that browsers save it. unusual: whether a page with these needs a closer look. caches: whether one
-    says who may keep the answer, or what it varies with.
+    says who may keep the answer.
     """
 
     lower: bool
@@ -65,9 +64,19 @@ class Answered:
     caches: bool
 
 
-def names_of(headers: Any) -> Names:
+def names_of(headers: Headers) -> Names:
     """Return the names in a list of headers, as ASKED and ANSWERED are asked by."""
     return tuple(map(NAME, headers))
+
+
+def found_in(raw: Iterable[tuple[bytes, bytes]]) -> tuple[Headers, Answered]:
+    """Return an answer's headers, names in lower case, and where they are."""
+    headers = raw if isinstance(raw, list) else [*raw]
+    answered = ANSWERED[tuple(map(NAME, headers))]
+    if answered.lower:
+        return headers, answered
+    headers = [(name.lower(), value) for name, value in headers]
+    return headers, ANSWERED[names_of(headers)]
 
 
 def _asked(names: Names) -> Asked:
@@ -90,7 +99,7 @@ def _answered(names: Names) -> Answered:
         _places(names, (b"content-type",)),
         b"content-disposition" in names,
         not UNUSUAL.isdisjoint(names),
-        any(name == b"vary" or name.endswith(CONTROLS) for name in names),
+        any(name.endswith(CONTROLS) for name in names),
     )
 
 

@@ -14,13 +14,14 @@ from consentkit.gate.csp import UNRESTRICTED, Admission, admission
 from consentkit.gate.grants import Grants
 from consentkit.gate.headers import Headers
 from consentkit.gate.markup import Rules
-from consentkit.gate.state import OURS, Seal
+from consentkit.gate.state import CONSENT_COOKIE, OURS, Seal
 from consentkit.gate.told import Tell
 from consentkit.policy.decision import decide
 from consentkit.policy.names import cookie_names, storage_names
 from consentkit.policy.registry import Cookie
 from consentkit.tally import Kind
 
+CONSENT = CONSENT_COOKIE.encode()
 CUT = (
     "the site sets a cookie %r that nobody declared, so it is cut (cookies.undeclared is strict): declare it"
     " with @sets_cookie or in a service if the site needs it"
@@ -109,7 +110,8 @@ class Orders:
         found = [self.terms[name] for name in names]
         # Those that nobody declared.
         drift = frozenset(each.seen for each in found if each.seen is not None and not each.service)
-        return Brought((each.need for each in found), drift)
+        places = [place for place, name in enumerate(names) if name.strip() == CONSENT]
+        return Brought((each.need for each in found), drift, places[0] if len(places) == 1 else None)
 
     def admission(self, headers: Headers) -> Admission:
         """Return how a page with these answer headers lets the starter in."""

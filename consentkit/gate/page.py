@@ -93,10 +93,10 @@ class Gate:
         latest = self.kit.latest(consent)
         return None if latest is consent else (latest, self.kit.decide(latest, now))
 
-    def glance(self, cookies: bytes, now: datetime) -> frozenset[str] | None:
+    def glance(self, cookies: bytes, sealed: bytes | None, now: datetime) -> frozenset[str] | None:
         """Return what is allowed at `now`, or None where that takes a whole decision."""
         orders = self.orders
-        value = only_cookie(cookies, CONSENT_MARK)
+        value = only_cookie(cookies, CONSENT_MARK) if sealed is None else sealed
         if value is not None:
             return orders.grants.allowed(value, now.timestamp())
         return None if CONSENT_MARK in cookies else orders.allowed_to_nobody

@@ -14,7 +14,6 @@ from consentkit.gate.body import SLICE, PageBody
 from consentkit.gate.coding import Unreadable
 from consentkit.gate.headers import Headers
 from consentkit.gate.kind import Declared, is_page, is_plain_page, is_xhtml
-from consentkit.gate.layout import ANSWERED, names_of
 from consentkit.gate.markup import Page, rewrite_page
 from consentkit.gate.orders import Orders, Seen
 from consentkit.gate.visitor import VisitorConsent
@@ -168,12 +167,13 @@ class Screening:
         counted(self._orders, self._scope, body.blocked, body.seen)
 
 
-def plain_page(orders: Orders, scope: Scope, says: Declared, headers: Headers, body: bytes) -> Page | None:
+def plain_page(orders: Orders, scope: Scope, says: Declared, body: bytes) -> Page | None:
     """Return a page that came whole as it goes out, with the starter; None where that isn't so simple.
 
-    `says` is what its `headers` declare it to be. The page is what a Screening would make of it.
+    `says` is what its headers, which aren't unusual, declare it to be. The page is what a Screening would
+    make of it.
     """
-    if len(body) > PLAIN or not is_plain_page(says, body) or ANSWERED[names_of(headers)].unusual:
+    if len(body) > PLAIN or not is_plain_page(says, body):
         return None
     try:
         rules_ = orders.everywhere or orders.rules(host_of(scope))

@@ -34,8 +34,11 @@ class Source(Protocol):
     def overtaken(self, consent: Consent, now: datetime) -> tuple[Consent, Decision] | None:
         """Return the visitor's later consent, and its decision, if the log has one."""
 
-    def glance(self, cookies: bytes, now: datetime) -> frozenset[str] | None:
-        """Return what the decision would allow, if that is known with less: the gate often needs no more."""
+    def glance(self, cookies: bytes, sealed: bytes | None, now: datetime) -> frozenset[str] | None:
+        """Return what the decision would allow, if that is known with less: the gate often needs no more.
+
+        `sealed` is the value of the only cookie there is for it, if somebody has found that.
+        """
 
 
 class VisitorConsent:
@@ -49,6 +52,8 @@ class VisitorConsent:
     asked = False
     cookies: bytes | None = None
     """What the request's Cookie header says, once somebody has read it."""
+    sealed: bytes | None = None
+    """The value of the only one of those that holds a consent, if somebody has looked for it."""
     drift: frozenset[tuple[Kind, str]] = frozenset()
     """What to count of those cookies, if a page comes of it."""
     _allowed: frozenset[str] | None = None
@@ -114,7 +119,7 @@ class VisitorConsent:
                 if now is None:
                     self._now = now = self._source.clock()
                 sent = self.cookies
-                allowed = self._source.glance(self._sent() if sent is None else sent, now)
+                allowed = self._source.glance(self._sent() if sent is None else sent, self.sealed, now)
             if allowed is None:
                 allowed = self.decision.allowed
             self._allowed = allowed

@@ -33,6 +33,10 @@ _key: Final[Callable[[bytes | bytearray, int], tuple[bytes, bytes]]] = Struct(
 """What a piece is looked up by: its first bytes, and some a little later."""
 
 
+Outline = tuple[int, bytes, bytes]
+"""What a whole page is looked up by: its length, some of its middle, its last bytes."""
+
+
 class Piece(NamedTuple):
     """Bytes of a page between two points where nothing is open, and what they need."""
 
@@ -60,8 +64,8 @@ class Memory:
     __slots__ = ("_old", "_once", "_pages", "_size", "_young")
 
     def __init__(self) -> None:
-        self._once: set[bytes | tuple[bytes, bytes]] = set()
-        self._pages: dict[bytes, Page] = {}
+        self._once: set[Outline | tuple[bytes, bytes]] = set()
+        self._pages: dict[Outline, Page] = {}
         self._young: dict[tuple[bytes, bytes], list[Piece]] = {}
         self._old: dict[tuple[bytes, bytes], list[Piece]] = {}
         self._size = 0
@@ -101,7 +105,7 @@ class Memory:
         self._note(key)
         return True
 
-    def _note(self, key: bytes | tuple[bytes, bytes]) -> None:
+    def _note(self, key: Outline | tuple[bytes, bytes]) -> None:
         if len(self._once) >= _ONCE:
             self._once.clear()
         self._once.add(key)
@@ -118,6 +122,7 @@ class Memory:
         alike.insert(0, piece)
 
 
-def _outline(page: bytes) -> bytes:
-    middle = len(page) // 2
-    return b"%d %b %b" % (len(page), page[middle : middle + _KEY], page[-_KEY:])
+def _outline(page: bytes) -> Outline:
+    size = len(page)
+    middle = size // 2
+    return size, page[middle : middle + _KEY], page[-_KEY:]
