@@ -28,28 +28,14 @@ FILTERED = frozenset({"websocket.accept", "websocket.http.response.start", "http
 class Exchange:
     """One request and its answer: cookies and announcements filtered, pages screened."""
 
-    # Defaults rather than assignments: one exchange is made for every request.
-    _for_page = True
-    """Whether the request may be answered with a page."""
-    _cookies = b""
-    """What the request brought, if any of it is denied."""
+    __slots__ = (
+        *("_orders", "_scope", "_send", "_visitor", "_rewrite", "_for_page", "_cookies", "_ended"),
+        *("_known_lives", "_answered", "_says", "_held", "_screening", "_page", "_personal", "_sent"),
+    )
+
     _says: Declared
-    _held: Message | None = None
-    """The start of an answer that is, or may be, a page."""
-    _screening: Screening | None = None
-    """For one that isn't a plain page, come whole."""
-    _ended: Sequence[str] = ()
-    """Trackers that came though their life is over."""
-    _known_lives: Lives | None = None
-    """The trackers this visitor allows, once something depends on them."""
     _answered: Answered
-    """Where the answer's headers are that mean anything to us."""
-    _page = False
-    """Whether the answer is a page."""
-    _personal = False
-    """Whether the answer's headers say that it depends on the visitor."""
-    _sent: Headers | tuple[()] = ()
-    """The headers of the answer, once they are out."""
+    """What the answer declares itself to be, and where its headers are that mean anything to us."""
 
     def __init__(self, orders: Orders, scope: Scope, send: Send, *, rewrite: bool) -> None:
         self._orders = orders
@@ -57,6 +43,16 @@ class Exchange:
         self._send = send
         self._visitor: VisitorConsent = scope["consentkit"]
         self._rewrite = rewrite
+        self._for_page = True  # whether the request may be answered with a page
+        self._cookies = b""  # what the request brought, if any of it is denied
+        self._ended: Sequence[str] = ()  # trackers that came though their life is over
+        # The trackers this visitor allows, once something depends on them.
+        self._known_lives: Lives | None = None
+        self._held: Message | None = None  # the start of an answer that is, or may be, a page
+        self._screening: Screening | None = None  # for one that isn't a plain page, come whole
+        self._page = False  # whether the answer is a page
+        self._personal = False  # whether the answer's headers say that it depends on the visitor
+        self._sent: Headers | tuple[()] = ()  # the headers of the answer, once they are out
 
     # The request ------------------------------------------------------------------------------------
 
@@ -224,7 +220,7 @@ class Exchange:
         headers, answered = found_in(message.get("headers", ()))
         self._answered = answered
         types = answered.types
-        says = declared_as(headers[types[0]][1]) if len(types) == 1 else declared(headers)
+        says = declared(headers) if len(types) > 1 else declared_as(headers[types[0]][1] if types else b"")
         if answered.settled:
             headers = self._without_denied(headers, answered.settled)
         if not self._rewrite:
