@@ -2,22 +2,24 @@
 // something fails here, the browser's own call goes ahead, and the gate's blocking is what is left; but what
 // is known to be denied stays denied. A call that isn't held is the browser's, with its errors and its `this`.
 //
-// Out of reach: modules that scripts import, what runs in workers, style sheets' url(), navigation, markup that
-// is written in halves, attributes that are nodes of their own, xlink:href, pictures of inputs, tracks and SVG,
-// setHTMLUnsafe, frames that are entered by window[0], and whoever has kept a call from before us.
+// Out of reach, besides what the table's module says: markup that is written in halves, an Attr's own value,
+// NamedNodeMap, SVG's animated values, and whoever has kept a call from before us.
 import { endOf } from "./tracker.js";
 
 const MARK = "data-consentkit";
-const CARRIERS = "script,img,iframe,link,embed,object,video,audio,source";
-const CARRYING = /^((image)?src(set|doc)?|href|data|poster)$/i;
+// What has an address without loading it.
+const IDLE = /^(a|area|base)$|-/;
+const CARRYING = /^(\w+:|image)?(src(set|doc)?|href|data|poster)$/i;
 // Fails at once, as a network that is down, and without a word on any wire: nobody can listen on port 0.
 const NOWHERE = "wss://0:0";
 const rows = __GUARD__;
 
 /** @type {(() => unknown)[]} */
 const queue = [];
-/** What is known of requests, stores and realms. @type {WeakMap<object, any>} */
-const known = new WeakMap();
+/** Whether the visitor's choice is still to come. @type {unknown} */
+let asking = 1;
+/** Holds what is known of a request, a store, a realm. @type {any} */
+const KNOWN = Symbol();
 const nothing = async () => {};
 
 /**
@@ -46,14 +48,16 @@ const refused = (url) => {
 };
 
 /**
- * Runs something once its category is allowed. What never will be isn't kept, nor more than a page can need.
+ * Runs something once its category is allowed; with another address, of nobody, once that is refused. What never
+ * will be allowed isn't kept, nor more than a page can need.
  *
  * @param {Row} row
- * @param {() => unknown} run
+ * @param {(nowhere?: string) => unknown} run
  * @returns {any}
  */
 const later = ([, category], run) => {
-  const go = () => (allows(category) ? run() : category && queue.length < 1e3 && queue.push(go));
+  const go = () =>
+    allows(category) ? run() : category && asking && queue.length < 1e3 ? queue.push(go) : run(NOWHERE);
   go();
 };
 
@@ -62,15 +66,17 @@ const later = ([, category], run) => {
  * that one which isn't in the page does too; a copy of it by the banner's revival, which goes by the mark.
  *
  * @param {any} el
- * @param {string} name
+ * @param {any} name
  * @param {any} value as it was given: it may be a trusted type
- * @param {0 | 1} live
  */
-const hold = (el, name, value, live) => {
-  const mark = MARK + "-" + name;
+const hold = (el, name, value) => {
   const row =
-    el.matches(CARRIERS) &&
-    (/rc./i.test(name) ? (value + "").split(/[\s"'<>,]|src=/i) : [value]).map(refused).find((each) => each);
+    CARRYING.test(name) &&
+    !IDLE.test(el.localName) &&
+    (/rc./i.test(name) ? (value + "").split(/[\s"'<>,]|(src|href)=/i) : [value]).map(refused).find((each) => each);
+  // Without the prefix of xlink:href, which SVG doesn't need.
+  name = /\w+$/.exec(name);
+  const mark = MARK + "-" + name;
   if (el.getAttribute(mark)) {
     el.removeAttribute(mark);
     el.removeAttribute(MARK);
@@ -80,7 +86,10 @@ const hold = (el, name, value, live) => {
     el.setAttribute(MARK, row[2]);
     el.setAttribute(mark, value);
     // A player looks at a <source> that gets its address late only when it starts over.
-    live && later(row, () => el.getAttribute(mark) == value && (el.setAttribute(name, value), el.parentNode?.load?.()));
+    later(
+      row,
+      (no) => no || (el.getAttribute(mark) == value && (el.setAttribute(name, value), el.parentNode?.load?.())),
+    );
     return nothing;
   }
 };
@@ -89,52 +98,61 @@ const hold = (el, name, value, live) => {
  * Holds what is denied in a tree that comes from where nothing loads: a template, a parser.
  *
  * @param {any} node
- * @param {0 | 1} live
  */
-const sift = (node, live) => {
+const sift = (node) => {
   let found;
-  for (const el of [node, ...node.querySelectorAll(CARRIERS)]) {
-    for (const { name, value } of [...(el.attributes ?? [])]) {
-      if (CARRYING.test(name) && hold(el, name, value, live)) el.removeAttribute((found = name));
-    }
+  for (const el of [node, ...node.querySelectorAll("*")]) {
+    for (const { name, value } of [...(el.attributes ?? [])]) hold(el, name, value) && el.removeAttribute((found = name));
   }
   return found;
 };
 
-/** @param {string} markup @returns {any} */
+/** @param {any} markup @returns {any} */
 const parse = (markup) => new DOMParser().parseFromString(markup, "text/html");
+
+/** @param {any} view a frame's window; what has a page of its own has its own guard */
+const enter = (view) => {
+  try {
+    // about:blank, about:srcdoc
+    if (view.document.URL[0] == "a" && !view.Document[KNOWN]) {
+      view.Document[KNOWN] = 1;
+      guard(view);
+    }
+  } catch {}
+};
 
 /** @param {any} view a window: scripts take the calls of a blank frame for ones that nobody has wrapped */
 const guard = (view) => {
+  /** How many there were at the last look. @type {any} */
+  let frames;
   /**
    * Puts `decide` before calls, constructors, getters and setters. It returns what to do instead, or nothing;
    * it may change the arguments. Proxies keep name, length, prototype, statics and [native code].
    *
-   * @param {string} interfaces
+   * @param {RegExp} interfaces
    * @param {RegExp} names
-   * @param {(self: any, args: any, call: () => any, name: string, owner: string) => any} decide
+   * @param {(self: any, args: any, call: () => any, name: string) => any} decide
    */
   const on = (interfaces, names, decide) => {
-    for (const each of interfaces.split(" ")) {
+    for (const each of Object.getOwnPropertyNames(view)) {
+      if (!interfaces.test(each)) continue;
       try {
-        const owner = (view[`HTML${each}Element`] ?? view[each])?.prototype ?? view;
-        for (const name of Object.getOwnPropertyNames(owner)) {
+        const owner = view[each].prototype ?? view;
+        for (const [name, property] of Object.entries(/** @type {any} */ (Object.getOwnPropertyDescriptors(owner)))) {
           if (names.test(name)) {
-            const property = /** @type {any} */ (Object.getOwnPropertyDescriptor(owner, name));
             /** @param {any} self @param {any} args @param {() => any} call */
             const act = (self, args, call) => {
-              /** @type {any} */
-              let instead;
               try {
-                instead = decide(self, args, call, name, each);
+                call = decide(self, args, call, name) || call;
               } catch {}
-              return (instead || call)();
+              return call();
             };
             for (const kind in property) {
-              if (property[kind]?.call) {
-                property[kind] = new Proxy(property[kind], {
-                  apply: (native, self, args) => act(self, args, () => Reflect.apply(native, self, args)),
-                  construct: (native, args, target) => act(0, args, () => Reflect.construct(native, args, target)),
+              const native = property[kind];
+              if (native?.call) {
+                property[kind] = new Proxy(native, {
+                  apply: (_, self, args) => act(self, args, () => Reflect.apply(native, self, args)),
+                  construct: (_, args, target) => act(0, args, () => Reflect.construct(native, args, target)),
                 });
               }
             }
@@ -145,33 +163,45 @@ const guard = (view) => {
     }
   };
 
-  /** @param {any} self @param {any} args @param {() => any} _ @param {string} which */
-  const attribute = (self, args, _, which) => {
-    const name = args.at(-2) ?? which;
-    if (args.length) return CARRYING.test(name) && hold(self, name, args.at(-1), 1);
+  on(/^Navigator$/, /^sendB/, (_, args, call) => {
+    const row = refused(args[0]);
+    return row && (() => !later(row, (no) => no || call()));
+  });
+  on(/^HTML/, CARRYING, (self, args, _, name) => {
+    if (args.length) return hold(self, name, args[0]);
     const value = self.getAttribute(MARK + "-" + name);
-    return value && (() => (/rc./i.test(name) ? value : new URL(value, document.baseURI).href));
-  };
-  on("Script Image IFrame Link Embed Object Media Video Source", CARRYING, attribute);
-  on("Element", /^setAttribute(NS)?$/, attribute);
+    return value && (() => value);
+  });
+  on(/^Element$/, /^setAttribute(NS)?$/, (self, args, _, name) => {
+    const at = +/S/.test(name);
+    return hold(self, args[at], args[at + 1]);
+  });
+  on(/^Element$/, /^setAttributeNode/, (self, [{ name, value }]) => hold(self, name, value));
   on(
-    "Node Element CharacterData Document DocumentFragment ShadowRoot Range",
-    // append, adopt, prepend, insert, replace, before, surround, import, innerHTML, outerHTML, write, …
-    /^(a[dfp]|pre|ins|rep|be|su|im|inn|ou|wr|createCo[^m])/,
-    (self, args, _, name) => {
+    /^(Node|Ele|Char|Doc|Shad|Range)/,
+    // append, adopt, prepend, insert, replace, before, surround, import, innerHTML, outerHTML, write, setHTML, exec, …
+    /^(a[dfp]|pre|ins|rep|be|su|im|inn|ou|wr|setH|exe)|lF/,
+    (self, args, call, name) => {
       if (/^w/.test(name) && args[1]?.big) args.splice(0, 99, args.join(""));
       for (const at in args) {
-        if (args[at]?.querySelectorAll) sift(args[at], 1);
+        const it = args[at];
+        // What this document made has been seen as it was made.
+        if (it?.querySelectorAll) it.ownerDocument != self.ownerDocument && sift(it);
         // Of scripts, styles and text areas the markup is text.
-        else if (/ML|wr|Co/.test(name) && /src|pos|data|<l/i.test(args[at]) && !/^(sc|sty|te)\w+$/.test(self.localName)) {
+        else if (/ML|wr|Co/.test(name) && /src|pos|data|<l|mage/i.test(it) && !/^(sc|sty|te)\w+$/.test(self.localName)) {
           // As it was given: where only trusted types may be parsed, a text would be reported.
-          if (sift(parse(args[at]), 0)) {
-            const box = parse("<template>" + args[at]).head.firstChild;
-            sift(box.content, 0);
+          if (sift(parse(it))) {
+            const box = parse("<template>" + it).head.firstChild;
+            sift(box.content);
             args[at] = box.innerHTML;
           }
         }
       }
+      return () => {
+        const done = call();
+        if (frames != (frames = view.length)) enter(view[frames - 1]);
+        return done;
+      };
     },
   );
 
@@ -189,12 +219,12 @@ const guard = (view) => {
     if (!(until <= Date.now() + row[2]) && !allows(row[1])) return nothing;
     if (until) cut(Math.min(until, endOf(name) ?? Date.now() + row[2] * 864e5));
   };
-  on("Document", /^cookie$/, (_, args) => {
+  on(/^Document$/, /^cookie$/, (_, args) => {
     const text = args[0];
     if (!text) return;
     // Of several the last one counts, and max-age before expires (RFC 6265, 5.3).
-    const age = /.*;\s*max-age\s*=([^;]{1,99})/is.exec(text)?.[1];
-    const date = /.*;\s*expires\s*=([^;]{1,99})/is.exec(text)?.[1];
+    const age = /.*;\s*max-age\s*=([^;]+)/is.exec(text)?.[1];
+    const date = /.*;\s*expires\s*=([^;]+)/is.exec(text)?.[1];
     return clamp(
       /[^\s=]+/.exec(text),
       // Cookies' dates aren't read as ours are: whatever this one says, a max-age of ours says it better.
@@ -202,77 +232,73 @@ const guard = (view) => {
       (end) => (args[0] = text + ";max-age=" + Math.floor((end - Date.now()) / 1e3)),
     );
   });
-  on("CookieStore", /^set$/, (_, args) => {
+  on(/^CookieStore$/, /^set$/, (_, args) => {
     const options = args[0];
     return clamp(
       options.name ?? options,
-      Date.now() + options.maxAge * 1e3 || options.expires || NaN,
+      Date.now() + options.maxAge * 1e3 || options.expires,
       (end) => (args[0] = { ...options, expires: end, maxAge: undefined }),
     );
   });
 
-  on("window", /^fetch$/, (_, args, call) => {
+  on(/^HTMLIF/, /^content/, (_, __, call) => {
+    const it = call();
+    enter(it.defaultView ?? it);
+  });
+
+  on(/^window$/, /^fetch$/, (_, args, call) => {
     const row = refused(args[0].url ?? args[0]);
-    const signal = args[1]?.signal ?? args[0].signal;
+    const signal = (args[1] ?? args[0]).signal;
     // Of what is given up the browser's own call says so.
-    if (!signal?.aborted && row)
-      if (row[1])
-        return () =>
-          new Promise((go) => {
-            later(row, /** @type {any} */ (go));
-            signal?.addEventListener("abort", go);
-          }).then(call);
-      else args[0] = NOWHERE;
+    return (
+      row &&
+      !signal?.aborted &&
+      (() =>
+        new Promise((go) => {
+          later(row, (no) => go(no && (args[0] = no)));
+          signal?.addEventListener("abort", go);
+        }).then(call))
+    );
   });
-  on("XMLHttpRequest", /^(open|abort|send)$/, (self, args, call, name) => {
-    let row = known.get(self);
-    if (name[0] == "s") return row && (() => later(row, () => known.get(self) == row && call()));
-    row = name[0] == "o" && refused(args[1]);
-    // Who waits for the answer on the spot can't wait for a choice.
-    known.set(self, row && (row[1] && (args[2] ?? 1) ? row : void (args[1] = NOWHERE)));
-  });
-  on("Navigator", /^sendB/, (_, args, call) => {
-    const row = refused(args[0]);
-    return row && (() => !later(row, call));
-  });
-  on("window", /^(WebSocket|EventSource|(Shared)?Worker|Audio)$/, (_, args) => {
+  on(/^window$/, /^(WebSocket|EventSource|Audio)$|Worker$/, (_, args) => {
     if (refused(args[0])) args[0] = NOWHERE;
   });
-  on("IFrame", /^content/, (_, __, call) => {
-    const frame = call().defaultView ?? call();
-    // about:blank, about:srcdoc
-    if (frame.document.URL[0] == "a" && !known.has(frame.Document)) {
-      known.set(frame.Document, 0);
-      guard(frame);
-    }
+  on(/^XMLHttpRequest$/, /^(open|abort|send)$/, (self, args, call, name) => {
+    let row = self[KNOWN];
+    if (name[0] == "s")
+      return (
+        row &&
+        (() => {
+          /** @param {string} [no] */
+          const go = (no) => self[KNOWN] == row && ((self[KNOWN] = 0), 1) && (no && self.open("POST", no), call());
+          later(row, go);
+          self.timeout && setTimeout(go, self.timeout, NOWHERE);
+        })
+      );
+    row = name[0] == "o" && refused(args[1]);
+    // Who waits for the answer on the spot can't wait for a choice.
+    self[KNOWN] = row && ((args[2] ?? 1) ? row : void (args[1] = NOWHERE));
   });
-
   // Nothing stands before a store's properties unless it is another object, which pages can tell: so what is
   // written that way goes as soon as the script is done.
-  on("window", /[ln]Storage$/, (_, __, call) => {
+  on(/^window$/, /[ln]Storage$/, (_, __, call) => {
     const store = call();
     queueMicrotask(() => {
-      if (known.get(store) != store.length) for (const key in store) denied("Storage:" + key) && store.removeItem(key);
-      known.set(store, store.length);
+      if (store[KNOWN] != store.length) for (const key in store) denied("Storage:" + key) && store.removeItem(key);
+      store[KNOWN] = store.length;
     });
   });
-  on("Storage", /^setItem$/, (_, args) => denied("Storage:" + args[0]) && nothing);
   // Without a name they fail, each in its way.
-  on("IDBFactory CacheStorage", /^open$/, (_, args, __, ___, area) => {
-    if (denied(area + ":" + args[0])) args.length = 0;
-  });
+  on(/^(Storage|IDBF|CacheS)/, /^(setItem|open)$/, (self, args, _, name) =>
+    denied(self.constructor.name + ":" + args[0]) && (name[0] == "s" ? nothing : (args.length = 0)),
+  );
+
 };
 
-const replay = () => {
-  for (const go of queue.splice(0)) {
-    try {
-      go();
-    } catch {}
-  }
-  // Copies, and what was written: each gets the address that its own getter tells.
-  for (const script of document.querySelectorAll("script[data-consentkit-src]:not([type$=plain])")) {
-    /** @type {any} */ (script).src = /** @type {any} */ (script).src;
-  }
+/** @param {any} event */
+const replay = ({ detail }) => {
+  asking = detail.ask;
+  queue.splice(0).map(queueMicrotask);
 };
 
 guard(window);

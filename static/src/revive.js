@@ -11,6 +11,7 @@ const DRAWN = /^(data-.*|style|background|ping|attributionsrc|fill|stroke|filter
 const WHOLE = "link,meta,base,style,object,embed,param,iframe,animate,set";
 const OURS = /^data-consentkit(-|$)/;
 const AUTHORS = /^data-(consentkit-)?(?=(src|type)$)/;
+const HELD = `script[${PREFIX}-src]:not([type$=plain])`;
 const LATE = `script[defer],script[${PREFIX}-type=module],script[data-type=module]`;
 
 /**
@@ -188,6 +189,8 @@ export function reviver({ config, may, revived }) {
   return async () => {
     if (busy) return;
     busy = true;
+    // What the guard held back as markup, and copies: each gets the address that its own getter tells.
+    for (const script of /** @type {NodeListOf<HTMLScriptElement>} */ (document.querySelectorAll(HELD))) script.src = script.src;
     for (let element; (element = next()); ) {
       seen.add(element);
       claimsOf(config, element).forEach((category) => revived.add(category));

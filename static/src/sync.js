@@ -56,7 +56,7 @@ async function look({ config, may }, leaving) {
   const denied = pattern(declared(config, allowed, false).flat());
   const today = Math.floor(Date.now() / DAY);
   const [hint, records = ""] = /consentkit_allows=[^;~]*~?([^;]*)/.exec(document.cookie) ?? [];
-  const age = today - number(records.slice(0, 3));
+  const age = today - number(records.slice(0, 3).padStart(9, "A"));
 
   /** @type {{ service: RegExp, cookie: boolean, over: boolean, remove: () => unknown }[]} */
   const found = [];

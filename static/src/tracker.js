@@ -1,12 +1,12 @@
 const KEYS = 2 ** 18;
 
 /**
- * The number that twelve digits of base64url stand for, or fewer; exact below 2^53.
+ * The number that nine digits of base64url stand for, exact below 2^53.
  *
  * @param {string} digits
  */
 export const number = (digits) =>
-  [...atob(digits.padStart(12, "A").replace(/-/g, "+").replace(/_/g, "/"))].reduce(
+  [...atob(("AAA" + digits).replace(/-/g, "+").replace(/_/g, "/"))].reduce(
     (sum, byte) => sum * 256 + byte.charCodeAt(0),
     0,
   );
@@ -16,11 +16,11 @@ export const number = (digits) =>
  *
  * @param {string} name a cookie's, or `area:key`
  */
-export function keyOf(name) {
-  let hash = 0x811c9dc5;
-  for (const byte of unescape(encodeURIComponent(name))) hash = Math.imul(hash ^ byte.charCodeAt(0), 0x1000193);
-  return hash;
-}
+export const keyOf = (name) =>
+  [...unescape(encodeURIComponent(name))].reduce(
+    (hash, byte) => Math.imul(hash ^ byte.charCodeAt(0), 0x1000193),
+    0x811c9dc5,
+  );
 
 /**
  * The instant from which on a tracker must not live, in milliseconds since the epoch, as the hint says: in a
