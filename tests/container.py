@@ -93,6 +93,12 @@ VENDORS = [
 ]  # fmt: skip
 """The ten ways of the issue; all else that the guard knows is in MORE."""
 
+SVG = (
+    "const svg = document.body.appendChild(document.createElementNS('http://www.w3.org/2000/svg', 'svg'));"
+    " const image = svg.appendChild(document.createElementNS(svg.namespaceURI, 'image'));"
+    " image.setAttribute('width', 5); image.setAttribute('height', 5); "
+)
+
 MORE = [
     Vendor("adjacent", "document.body.insertAdjacentHTML('beforeend', `<img srcset='${u} 1x, ${u}?2 2x'>`);"),
     Vendor("outer", "const d = document.body.appendChild(document.createElement('b'));"
@@ -129,6 +135,39 @@ MORE = [
            again=False),
     Vendor("socket", "new WebSocket(u.replace('http', 'ws'));", again=False),
     Vendor("events", "new EventSource(u);", again=False),
+    Vendor("unsafe", "const p = document.body.appendChild(document.createElement('p'));"
+           " p.setHTMLUnsafe(`<img src='${u}'>`);"),
+    Vendor("lazy", "const i = new Image(); i.src = u; i.setAttribute('data-src', '/own');"),
+    Vendor("attribute-node", "const a = document.createAttribute('src'); a.value = u;"
+           " document.createElement('img').setAttributeNode(a);"),
+    Vendor("extra", "document.createElement('img').setAttribute('src', u, 1);"),
+    Vendor("drawing", SVG + "image.setAttribute('href', u);"),
+    Vendor("linked", SVG + "image.setAttributeNS('http://www.w3.org/1999/xlink', 'xlink:href', u);"),
+    Vendor("drawn", "document.body.appendChild(document.createElement('p')).innerHTML ="
+           " `<svg><image xlink:href='${u}' width=5 height=5 /></svg>`;"),
+    Vendor("drawn-script", SVG + "const s = document.createElementNS(svg.namespaceURI, 'script');"
+           " s.setAttribute('href', u); svg.append(s);"),
+    Vendor("button", "const i = document.createElement('input'); i.type = 'image'; i.src = u;"
+           " document.body.append(i);"),
+    Vendor("subtitles", "const v = document.createElement('video'), t = document.createElement('track');"
+           " v.crossOrigin = ''; t.default = true; v.append(t); document.body.append(v); t.src = u;"
+           " t.track.mode = 'showing'; v.src = 'data:video/mp4;base64,AAAA';"),
+    Vendor("other-document", "const i = document.implementation.createHTMLDocument('').createElement('img');"
+           " i.src = u; document.body.append(i);"),
+    Vendor("grown", "const d = document.implementation.createHTMLDocument(''), o = d.createElement('div');"
+           " o.append(d.createElement('p')); o.firstChild.innerHTML = `<img src='${u}'>`;"
+           " document.body.append(o);"),
+    Vendor("command", "const p = document.body.appendChild(document.createElement('p'));"
+           " p.contentEditable = true; p.textContent = 'x'; getSelection().selectAllChildren(p);"
+           " document.execCommand('insertHTML', false, `<img src='${u}'>`);"),
+    Vendor("sheet", "const f = document.createElement('iframe');"
+           " f.srcdoc = `<link rel=stylesheet href=${u}>`; document.body.append(f);"),
+    Vendor("numbered-realm", "document.body.append(document.createElement('iframe'));"
+           " window[window.length - 1].fetch(u, { mode: 'no-cors' });"),
+    Vendor("named-realm", "document.body.insertAdjacentHTML('beforeend', '<iframe name=realm></iframe>');"
+           " new window.realm.Image().src = u;"),
+    Vendor("script-realm", "const f = document.createElement('iframe');"
+           " f.src = `javascript:fetch('${u}', { mode: 'no-cors' })`; document.body.append(f);"),
     Vendor("sync", "const x = new XMLHttpRequest(); x.open('GET', u, false); try { x.send() } catch {}",
            again=False),
 ]  # fmt: skip

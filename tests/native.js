@@ -68,5 +68,9 @@ async () => {
   await test("custom element", () => new Promise((r) => { const seen = []; customElements.define("own-card", class extends HTMLElement { static observedAttributes = ["src"]; attributeChangedCallback(n, o, v) { seen.push([n, v]) } connectedCallback() { seen.push("in") } }); const d = document.createElement("div"); document.body.append(d); d.innerHTML = "<own-card src='https://a.ads.example/'></own-card>"; r(seen) }));
   await test("fullscreen arg", () => document.body.webkitMatchesSelector("body"));
   await test("write", () => { const f = document.body.appendChild(document.createElement("iframe")); const d = f.contentDocument; d.open(); const r = [d.write("<b>a", "</b>"), d.writeln("<i>x</i>")]; d.close(); r.push(d.body.innerHTML); f.remove(); return r });
+  await test("whole write", () => { const f = document.body.appendChild(document.createElement("iframe")), d = f.contentDocument; d.open(); d.write("<!doctype html><html lang=xx><body class=y><img src=/own.gif><div id=open>"); d.write("<svg><image href=/own.gif /><g></g></svg>in</div>out"); d.close(); const r = [d.compatMode, d.documentElement.outerHTML]; f.remove(); return r });
+  await test("attribute node", () => { const i = new Image(), a = document.createAttribute("src"); a.value = "/own.gif"; const r = [i.setAttributeNode(a), i.getAttributeNode("src") === a, a.ownerElement === i]; try { new Image().setAttributeNode(a) } catch (e) { r.push(e.name) } return r });
+  await test("attribute missing", () => new Image().setAttribute("src"));
+  await test("xhr timeout", () => new Promise((r) => { const x = new XMLHttpRequest(); x.open("GET", "/own.json"); x.timeout = 9e3; x.ontimeout = x.onerror = r; x.onload = () => r(x.status); x.send() }));
   return out;
 }

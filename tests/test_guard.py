@@ -238,6 +238,48 @@ def test_who_is_refused_for_good_sees_a_network_that_is_down(page: Page, site: s
     assert seen == ["TypeError: Failed to fetch", ["error", "loadend"], ["error", "close"], ["error"]]
 
 
+HELD = """host => {
+  const url = (name) => `http://${name}.${host}/`;
+  const load = (name, timeout) => new Promise((done) => {
+    const request = new XMLHttpRequest(), seen = [];
+    for (const type of ["readystatechange", "load", "error", "timeout"])
+      request.addEventListener(type, () => seen.push(type + request.readyState + request.status));
+    request.addEventListener("loadend", () => done(seen.join()));
+    request.open("GET", url(name));
+    seen.length = 0;
+    request.timeout = timeout;
+    request.send();
+  });
+  window.settled = {};
+  const all = { fetch: fetch(url("f")), posted: fetch(new Request(url("r"), { method: "POST", body: "x" })),
+                request: load("x", 0), slow: load("s", 1), late: load("l", 1e6) };
+  for (const name in all) all[name].catch(String).then((value) => (settled[name] = value));
+  return Promise.all([navigator.sendBeacon(url("b"), "x"), all.slow, new Promise((go) => setTimeout(go, 50))])
+    .then(() => Object.keys(settled));
+}"""
+DOWN = dict.fromkeys(("fetch", "posted"), "TypeError: Failed to fetch") | dict.fromkeys(
+    ("request", "slow", "late"), "readystatechange40,error40"
+)
+
+
+def test_what_waits_fails_as_a_network_does_once_it_is_refused(page: Page, visit: Visit, site: str) -> None:
+    page.goto(site)
+    # Who has set a limit of time goes by that; the others wait for the choice.
+    assert page.evaluate(HELD, MARKETING) == ["slow"]
+    choose(page, "analytics")
+    page.wait_for_function("Object.keys(settled).length === 5")
+    assert page.evaluate("settled") == DOWN
+    # Now that it is known, nobody waits: on this page, and on the next from its start.
+    for _ in range(2):
+        assert set(page.evaluate(HELD, MARKETING)) == set(DOWN)
+        assert page.evaluate("settled") == DOWN
+        page.goto(site)
+    page.evaluate("consentkit.open()")
+    press(page, "Accept all")
+    quiet(page)
+    assert called(visit) == set()
+
+
 def test_a_caller_that_gives_up_hears_so_at_once(page: Page, visit: Visit, site: str) -> None:
     page.goto(site)
     told = page.evaluate(

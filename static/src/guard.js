@@ -9,7 +9,7 @@ import { endOf } from "./tracker.js";
 const MARK = "data-consentkit";
 // What has an address without loading it.
 const IDLE = /^(a|area|base)$|-/;
-const CARRYING = /^(\w+:|image)?(src(set|doc)?|href|data|poster)$/i;
+const CARRYING = /^(\w+:)?((image)?src(set|doc)?|href|data|poster)$/i;
 // Fails at once, as a network that is down, and without a word on any wire: nobody can listen on port 0.
 const NOWHERE = "wss://0:0";
 const rows = __GUARD__;
@@ -70,12 +70,12 @@ const later = ([, category], run) => {
  * @param {any} value as it was given: it may be a trusted type
  */
 const hold = (el, name, value) => {
+  // Without the prefix of xlink:href, which SVG doesn't need.
+  name = CARRYING.exec(name)?.[2];
   const row =
-    CARRYING.test(name) &&
+    name &&
     !IDLE.test(el.localName) &&
     (/rc./i.test(name) ? (value + "").split(/[\s"'<>,]|(src|href)=/i) : [value]).map(refused).find((each) => each);
-  // Without the prefix of xlink:href, which SVG doesn't need.
-  name = /\w+$/.exec(name);
   const mark = MARK + "-" + name;
   if (el.getAttribute(mark)) {
     el.removeAttribute(mark);
@@ -277,7 +277,7 @@ const guard = (view) => {
       );
     row = name[0] == "o" && refused(args[1]);
     // Who waits for the answer on the spot can't wait for a choice.
-    self[KNOWN] = row && ((args[2] ?? 1) ? row : void (args[1] = NOWHERE));
+    self[KNOWN] = row && ((args[2] ?? 1) ? row : !(args[1] = NOWHERE));
   });
   // Nothing stands before a store's properties unless it is another object, which pages can tell: so what is
   // written that way goes as soon as the script is done.

@@ -190,7 +190,9 @@ export function reviver({ config, may, revived }) {
     if (busy) return;
     busy = true;
     // What the guard held back as markup, and copies: each gets the address that its own getter tells.
-    for (const script of /** @type {NodeListOf<HTMLScriptElement>} */ (document.querySelectorAll(HELD))) script.src = script.src;
+    for (const script of document.querySelectorAll(HELD)) {
+      if (claimsOf(config, script).every(may)) Object.assign(script, { src: Reflect.get(script, "src") });
+    }
     for (let element; (element = next()); ) {
       seen.add(element);
       claimsOf(config, element).forEach((category) => revived.add(category));
