@@ -1,4 +1,20 @@
-"""What the guard in a page holds back, written for the browser: services' URLs, cookies and storage keys."""
+"""What the guard in a page holds back, written for the browser: services' URLs, cookies and storage keys.
+
+It covers `document.cookie` and `cookieStore`; addresses of what scripts add (elements' properties,
+`setAttribute`, `setAttributeNS` and `setAttributeNode`, markup, other documents' trees), in blank frames and
+`srcdoc` too; `fetch`, `XMLHttpRequest`, `sendBeacon`, `WebSocket`, `EventSource`, workers' own addresses;
+`localStorage`, `sessionStorage`, IndexedDB and caches. A request waits for the choice, its abortion or its
+own `timeout`; refused, it fails as a network that is down. Markup is only taken apart where it names
+something denied. A storage key that is written as a property goes as soon as the script is done; through a
+kept reference, with the next look at that store, at a choice, or as the page is left (the starter's).
+
+Not covered: modules (`import`, import maps, worklets), what runs in workers, styles' `url()` and fonts, SMIL,
+`background`, pings, navigation (forms, links, `location`, `window.open`), WebRTC, WebTransport,
+WebSocketStream and fetchLater, XSLT, `execCommand("insertImage")`, table captions and `document.body` from
+another document, declarative shadow roots in markup, tags written in halves, entities within `srcdoc`, an
+`Attr`'s own `value`, `setNamedItem`, SVG's `baseVal`, `WebSocket.prototype.constructor`, and a call that
+somebody has kept from before it.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -2,8 +2,7 @@
 // something fails here, the browser's own call goes ahead, and the gate's blocking is what is left; but what
 // is known to be denied stays denied. A call that isn't held is the browser's, with its errors and its `this`.
 //
-// Out of reach, besides what the table's module says: markup that is written in halves, an Attr's own value,
-// NamedNodeMap, SVG's animated values, and whoever has kept a call from before us.
+// What is out of its reach stands in consentkit/guard.py.
 import { endOf } from "./tracker.js";
 
 const MARK = "data-consentkit";
@@ -86,10 +85,7 @@ const hold = (el, name, value) => {
     el.setAttribute(MARK, row[2]);
     el.setAttribute(mark, value);
     // A player looks at a <source> that gets its address late only when it starts over.
-    later(
-      row,
-      (no) => no || (el.getAttribute(mark) == value && (el.setAttribute(name, value), el.parentNode?.load?.())),
-    );
+    later(row, (no) => no || (el.getAttribute(mark) == value && (el.setAttribute(name, value), el.parentNode?.load?.())));
     return nothing;
   }
 };
@@ -123,7 +119,7 @@ const enter = (view) => {
 
 /** @param {any} view a window: scripts take the calls of a blank frame for ones that nobody has wrapped */
 const guard = (view) => {
-  /** How many there were at the last look. @type {any} */
+  /** How many there were. @type {any} */
   let frames;
   /**
    * Puts `decide` before calls, constructors, getters and setters. It returns what to do instead, or nothing;
@@ -185,7 +181,7 @@ const guard = (view) => {
       if (/^w/.test(name) && args[1]?.big) args.splice(0, 99, args.join(""));
       for (const at in args) {
         const it = args[at];
-        // What this document made has been seen as it was made.
+        // What a document has itself was seen as it was set: only what comes from another can bring something.
         if (it?.querySelectorAll) it.ownerDocument != self.ownerDocument && sift(it);
         // Of scripts, styles and text areas the markup is text.
         else if (/ML|wr|Co/.test(name) && /src|pos|data|<l|mage/i.test(it) && !/^(sc|sty|te)\w+$/.test(self.localName)) {
@@ -250,15 +246,11 @@ const guard = (view) => {
     const row = refused(args[0].url ?? args[0]);
     const signal = (args[1] ?? args[0]).signal;
     // Of what is given up the browser's own call says so.
-    return (
-      row &&
-      !signal?.aborted &&
-      (() =>
-        new Promise((go) => {
-          later(row, (no) => go(no && (args[0] = no)));
-          signal?.addEventListener("abort", go);
-        }).then(call))
-    );
+    const wait = (/** @type {any} */ go) => {
+      later(/** @type {Row} */ (row), (no) => go(no && (args[0] = no)));
+      signal?.addEventListener("abort", go);
+    };
+    return row && !signal?.aborted && (() => new Promise(wait).then(call));
   });
   on(/^window$/, /^(WebSocket|EventSource|Audio)$|Worker$/, (_, args) => {
     if (refused(args[0])) args[0] = NOWHERE;
@@ -266,15 +258,13 @@ const guard = (view) => {
   on(/^XMLHttpRequest$/, /^(open|abort|send)$/, (self, args, call, name) => {
     let row = self[KNOWN];
     if (name[0] == "s")
-      return (
-        row &&
-        (() => {
-          /** @param {string} [no] */
-          const go = (no) => self[KNOWN] == row && ((self[KNOWN] = 0), 1) && (no && self.open("POST", no), call());
-          later(row, go);
-          self.timeout && setTimeout(go, self.timeout, NOWHERE);
-        })
-      );
+      return row && (() => {
+        /** @param {string} [no] */
+        const go = (no) => self[KNOWN] == row && ((self[KNOWN] = 0), 1) && (no && self.open("POST", no), call());
+        later(row, go);
+        // The page's own limit ends the waiting too.
+        self.timeout && setTimeout(go, self.timeout, NOWHERE);
+      });
     row = name[0] == "o" && refused(args[1]);
     // Who waits for the answer on the spot can't wait for a choice.
     self[KNOWN] = row && ((args[2] ?? 1) ? row : !(args[1] = NOWHERE));
