@@ -11,7 +11,7 @@ from consentkit.gate.cookies import cookies_of, names_in, without_cookies
 from consentkit.gate.headers import Headers
 from consentkit.gate.keeping import Owed, denied, ended, owed, renewed
 from consentkit.gate.kind import Declared, declared, declared_as
-from consentkit.gate.layout import ASKED, Answered, found_in, names_of
+from consentkit.gate.layout import ASKED, Answered, Asked, found_in, names_of
 from consentkit.gate.lives import Lives
 from consentkit.gate.markup import Page
 from consentkit.gate.orders import Orders, Seen, Terms
@@ -29,11 +29,12 @@ class Exchange:
     """One request and its answer: cookies and announcements filtered, pages screened."""
 
     __slots__ = (
-        *("_orders", "_scope", "_send", "_visitor", "_rewrite", "_for_page", "_cookies", "_ended"),
+        *("_orders", "_scope", "_send", "_visitor", "_rewrite", "_asked", "_cookies", "_ended"),
         *("_known_lives", "_answered", "_says", "_held", "_screening", "_page", "_personal", "_sent"),
     )
 
     _says: Declared
+    _asked: Asked
     _answered: Answered
     """What the answer declares itself to be, and where its headers are that mean anything to us."""
 
@@ -43,7 +44,6 @@ class Exchange:
         self._send = send
         self._visitor: VisitorConsent = scope["consentkit"]
         self._rewrite = rewrite
-        self._for_page = True  # whether the request may be answered with a page
         self._cookies = b""  # what the request brought, if any of it is denied
         self._ended: Sequence[str] = ()  # trackers that came though their life is over
         # The trackers this visitor allows, once something depends on them.
@@ -63,7 +63,7 @@ class Exchange:
         """
         scope = self._scope
         headers: Headers = scope["headers"]
-        asked = ASKED[names_of(headers)]
+        self._asked = asked = ASKED[names_of(headers)]
         mask = None
         added: Headers = []
         if not asked.cookies:
@@ -72,8 +72,7 @@ class Exchange:
             mask = asked.bare
             added = [(b"cookie", kept)] if kept else []
         if self._rewrite:
-            self._for_page = for_page = asked.may_be_page(headers)
-            if for_page and asked.unconditional is not None:
+            if asked.unconditional is not None and asked.may_be_page(headers):
                 mask = asked.unconditional if mask is None else asked.both
                 if asked.matches:
                     added += rules.page_conditions(headers, self._orders.tag)
@@ -247,7 +246,7 @@ class Exchange:
         return screening.refuse(PARTIAL) if status == 206 else nothing()
 
     def _shown_page(self, page: bool | None, headers: Headers, answered: Answered) -> bool | None:
-        if page is None and not self._for_page:
+        if page is None and not self._asked.may_be_page(self._scope["headers"]):
             return False  # an image or script without a type; nobody reads that as a page
         # What browsers save isn't shown; but a page's own script may fetch it, and show it all the same.
         if answered.saved and rules.is_download(headers):
