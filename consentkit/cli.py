@@ -35,7 +35,7 @@ from consentkit.shell import (
     store_option,
     with_log,
 )
-from consentkit.tally_sqlite import open_store
+from consentkit.tally_stores import open_store
 
 PORT = click.IntRange(0, 65535)
 TEMPLATE = Path(__file__).parent / "policy" / "template.toml"
@@ -119,8 +119,7 @@ def missing_from(store: str, policy: Policy) -> tuple[list[str], list[str], list
     """
     since = utc_now().date() - timedelta(days=seen_trackers.DAYS)
     try:
-        counted = open_store(store)
-        rows = counted.read(since) if counted.path.exists() else []
+        rows = open_store(store).read(since)
     except ConsentKitError as error:
         return [], [], [f"what the site has seen can't be read: {error}"]
     undeclared, blocked = seen_trackers.undeclared(rows, policy), seen_trackers.staying_off(rows, policy)

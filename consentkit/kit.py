@@ -23,7 +23,7 @@ from consentkit.proof.log import ProofLog
 from consentkit.publication import Publications
 from consentkit.setters import declared_cookies
 from consentkit.tally import Tally
-from consentkit.tally_sqlite import open_store
+from consentkit.tally_stores import open_store
 
 logger = logging.getLogger("consentkit")
 

@@ -17,7 +17,7 @@ from consentkit.kit import utc_now
 from consentkit.proof.bundle import verify_receipt
 from consentkit.proof.verify import Report
 from consentkit.tally import OTHER, Row
-from consentkit.tally_sqlite import open_store
+from consentkit.tally_stores import open_store
 
 
 def run(*arguments: str, **options: Any) -> Result:

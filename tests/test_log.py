@@ -458,7 +458,7 @@ def test_a_guard_moved_during_a_commit_is_not_overwritten(
     assert log.size == 1  # who is told no isn't recorded
 
 
-@pytest.mark.parametrize("store", ["postgresql://x/y", "log.db", "sqlite://", "sqlite:///"])
+@pytest.mark.parametrize("store", ["mysql://x/y", "log.db", "sqlite://", "sqlite:///"])
 def test_a_store_we_can_not_be_is_a_configuration_error(tmp_path: Path, store: str) -> None:
     with pytest.raises(ConfigurationError, match="sqlite:///"):
         ProofLog.open(store, tmp_path / "keys", origin=ORIGIN)

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Self
 
 from consentkit.errors import ConfigurationError, LogRefused, StoreUnavailable, VerificationError
+from consentkit.proof.address import shown
 from consentkit.proof.bundle import write_bundle
 from consentkit.proof.entry import Draft, Kind, Record, Stored, glance
 from consentkit.proof.keys import Keys
 from consentkit.proof.merkle import leaf_hash, verify_inclusion
 from consentkit.proof.note import Receipt, open_checkpoint
 from consentkit.proof.sequence import Appended, Sequencer, check_guard, guarded_size, trusted_tree
-from consentkit.proof.sqlite import SqliteStore
 from consentkit.proof.store import Document, Head, Reading, Store
+from consentkit.proof.stores import open_store
 from consentkit.proof.tiles import Tree
 from consentkit.proof.verify import Finding, Report, verify
 from consentkit.proof.writer import Writer
@@ -47,18 +48,21 @@ class ProofLog:
         publish_every: float = 10.0,  # seconds between published checkpoints
         queue: int = 16_384,  # records that may wait before append() is refused
     ) -> Self:
-        """Open the log at `store` (`sqlite:///relative.db`, `sqlite:////absolute.db`).
+        """Open the log at `store` (`sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://…`).
 
-        A new log gets new keys. ConfigurationError for another scheme, or for keys that are missing or not
-        the origin's; LogRefused when store, keys and guard contradict each other (I6; not checked with
-        `read_only`, so that a damaged log can be audited); StoreUnavailable when the store can't be used.
-        `accept_log` is the size at which to accept a log whose guard is lost.
+        A new SQLite log gets new keys; machines that share a PostgreSQL log share keys made beforehand.
+        ConfigurationError for another scheme, for keys that are missing or not the origin's, or for a server
+        that can't promise durability; LogRefused when store, keys and guard contradict each other (I6; not
+        checked with `read_only`, so that a damaged log can be audited); StoreUnavailable when the store can't
+        be used. `accept_log` is the size at which to accept a log whose guard is lost.
         """
-        database = SqliteStore(_sqlite_path(store), timeout)
+        database = open_store(store, timeout)
         fresh = not database.exists()
         if read_only and fresh:
-            raise ConfigurationError(f"there is no log at {store}")
-        opened = Keys.open(keys, origin, create=fresh)
+            raise ConfigurationError(f"there is no log at {shown(store)}")
+        if fresh and not (database.local or keys.is_dir()):
+            raise ConfigurationError(f"no keys in {keys} yet: make them with consentkit keygen --log POLICY")
+        opened = Keys.open(keys, origin, create=fresh and database.local)
         log = cls(database, opened, writable=not read_only, publish_every=publish_every, queue=queue)
         if not read_only:
             log._begin(accept_log)
@@ -68,12 +72,13 @@ class ProofLog:
         guard = self._keys.guard()  # before the store: it may only be behind what is read after it
         if not self._store.exists():
             self._refuse_if_guarded(guard)
-            self._store.create()
+        self._store.create()
         with self._store.reading() as view:
             head = view.head()
         if head is None:
             self._refuse_if_guarded(guard)
             Sequencer(self._store, self._keys, 0).create()
+            self._begin(accept_log)  # it may have been another machine that was first
             return
         with self._store.reading() as view:
             head = view.head() or head
@@ -244,13 +249,6 @@ class ProofLog:
         """Write the auditor's bundle (prooflog §3.10) into a folder that doesn't exist yet or is empty."""
         with self._store.reading() as view:
             write_bundle(view, self.vkey, folder)
-
-
-def _sqlite_path(store: str) -> Path:
-    scheme, colon, rest = store.partition("://")
-    if not colon or scheme != "sqlite" or not rest.startswith("/") or len(rest) < 2:
-        raise ConfigurationError(f"the store must be sqlite:///<file>, not {scheme}://…")
-    return Path(rest[1:])
 
 
 def _head_of(view: Reading) -> Head:

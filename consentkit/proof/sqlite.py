@@ -31,6 +31,8 @@ class SqliteStore:
     `timeout` is in seconds: how long to wait for another process before giving up with StoreUnavailable.
     """
 
+    local = True
+
     def __init__(self, path: Path, timeout: float = 5.0) -> None:
         self.path = path
         self._timeout = timeout

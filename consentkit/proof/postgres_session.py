@@ -1,0 +1,186 @@
+"""What is read and written within one PostgreSQL transaction of the log."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from consentkit.errors import StoreUnavailable
+from consentkit.proof.asyncpg_link import Link
+from consentkit.proof.entry import Kind, Opening
+from consentkit.proof.postgres_tables import DECLARED, UNSAFE, altered
+from consentkit.proof.store import Batch, DocumentRow, Head
+from consentkit.proof.tiles import tiles_of
+from consentkit.proof.values import blob, document, opening, text, whole
+
+_CHUNK = 1024  # rows in memory at once
+_OPENING = ("idx", "created_ms", "lookup", "salt1", "stmt", "salt2", "subj")
+HEAD = "SELECT size, frontier, checkpoint FROM head WHERE id = 0"
+LOCKED_HEAD = f"SELECT size, frontier, checkpoint, {UNSAFE} FROM head WHERE id = 0 FOR UPDATE"  # noqa: S608
+
+
+def head_of(row: Any) -> Head | None:
+    """Return a row of `HEAD`, or None for none."""
+    return Head(whole(row[0]), blob(row[1]), text(row[2])) if row else None
+
+
+class PostgresReading:
+    """One snapshot (a `store.Reading`)."""
+
+    def __init__(self, link: Link, schema: str) -> None:
+        self._link = link
+        self._schema = schema
+        self._scans = 0
+
+    def _fetch(self, query: str, *values: object) -> list[Any]:
+        return list(self._link.run(self._link.raw.fetch(query, *values)))
+
+    def _scan(self, query: str) -> Iterator[Any]:
+        # A cursor of the transaction, not of the session: it may pass through a pooler.
+        self._scans += 1
+        name = f"scan{self._scans}"
+        self._link.run(self._link.raw.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {query}"))
+        while rows := self._fetch(f"FETCH FORWARD {_CHUNK} FROM {name}"):
+            yield from rows
+        self._link.run(self._link.raw.execute(f"CLOSE {name}"))
+
+    def _range(self, select: str, start: int, stop: int) -> Iterator[Any]:
+        query = f"{select} WHERE idx >= {start:d} AND idx < {stop:d} ORDER BY idx"
+        yield from self._fetch(query) if stop - start <= _CHUNK else self._scan(query)
+
+    def head(self) -> Head | None:
+        return next(map(head_of, self._fetch(HEAD)), None)
+
+    def tile(self, level: int, n: int) -> bytes:
+        rows = self._fetch("SELECT hashes FROM tile WHERE level = $1 AND n = $2", level, n)
+        return blob(rows[0][0]) if rows else b""
+
+    def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        for index, entry in self._range("SELECT idx, entry FROM leaf", start, stop):
+            yield index, blob(entry)
+
+    def openings(self, start: int, stop: int) -> Iterator[tuple[int, Opening]]:
+        select = f"SELECT {', '.join(_OPENING)} FROM opening"  # noqa: S608
+        yield from map(opening, self._range(select, start, stop))
+
+    def tile_ids(self) -> Iterator[tuple[int, int]]:
+        for level, n in self._scan("SELECT level, n FROM tile ORDER BY level, n"):
+            yield whole(level), whole(n)
+
+    def rows(self) -> int:
+        query = """SELECT count(*) FROM leaf
+                   UNION ALL SELECT coalesce(sum(length(hashes)), 0)::bigint / 32 FROM tile WHERE level = 0"""
+        return int(max(count for (count,) in self._fetch(query)))
+
+    def strays(self, size: int) -> Iterator[tuple[str, int | None]]:
+        outside = f"idx < 0 OR idx >= {size:d} OR idx IS NULL ORDER BY idx"
+        for table in ("leaf", "opening"):
+            for (index,) in self._scan(f"SELECT idx FROM {table} WHERE {outside}"):  # noqa: S608
+                yield table, index if isinstance(index, int) else None
+
+    def published(self) -> Iterator[tuple[int, str]]:
+        for size, note in self._scan("SELECT size, note FROM published ORDER BY size"):
+            yield whole(size), text(note)
+
+    def documents(self) -> Iterator[DocumentRow]:
+        yield from map(document, self._scan("SELECT sha256, idx, body FROM document ORDER BY idx"))
+
+    def problems(self) -> Iterator[tuple[int | None, str, str]]:
+        for problem in altered(self._schema, self._fetch(DECLARED, self._schema)):
+            yield None, "schema", problem
+        query = "SELECT size FROM published WHERE cosignatures IS NOT NULL OR tsr IS NOT NULL"
+        for (size,) in self._scan(query):
+            problem = f"the checkpoint published for {size} entries was given proofs from outside"
+            yield None, "published", problem
+
+    def by_lookup(self, lookup: bytes) -> list[int]:
+        return [
+            idx for (idx,) in self._fetch("SELECT idx FROM opening WHERE lookup = $1 ORDER BY idx", lookup)
+        ]
+
+    def by_kind(self, kind: Kind, start: int, stop: int, *, newest_first: bool, limit: int) -> list[int]:
+        # The literal term lets PostgreSQL use the partial index: all but choices are found without a scan.
+        rare = "" if kind is Kind.CHOICE else r"AND substr(entry, 2, 1) <> '\x01'"
+        query = (
+            f"SELECT idx FROM leaf WHERE substr(entry, 2, 1) = $1 {rare} AND idx >= $2 AND idx < $3 "  # noqa: S608
+            f"ORDER BY idx {'DESC' if newest_first else 'ASC'} LIMIT $4"
+        )
+        return [idx for (idx,) in self._fetch(query, bytes([kind]), start, stop, limit)]
+
+    def document(self, sha256: str) -> DocumentRow | None:
+        rows = self._fetch("SELECT sha256, idx, body FROM document WHERE sha256 = $1", sha256)
+        return document(rows[0]) if rows else None
+
+
+class PostgresWriting:
+    """One write transaction that holds the head's row (a `store.Writing`)."""
+
+    def __init__(self, link: Link, head: Head | None) -> None:
+        self._link = link
+        self._head = head
+        self._edge: dict[tuple[int, int], bytes] | None = None
+        self.committed = False
+
+    def head(self) -> Head | None:
+        return self._head
+
+    def tile(self, level: int, n: int) -> bytes:
+        if self._edge is None:
+            self._edge = self._tiles(_edge(self._head.size if self._head else 0))
+        if (level, n) not in self._edge:
+            self._edge |= self._tiles([(level, n)])
+        return self._edge.get((level, n), b"")
+
+    def _tiles(self, ids: list[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        # All in one question: the others wait for the head's row meanwhile.
+        wanted = ", ".join(f"({level:d}, {n:d})" for level, n in ids)
+        if not wanted:
+            return {}
+        query = f"SELECT level, n, hashes FROM tile WHERE (level, n) IN ({wanted})"  # noqa: S608
+        return {(level, n): blob(hashes) for level, n, hashes in self._link.run(self._link.raw.fetch(query))}
+
+    def last(self, size: int) -> tuple[bytes, int | None] | None:
+        query = "SELECT entry, created_ms FROM leaf LEFT JOIN opening USING (idx) WHERE idx = $1"
+        row = self._link.run(self._link.raw.fetchrow(query, size - 1))
+        return (row[0], row[1]) if row else None
+
+    def commit(self, batch: Batch) -> None:
+        self._link.run(self._write(batch))
+        self.committed = True
+
+    async def _write(self, batch: Batch) -> None:
+        raw = self._link.raw
+        if batch.entries:
+            leaves = enumerate(batch.entries, batch.start)
+            await raw.copy_records_to_table("leaf", columns=("idx", "entry"), records=leaves)
+        if batch.openings:
+            openings = (
+                (i, o.created_ms, o.lookup, o.salt1, o.stmt, o.salt2, o.subj) for i, o in batch.openings
+            )
+            await raw.copy_records_to_table("opening", columns=_OPENING, records=openings)
+        if batch.tiles:
+            query = """INSERT INTO tile VALUES ($1, $2, $3)
+                       ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes"""
+            await raw.executemany(query, [(*place, hashes) for place, hashes in batch.tiles.items()])
+        if batch.documents:
+            query = """INSERT INTO document VALUES ($1, $2, $3)
+                       ON CONFLICT (sha256) DO UPDATE SET body = excluded.body"""
+            await raw.executemany(query, [(row.sha256, row.index, row.body) for row in batch.documents])
+        await self._swap_head(batch)
+        if batch.publish:
+            query = "INSERT INTO published(size, note) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+            await raw.execute(query, batch.head.size, batch.head.checkpoint)
+        if await raw.execute("COMMIT") != "COMMIT":
+            raise StoreUnavailable("the batch was rolled back")
+
+    async def _swap_head(self, batch: Batch) -> None:
+        new = (batch.head.size, batch.head.frontier, batch.head.checkpoint)
+        if self._head is None and batch.start == 0:
+            await self._link.raw.execute("INSERT INTO head VALUES (0, $1, $2, $3)", *new)
+            return
+        query = "UPDATE head SET size = $1, frontier = $2, checkpoint = $3 WHERE size = $4"
+        if await self._link.raw.execute(query, *new, batch.start) != "UPDATE 1":
+            raise StoreUnavailable("the log's head isn't where this batch began")
+
+
+def _edge(size: int) -> list[tuple[int, int]]:
+    """Return which tiles make the right edge of a tree: the last of each level."""
+    return list({level: (level, n) for level, n, _ in tiles_of(size)}.values())
