@@ -7,13 +7,12 @@ from typing import get_args
 
 from consentkit.proof.address import PostgresAddress
 from consentkit.proof.asyncpg_link import Link, unavailable
-from consentkit.proof.postgres_tables import lock_key
+from consentkit.proof.postgres_tables import THERE, lock_key
 from consentkit.tally import Kind, Name, Row, bounded
 
 TIMEOUT = 2.0
 """Seconds to wait for other processes; nobody but the tally's own thread waits, or a server that stops."""
 _STEP_SECONDS = 10.0
-_THERE = "SELECT to_regclass('tally') IS NOT NULL"
 _TABLE = """CREATE TABLE tally(
     day date NOT NULL, version text NOT NULL, name text NOT NULL, kind text NOT NULL, count bigint NOT NULL,
     PRIMARY KEY (day, version, name, kind))"""
@@ -36,7 +35,7 @@ class PostgresTally:
             # too many and rows deadlock.
             run(raw.execute("SET LOCAL synchronous_commit = off"))
             run(raw.execute("SELECT pg_advisory_xact_lock($1)", lock_key(f"{self._address.schema}.tally")))
-            if not run(raw.fetchval(_THERE)):
+            if not run(raw.fetchval(THERE, self._address.schema, "tally")):
                 run(raw.execute(_TABLE))
 
             def names(day: date) -> set[Name]:
@@ -50,7 +49,7 @@ class PostgresTally:
     def read(self, since: date | None) -> list[Row]:
         """Return the rows of `since` and later, or all, in the order of days. Raises StoreUnavailable."""
         with self._transaction("READ COMMITTED READ ONLY") as link:
-            if not link.run(link.raw.fetchval(_THERE)):
+            if not link.run(link.raw.fetchval(THERE, self._address.schema, "tally")):
                 return []
             query = "SELECT day, version, kind, name, count FROM tally WHERE day >= $1 ORDER BY day, name"
             found = link.run(link.raw.fetch(query, since or date.min))

@@ -1,8 +1,13 @@
-"""Shared by all tests: the `--full` switch for complete samples, and a fixed instant."""
+"""Shared by all tests: the `--full` switch for complete samples, a fixed instant, the stores of a log."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from cluster import Cluster
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,3 +24,20 @@ def full(request: pytest.FixtureRequest) -> bool:
 def noon() -> datetime:
     """An instant at a month's end, so that calendar arithmetic has to clamp."""
     return datetime(2026, 8, 31, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> "Iterator[Cluster]":
+    """A PostgreSQL server of this run."""
+    from cluster import Cluster
+
+    cluster = Cluster()
+    yield cluster
+    cluster.remove()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for `kind` over both stores, and what is about SQLite's files over that."""
+    if "kind" in metafunc.fixturenames:
+        alone = metafunc.definition.get_closest_marker("sqlite")
+        metafunc.parametrize("kind", ["sqlite"] if alone else ["sqlite", "postgres"], scope="module")

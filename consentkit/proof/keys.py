@@ -4,6 +4,7 @@
     lookup.key    32 random bytes; without them nobody can find a visitor's entries
     origin        the log's name, one line
     guard         the last checkpoint answered for: a log behind it was cut off or restored (prooflog §3.8)
+    turns         empty; the processes of this machine that append to a PostgreSQL log lock it in turns
 
 The folder has mode 700, the files 600; all of it must be backed up, apart from the database.
 """
@@ -35,6 +36,7 @@ from consentkit.proof.note import Verifier, valid_name
 logger = logging.getLogger("consentkit.proof")
 
 _SIGNING, _LOOKUP, _ORIGIN, _GUARD = "signing.pem", "lookup.key", "origin", "guard"
+TURNS = "turns"
 
 
 class Keys:

@@ -10,8 +10,9 @@ from typing import Self
 from consentkit.errors import ConfigurationError, LogRefused, StoreUnavailable, VerificationError
 from consentkit.proof.address import shown
 from consentkit.proof.bundle import write_bundle
-from consentkit.proof.entry import Draft, Kind, Record, Stored, glance
+from consentkit.proof.entry import Draft, Kind, Record, Stored
 from consentkit.proof.keys import Keys
+from consentkit.proof.listing import listed, one, page_of
 from consentkit.proof.merkle import leaf_hash, verify_inclusion
 from consentkit.proof.note import Receipt, open_checkpoint
 from consentkit.proof.sequence import Appended, Sequencer, check_guard, guarded_size, trusted_tree
@@ -24,7 +25,6 @@ from consentkit.proof.writer import Writer
 logger = logging.getLogger("consentkit.proof")
 
 _PAGE = 256
-_MAX_INDEX = 2**63 - 1  # what the databases can count
 
 
 class ProofLog:
@@ -56,16 +56,22 @@ class ProofLog:
         checked with `read_only`, so that a damaged log can be audited); StoreUnavailable when the store can't
         be used. `accept_log` is the size at which to accept a log whose guard is lost.
         """
-        database = open_store(store, timeout)
-        fresh = not database.exists()
-        if read_only and fresh:
-            raise ConfigurationError(f"there is no log at {shown(store)}")
-        if fresh and not (database.local or keys.is_dir()):
-            raise ConfigurationError(f"no keys in {keys} yet: make them with consentkit keygen --log POLICY")
-        opened = Keys.open(keys, origin, create=fresh and database.local)
-        log = cls(database, opened, writable=not read_only, publish_every=publish_every, queue=queue)
-        if not read_only:
-            log._begin(accept_log)
+        database = open_store(store, keys, timeout)
+        try:
+            fresh = not database.exists()
+            if read_only and fresh:
+                raise ConfigurationError(f"there is no log at {shown(store)}")
+            if fresh and not (database.local or keys.is_dir()):
+                raise ConfigurationError(
+                    f"no keys in {keys} yet: make them with consentkit keygen --log POLICY"
+                )
+            opened = Keys.open(keys, origin, create=fresh and database.local)
+            log = cls(database, opened, writable=not read_only, publish_every=publish_every, queue=queue)
+            if not read_only:
+                log._begin(accept_log)
+        except BaseException:
+            database.close()
+            raise
         return log
 
     def _begin(self, accept_log: int | None) -> None:
@@ -163,12 +169,12 @@ class ProofLog:
         One whose payload was tampered with is there all the same, and says that it isn't `intact`.
         """
         with self._store.reading() as view:
-            return _get(view, index)
+            return one(view, index)
 
     def find(self, lookup: bytes) -> list[Stored]:
         """The entries of one visitor that are not erased, oldest first; as `entries` lists them."""
         with self._store.reading() as view:
-            return list(_listed(view, view.by_lookup(lookup)))
+            return list(listed(view, view.by_lookup(lookup)))
 
     def entries(
         self,
@@ -187,8 +193,8 @@ class ProofLog:
         left = stop if limit is None else limit
         while start < stop and left > 0:
             with self._store.reading() as view:
-                indexes = _page(view, kind, start, stop, newest_first, min(left, _PAGE))
-                page = list(_listed(view, indexes))
+                indexes = page_of(view, kind, start, stop, newest_first, min(left, _PAGE))
+                page = list(listed(view, indexes))
             yield from page
             if not indexes:
                 return
@@ -202,7 +208,7 @@ class ProofLog:
         """
         with self._store.reading() as view:
             row = view.document(sha256)
-            entry = next(_listed(view, [row.index or 0]), None) if row else None
+            entry = next(listed(view, [row.index or 0]), None) if row else None
         if row is None:
             return None
         stmt = (entry.stmt if entry else None) or {}
@@ -256,33 +262,3 @@ def _head_of(view: Reading) -> Head:
     if head is None:
         raise StoreUnavailable("the database holds no log")
     return head
-
-
-def _get(view: Reading, index: int) -> Stored | None:
-    if not 0 <= index < _MAX_INDEX:
-        return None
-    for _, entry in view.leaves(index, index + 1):
-        opening = next((opening for _, opening in view.openings(index, index + 1)), None)
-        return glance(index, entry, opening)
-    return None
-
-
-def _listed(view: Reading, indexes: Iterable[int]) -> Iterator[Stored]:
-    for index in indexes:
-        try:
-            stored = _get(view, index)
-        except VerificationError as error:
-            logger.error("entry %d can't be read: %s", index, error)
-            continue
-        if stored is not None:
-            yield stored
-
-
-def _page(
-    view: Reading, kind: Kind | None, start: int, stop: int, newest_first: bool, limit: int
-) -> Sequence[int]:
-    if kind is not None:
-        return view.by_kind(kind, start, stop, newest_first=newest_first, limit=limit)
-    if newest_first:
-        return range(stop - 1, max(start, stop - limit) - 1, -1)
-    return range(start, min(stop, start + limit))

@@ -8,12 +8,14 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from consentkit.errors import ConfigurationError
 from consentkit.proof.address import PostgresAddress
 from consentkit.proof.asyncpg_link import Link, unavailable
 from consentkit.proof.postgres_session import LOCKED_HEAD, PostgresReading, PostgresWriting, head_of
-from consentkit.proof.postgres_tables import SCHEMA_VERSION, UNSAFE, creation, lock_key
+from consentkit.proof.postgres_tables import SCHEMA_VERSION, THERE, UNSAFE, creation, lock_key
+from consentkit.proof.turns import turn
 
 _READ, _WRITE = "REPEATABLE READ READ ONLY", "READ COMMITTED READ WRITE"
 _IDLE_READERS = 2
@@ -30,13 +32,16 @@ _abandoned: list[object] = []
 class PostgresStore:
     """A log in one schema of a PostgreSQL database (a `store.Store`); safe over threads, processes, machines.
 
-    `timeout` is in seconds: how long to wait for another writer before giving up with StoreUnavailable.
+    Machines take turns by the head's row. The processes of one machine share a guard as well, which follows
+    the commit, so before that they take turns by the lock of a file, `turns`. `timeout` is in seconds: how
+    long to wait for another writer before giving up with StoreUnavailable.
     """
 
     local = False
 
-    def __init__(self, address: PostgresAddress, timeout: float = 5.0) -> None:
+    def __init__(self, address: PostgresAddress, turns: Path, timeout: float = 5.0) -> None:
         self._address = address
+        self._turns = turns
         self._timeout = timeout
         self._reset()
 
@@ -54,7 +59,7 @@ class PostgresStore:
     def exists(self) -> bool:
         """True when the tables are there."""
         with self._transaction() as link:
-            return bool(link.run(link.raw.fetchval("SELECT to_regclass('head') IS NOT NULL")))
+            return bool(link.run(link.raw.fetchval(THERE, self._address.schema, "head")))
 
     def create(self) -> None:
         """Make the tables, and their schema, unless they exist.
@@ -75,11 +80,12 @@ class PostgresStore:
         raw, schema = link.raw, self._address.schema
         await raw.execute(link.beginning(_WRITE, self._timeout))
         _refuse(await raw.fetchval(f"SELECT {UNSAFE}"))
-        there = "SELECT to_regclass('head') IS NOT NULL"
-        if not await raw.fetchval(there):
+        if not await raw.fetchval(THERE, schema, "head"):
             await raw.execute("SELECT pg_advisory_xact_lock($1)", lock_key(schema))
-            if not await raw.fetchval(there):
-                if not await raw.fetchval("SELECT to_regnamespace($1) IS NOT NULL", schema):
+            if not await raw.fetchval(THERE, schema, "head"):
+                if not await raw.fetchval(
+                    "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", schema
+                ):
                     await raw.execute(f'CREATE SCHEMA "{schema}"')
                 await raw.execute(creation())
         version = await raw.fetchval("SELECT version FROM version")
@@ -92,7 +98,7 @@ class PostgresStore:
     def writing(self) -> Iterator[PostgresWriting]:
         """The exclusive right to append. Uncommitted is rolled back; an error drops the connection (I5)."""
         self._after_fork()
-        with unavailable("the consent log"), self._writer_lock:
+        with unavailable("the consent log"), self._writer_lock, turn(self._turns, self._timeout):
             link = self._connected()
             try:
                 session = link.run(self._begin(link))

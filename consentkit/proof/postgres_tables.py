@@ -65,6 +65,9 @@ UNSAFE = """CASE
 """Why an answer to COMMIT is no promise; NULL when it is one. Asked in every transaction that writes, for
 settings can change, and a pooler may lead to another server."""
 
+THERE = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = $2)"
+"""Whether a schema ($1) has a table. Unlike to_regclass it sees what another has committed a moment ago."""
+
 DECLARED = """
 SELECT c.relname::text, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
            || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END

@@ -1,18 +1,17 @@
 """The SQLite store: one file, WAL, several worker processes taking turns under a lock (prooflog §3.4)."""
 
-import fcntl
 import logging
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from consentkit.errors import StoreUnavailable
 from consentkit.proof.durable import sync_folder
 from consentkit.proof.tables import SCHEMA, SCHEMA_VERSION, SqliteReading, SqliteWriting
+from consentkit.proof.turns import turn
 
 logger = logging.getLogger("consentkit.proof")
 
@@ -159,26 +158,8 @@ class SqliteStore:
         if self._wal.stat().st_size > _WAL_LIMIT:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        handle = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            _flock(handle, time.monotonic() + self._timeout)
-            yield
-        finally:
-            os.close(handle)
-
-
-def _flock(handle: int, deadline: float) -> None:
-    pause = 0.0002
-    while True:
-        try:
-            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise StoreUnavailable("another process has held the log's lock for too long") from None
-            time.sleep(pause)
-            pause = min(pause * 2, 0.005)
+    def _locked(self) -> AbstractContextManager[None]:
+        return turn(self._lock_path, self._timeout)
 
 
 def _identity(path: Path) -> object:

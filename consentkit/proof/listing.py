@@ -1,0 +1,57 @@
+"""Entries as they are listed: read in as few questions to the store as they follow each other."""
+
+import logging
+from collections.abc import Iterator, Sequence
+
+from consentkit.errors import VerificationError
+from consentkit.proof.entry import Kind, Opening, Stored, glance
+from consentkit.proof.store import Reading
+
+logger = logging.getLogger("consentkit.proof")
+
+_MAX_INDEX = 2**63 - 1  # what the databases can count
+
+
+def one(view: Reading, index: int) -> Stored | None:
+    """Return an entry, or None; VerificationError when its bytes are no entry."""
+    row = _rows(view, index, index + 1).get(index) if 0 <= index < _MAX_INDEX else None
+    return glance(index, *row) if row else None
+
+
+def listed(view: Reading, indexes: Sequence[int]) -> Iterator[Stored]:
+    """Yield the entries that are there, in the order of `indexes`; what is no entry is told and left out."""
+    rows: dict[int, tuple[bytes, Opening | None]] = {}
+    for start, stop in _runs([index for index in indexes if 0 <= index < _MAX_INDEX]):
+        rows |= _rows(view, start, stop)
+    for index in indexes:
+        try:
+            if index in rows:
+                yield glance(index, *rows[index])
+        except VerificationError as error:
+            logger.error("entry %d can't be read: %s", index, error)
+
+
+def page_of(
+    view: Reading, kind: Kind | None, start: int, stop: int, newest_first: bool, limit: int
+) -> Sequence[int]:
+    """Return the indexes of the next entries of a listing, `limit` at most."""
+    if kind is not None:
+        return view.by_kind(kind, start, stop, newest_first=newest_first, limit=limit)
+    if newest_first:
+        return range(stop - 1, max(start, stop - limit) - 1, -1)
+    return range(start, min(stop, start + limit))
+
+
+def _rows(view: Reading, start: int, stop: int) -> dict[int, tuple[bytes, Opening | None]]:
+    openings = dict(view.openings(start, stop))
+    return {index: (entry, openings.get(index)) for index, entry in view.leaves(start, stop)}
+
+
+def _runs(indexes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield `start, stop` of what follows each other without a gap."""
+    ordered = sorted(indexes)
+    first = 0
+    for place in range(1, len(ordered) + 1):
+        if place == len(ordered) or ordered[place] != ordered[place - 1] + 1:
+            yield ordered[first], ordered[place - 1] + 1
+            first = place
