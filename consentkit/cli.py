@@ -13,13 +13,14 @@ import click
 
 from consentkit.desk import trackers as seen_trackers
 from consentkit.errors import ConsentKitError, PolicyError, VerificationError
-from consentkit.kit import read_policy, utc_now
+from consentkit.kit import log_origin, read_policy, utc_now
 from consentkit.policy.document import schema
 from consentkit.policy.lint import lint
 from consentkit.policy.version import Policy
 from consentkit.proof.bundle import verify_bundle, verify_receipt
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind
+from consentkit.proof.keys import Keys
 from consentkit.proof.log import ProofLog
 from consentkit.proof.note import Verifier
 from consentkit.proof.told import about, record, texts, when
@@ -29,6 +30,7 @@ from consentkit.shell import (
     FINDING,
     explained,
     json_option,
+    keys_option,
     log_options,
     opened,
     say,
@@ -73,9 +75,18 @@ def init(path: Path) -> None:
 
 
 @main.command()
-def keygen() -> None:
-    """Print a new secret key for CONSENTKIT_SECRET_KEY."""
-    click.echo(secrets.token_urlsafe(32))
+@click.option(
+    "--log", "policy", type=click.Path(path_type=Path), help="Make a log's keys: its site's policy."
+)
+@keys_option
+def keygen(policy: Path | None, keys: str) -> None:
+    """Print a new key for CONSENTKIT_SECRET_KEY; with --log make the keys of a log that machines share."""
+    if policy is None:
+        click.echo(secrets.token_urlsafe(32))
+        return
+    with explained():
+        made = Keys.open(Path(keys), log_origin(read_policy(policy).site.name), create=True)
+    click.echo(f"The log's keys are in {keys}: copy that folder to every machine.\nVerifier key: {made.vkey}")
 
 
 @main.command()

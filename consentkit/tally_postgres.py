@@ -29,7 +29,7 @@ class PostgresTally:
 
     def add(self, rows: Iterable[Row], keep_from: date) -> None:
         """Add to the counts, all or none; delete days before `keep_from`. Raises StoreUnavailable."""
-        with self._transaction("READ COMMITTED READ WRITE") as link:
+        with self._transaction("READ COMMITTED") as link:
             run, raw = link.run, link.raw
             # A few seconds of counts may go with the power. One process adds at a time, or names would be
             # too many and rows deadlock.

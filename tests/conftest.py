@@ -36,6 +36,15 @@ def cluster() -> "Iterator[Cluster]":
     cluster.remove()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Show PostgreSQL every sixth of the cases marked so, which SQLite sees anyway, unless all are wanted."""
+    again = [item for item in items if item.get_closest_marker("sampled") and "[postgres" in item.name]
+    if not config.getoption("--full"):
+        left = set(again) - set(again[::6])
+        config.hook.pytest_deselected(items=list(left))
+        items[:] = [item for item in items if item not in left]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what asks for `kind` over both stores, and what is about SQLite's files over that."""
     if "kind" in metafunc.fixturenames:

@@ -31,7 +31,7 @@ def place_in_postgres(folder: Path, cluster: Cluster, origin: str) -> None:
     Keys.open(folder / "keys", origin, create=True)
 
 
-def copied(source: Path, target: Path, cluster: Cluster | None) -> Path:
+def copied_log(source: Path, target: Path, cluster: Cluster | None) -> Path:
     """Copy a log with its keys; with `cluster` into a schema of its own."""
     shutil.copytree(source, target)
     if cluster:
@@ -41,8 +41,7 @@ def copied(source: Path, target: Path, cluster: Cluster | None) -> Path:
         new = open_store(store_url(target), target / "keys", 5)
         new.create()
         new.close()
-        session = Session(store_url(target))
-        old = Session(store_url(source)).address.schema
+        session, old = Session(store_url(target)), store_url(source).rpartition("schema=")[2]
         session.run(";".join(f"INSERT INTO {table} SELECT * FROM {old}.{table}" for table in TABLES))
         session.close()
     return target
@@ -74,6 +73,13 @@ DIALECT: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"zeroblob\((\w+|\w+\(\w+\))\)", r"decode(repeat('00', \1), 'hex')"),
     (r"randomblob\(16\)", "substr(sha256(random()::text::bytea), 1, 16)"),
     (r"AS BLOB\b", "AS bytea"),
+    (r"VALUES \(NULL\), \('x'\), \(2\.5\)", "VALUES (NULL)"),
+    (r"SELECT (\d+), entry", r"SELECT \1::bigint, entry"),
+    (
+        r"CREATE TRIGGER t (AFTER INSERT ON leaf) BEGIN (.*); END",
+        r"""CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN \2; RETURN NULL; END';
+            CREATE TRIGGER t \1 FOR EACH ROW EXECUTE FUNCTION f()""",
+    ),
 )
 
 

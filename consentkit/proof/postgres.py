@@ -17,7 +17,7 @@ from consentkit.proof.postgres_session import LOCKED_HEAD, PostgresReading, Post
 from consentkit.proof.postgres_tables import SCHEMA_VERSION, THERE, UNSAFE, creation, lock_key
 from consentkit.proof.turns import turn
 
-_READ, _WRITE = "REPEATABLE READ READ ONLY", "READ COMMITTED READ WRITE"
+_READ, _WRITE = "REPEATABLE READ READ ONLY", "READ COMMITTED"
 _IDLE_READERS = 2
 _READ_SECONDS = 60.0
 _WRITE_SECONDS = 10.0
