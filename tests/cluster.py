@@ -23,14 +23,12 @@ SETTINGS = {"listen_addresses": "", "shared_buffers": "16MB", "max_wal_senders":
 class Cluster:
     """A running server. PostgreSQL refuses to be root, so then it runs as nobody."""
 
-    def __init__(self, binaries: Path | None = None) -> None:
-        memory = Path("/dev/shm")  # noqa: S108
-        roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
-        self.folder = Path(tempfile.mkdtemp(prefix="consentkit-pg-", dir=memory if roomy else None))
+    def __init__(self, room: Path | None = None) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="consentkit-pg-", dir=room or in_memory()))
         self.user = "nobody" if os.geteuid() == 0 else None
         if self.user:
             shutil.chown(self.folder, self.user)
-        self._binaries = binaries or found(self.folder, self.user)
+        self._binaries = found(self.folder, self.user)
         self._schemas = itertools.count()
         self.data = self.folder / "data"
         if not self.data.exists():
@@ -79,6 +77,12 @@ class Cluster:
         query = {"host": self.folder, "schema": schema or f"s{next(self._schemas)}", **more}
         pairs = "&".join(f"{name}={value}" for name, value in query.items())
         return f"postgresql://tests@/{database}?{pairs}"
+
+
+def in_memory() -> Path | None:
+    """Return a folder whose files are in memory, if there is one with room for a cluster."""
+    memory = Path("/dev/shm")  # noqa: S108
+    return memory if memory.is_dir() and shutil.disk_usage(memory).free > ROOM else None
 
 
 def found(folder: Path, user: str | None) -> Path:

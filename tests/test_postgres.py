@@ -557,8 +557,3 @@ def test_without_asyncpg_one_is_told_what_to_install(tmp_path: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "asyncpg", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'consentkit\[postgres\]'"):
         opened(tmp_path, "postgresql://h/db")
-
-
-def test_a_site_on_sqlite_never_loads_asyncpg() -> None:
-    code = "import sys, consentkit.cli; sys.exit('asyncpg' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
