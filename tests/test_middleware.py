@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from consentkit import ConsentMiddleware, consent_of
 from consentkit.errors import ConfigurationError
-from consentkit.tally_sqlite import open_store
+from consentkit.tally_stores import open_store
 from consentkit.testing import granted
 
 
