@@ -13,6 +13,7 @@ from consentkit.kit import Answer, ConsentKit, log_origin, read_policy
 from consentkit.policy.decision import Reason
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind
+from consentkit.proof.erasure import requested
 
 
 @pytest.fixture
@@ -208,3 +209,22 @@ def test_a_policy_that_can_t_be_read_says_which(tmp_path: Path) -> None:
         read_policy(tmp_path / "bad.toml")
     with pytest.raises(PolicyError):
         read_policy({})
+
+
+def test_after_an_erasure_a_visitor_goes_on_and_nothing_names_what_was_erased(
+    tmp_path: Path, clock: Clock, kit: ConsentKit
+) -> None:
+    """A later entry that named an erased one as the visitor's previous would say whose that was."""
+    state = asyncio.run(kit.record(None, answer(kit, "analytics"), {}, clock())).consent
+    kit.log.erase(requested([state.index]), 0)
+    assert kit.records_of(state) == []
+    assert kit.latest(state) == state
+    assert kit.decide(state, clock()).allowed == {"necessary", "analytics"}
+    clock.move(days=1)
+    later = asyncio.run(kit.record(state, answer(kit), {}, clock())).consent
+    last = asyncio.run(kit.record(later, answer(kit, "marketing"), {}, clock())).consent
+    records = kit.records_of(last)
+    assert [(record.stmt or {})["previous"] for record in records] == [None, later.index]
+    assert kinds(kit) == ["policy", "choice", "tombstone", "withdrawal", "choice"]
+    report = kit.log.verify(checks=claims())
+    assert report.ok, report.findings

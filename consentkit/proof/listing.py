@@ -1,25 +1,36 @@
-"""Entries as they are listed: read in as few questions to the store as they follow each other."""
+"""Entries as they are listed: one view of the log, what stands where, and what can't be read left out."""
 
 import logging
 from collections.abc import Iterator, Sequence
 
-from consentkit.errors import VerificationError
+from consentkit.errors import StoreUnavailable, VerificationError
 from consentkit.proof.entry import Kind, Opening, Stored, glance
-from consentkit.proof.store import Reading
+from consentkit.proof.store import Head, Reading
 
 logger = logging.getLogger("consentkit.proof")
 
 _MAX_INDEX = 2**63 - 1  # what the databases can count
 
 
-def one(view: Reading, index: int) -> Stored | None:
-    """Return an entry, or None; VerificationError when its bytes are no entry."""
+def head_of(view: Reading) -> Head:
+    """The head of a log; StoreUnavailable when there is none."""
+    head = view.head()
+    if head is None:
+        raise StoreUnavailable("the database holds no log")
+    return head
+
+
+def get(view: Reading, index: int) -> Stored | None:
+    """One entry, or None when the log isn't that long; VerificationError when its bytes are no entry."""
     row = _rows(view, index, index + 1).get(index) if 0 <= index < _MAX_INDEX else None
     return glance(index, *row) if row else None
 
 
 def listed(view: Reading, indexes: Sequence[int]) -> Iterator[Stored]:
-    """Yield the entries that are there, in the order of `indexes`; what is no entry is told and left out."""
+    """These entries, but for what can't be read as one: that is logged and left out.
+
+    What follows each other is read in one question to the store.
+    """
     rows: dict[int, tuple[bytes, Opening | None]] = {}
     for start, stop in _runs([index for index in indexes if 0 <= index < _MAX_INDEX]):
         rows |= _rows(view, start, stop)
@@ -31,10 +42,10 @@ def listed(view: Reading, indexes: Sequence[int]) -> Iterator[Stored]:
             logger.error("entry %d can't be read: %s", index, error)
 
 
-def page_of(
+def page(
     view: Reading, kind: Kind | None, start: int, stop: int, newest_first: bool, limit: int
 ) -> Sequence[int]:
-    """Return the indexes of the next entries of a listing, `limit` at most."""
+    """The next indexes, at most `limit`, of the entries `start <= index < stop`, of one kind or of all."""
     if kind is not None:
         return view.by_kind(kind, start, stop, newest_first=newest_first, limit=limit)
     if newest_first:

@@ -11,12 +11,13 @@ from consentkit.errors import ConfigurationError, LogRefused, StoreUnavailable, 
 from consentkit.proof.address import shown
 from consentkit.proof.bundle import write_bundle
 from consentkit.proof.entry import Draft, Kind, Record, Stored
+from consentkit.proof.erasure import Plan, Wish
 from consentkit.proof.keys import Keys
-from consentkit.proof.listing import listed, one, page_of
+from consentkit.proof.listing import get, head_of, listed, page
 from consentkit.proof.merkle import leaf_hash, verify_inclusion
 from consentkit.proof.note import Receipt, open_checkpoint
 from consentkit.proof.sequence import Appended, Sequencer, check_guard, guarded_size, trusted_tree
-from consentkit.proof.store import Document, Head, Reading, Store
+from consentkit.proof.store import Document, Head, Store
 from consentkit.proof.stores import open_store
 from consentkit.proof.tiles import Tree
 from consentkit.proof.verify import Finding, Report, verify
@@ -144,7 +145,7 @@ class ProofLog:
 
     def _head(self) -> Head:
         with self._store.reading() as view:
-            return _head_of(view)
+            return head_of(view)
 
     def lookup(self, cid: bytes) -> bytes:
         """The tag under which the entries of the visitor `cid` are found."""
@@ -169,7 +170,7 @@ class ProofLog:
         One whose payload was tampered with is there all the same, and says that it isn't `intact`.
         """
         with self._store.reading() as view:
-            return one(view, index)
+            return get(view, index)
 
     def find(self, lookup: bytes) -> list[Stored]:
         """The entries of one visitor that are not erased, oldest first; as `entries` lists them."""
@@ -193,12 +194,12 @@ class ProofLog:
         left = stop if limit is None else limit
         while start < stop and left > 0:
             with self._store.reading() as view:
-                indexes = page_of(view, kind, start, stop, newest_first, min(left, _PAGE))
-                page = list(listed(view, indexes))
-            yield from page
+                indexes = page(view, kind, start, stop, newest_first, min(left, _PAGE))
+                found = list(listed(view, indexes))
+            yield from found
             if not indexes:
                 return
-            left -= len(page)
+            left -= len(found)
             start, stop = (start, indexes[-1]) if newest_first else (indexes[-1] + 1, stop)
 
     def document(self, sha256: str) -> Document | None:
@@ -223,7 +224,7 @@ class ProofLog:
         ValueError when there is no such entry; VerificationError when the store can't prove it any more.
         """
         with self._store.reading() as view:
-            head = _head_of(view)
+            head = head_of(view)
             checkpoint = open_checkpoint(head.checkpoint, self._keys.verifier)
             try:
                 path = Tree(checkpoint.size, view.tile).prover().inclusion(index)
@@ -251,14 +252,23 @@ class ProofLog:
             report.add(None, "guard", problem)
         return report
 
+    def erase(self, wish: Wish, t: int, *, pretend: bool = False) -> Plan:
+        """Erase what `wish` (see `erasure`) finds, at `t` (UTC ms); returns it. With `pretend` it only looks.
+
+        Each tombstone is one transaction with what it erases. If it was cut off, doing it again ends it.
+        ValueError for what can't be erased; StoreUnavailable when some of it may be left.
+        """
+        with self._store.reading() as view:
+            plan = wish(view)
+        if not pretend:
+            for stone in plan.tombstones:
+                self.append([Record(Kind.TOMBSTONE, t, stone)]).result()
+            self._store.scrub()
+        return plan
+
     def export(self, folder: Path) -> None:
         """Write the auditor's bundle (prooflog §3.10) into a folder that doesn't exist yet or is empty."""
         with self._store.reading() as view:
             write_bundle(view, self.vkey, folder)
 
 
-def _head_of(view: Reading) -> Head:
-    head = view.head()
-    if head is None:
-        raise StoreUnavailable("the database holds no log")
-    return head

@@ -15,6 +15,7 @@ from consentkit.proof.merkle import leaf_hash, peak_ids, verify_inclusion
 from consentkit.proof.note import Checkpoint, Receipt, Verifier, open_checkpoint, sign_note, signers
 from consentkit.proof.store import Batch, DocumentRow, Head, Store, Writing
 from consentkit.proof.tiles import Fetch, Tree
+from consentkit.proof.tombstones import erasures_of
 
 logger = logging.getLogger("consentkit.proof")
 
@@ -216,6 +217,7 @@ class Sequencer:
                 if item.sha256 is not None and item.body is not None
             ],
             publish,
+            [it for index, item in enumerate(sealed, start) for it in erasures_of(index, item.entry)],
         )
         # All that can fail about the guard fails before the commit: who is told no must not be recorded.
         with self._keys.guard_ready(self._guard, note) as swap:

@@ -76,18 +76,22 @@ class SqliteStore:
     @contextmanager
     def writing(self) -> Iterator[SqliteWriting]:
         """The exclusive right to append. Uncommitted is rolled back; an error drops the connection (I5)."""
+        with self._exclusive() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            session = SqliteWriting(connection)
+            yield session
+            if not session.committed:
+                connection.execute("ROLLBACK")
+            elif self._files() != self._writer_files:
+                raise StoreUnavailable("the database file was replaced while it was written to")
+            self._checkpoint(connection)
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[sqlite3.Connection]:
         self._after_fork()
         with _unavailable(), self._writer_lock, self._locked():
             try:
-                connection = self._writer_connection()
-                connection.execute("BEGIN IMMEDIATE")
-                session = SqliteWriting(connection)
-                yield session
-                if not session.committed:
-                    connection.execute("ROLLBACK")
-                elif self._files() != self._writer_files:
-                    raise StoreUnavailable("the database file was replaced while it was written to")
-                self._checkpoint(connection)
+                yield self._writer_connection()
             except BaseException:
                 self._drop_writer()
                 raise
@@ -109,6 +113,16 @@ class SqliteStore:
                 self._idle.append((connection, identity))
             else:
                 connection.close()
+
+    def scrub(self) -> None:
+        """Clear index and WAL of what was erased as well; StoreUnavailable while somebody reads that."""
+        with self._exclusive() as connection:
+            # An index's rows move as it grows, and what moves leaves copies. Built anew it has none of what
+            # is gone: secure_delete clears the pages that it gives up.
+            connection.execute("REINDEX opening_lookup")
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise StoreUnavailable("erased, but a reader holds on to the old pages: erase again later")
 
     def close(self) -> None:
         """Give up all connections; the last process to do so also folds the WAL into the file."""

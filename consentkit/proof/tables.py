@@ -23,6 +23,13 @@ CREATE INDEX opening_lookup ON opening(lookup) WHERE lookup IS NOT NULL;
 CREATE INDEX leaf_rare ON leaf(substr(entry, 2, 1)) WHERE substr(entry, 2, 1) <> x'01';
 """
 _OPENING = "idx, created_ms, lookup, salt1, stmt, salt2, subj"
+# Erased is overwritten by as many zeros. A row that changes its size can move its neighbours to other pages,
+# and SQLite may leave copies of what it moves, whatever secure_delete says; so in this table nothing moves.
+_ERASE = {
+    "stmt": "salt1 = zeroblob(length(salt1)), stmt = zeroblob(length(stmt))",
+    "subj": "lookup = NULL, salt2 = zeroblob(length(salt2)), "
+    "subj = zeroblob(length(subj) + ifnull(length(lookup), 0))",
+}
 
 
 class _View:
@@ -138,6 +145,9 @@ class SqliteWriting(_View):
             "INSERT INTO document VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
             ((row.sha256, row.index, row.body) for row in batch.documents),
         )
+        for erasure in batch.erasures:
+            gone = ", ".join(_ERASE[segment] for segment in sorted(erasure.segments))
+            run(f"UPDATE opening SET {gone} WHERE idx BETWEEN ? AND ?", (erasure.first, erasure.last))  # noqa: S608
         self._swap_head(batch)
         if batch.publish:
             query = "INSERT INTO published(size, note) VALUES (?, ?) ON CONFLICT DO NOTHING"

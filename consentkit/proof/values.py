@@ -28,8 +28,15 @@ def text(value: object) -> str:
 
 def opening(row: Sequence[Any]) -> tuple[int, Opening]:
     """Return the index and the payload in a row of the table `opening`."""
-    index, created, *parts = row
-    return index, Opening(whole(created), *(part if part is None else blob(part) for part in parts))
+    index, created, *values = row
+    lookup, salt1, stmt, salt2, subj = (part if part is None else blob(part) for part in values)
+    return index, Opening(whole(created), lookup, *_kept(salt1, stmt), *_kept(salt2, subj))
+
+
+def _kept(salt: bytes | None, payload: bytes | None) -> tuple[bytes | None, bytes | None]:
+    # Where a store erases by writing zeros over what was there.
+    gone = salt is not None and payload is not None and not any(salt) and not any(payload)
+    return (None, None) if gone else (salt, payload)
 
 
 def document(row: Sequence[Any]) -> DocumentRow:
