@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from consentkit.desk import trackers as seen_trackers
+from consentkit.erasing import erase, retain
 from consentkit.errors import ConsentKitError, PolicyError, VerificationError
 from consentkit.kit import log_origin, read_policy, utc_now
 from consentkit.policy.document import schema
@@ -148,6 +149,10 @@ def missing_from(store: str, policy: Policy) -> tuple[list[str], list[str], list
 def _some(names: list[str]) -> str:
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return ", ".join(names[:MOST_NAMED]) + more
+
+
+main.add_command(erase)
+main.add_command(retain)
 
 
 @main.group()

@@ -34,6 +34,9 @@ LIMITS: Final[Mapping[Field, Limit]] = {
     "marketing_months": Limit(1, 13, 13, "no tracker outlives thirteen months: B7"),
 }
 
+RETENTION_MOST: Final = 1200
+"""The most months a policy may keep its log's payloads: a slip of the pen, not a law."""
+
 NECESSARY_MONTHS: Final = 12
 """The most for a cookie that needs no consent and outlives the session for a reason (B1, B2)."""
 
