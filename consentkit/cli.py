@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,14 +13,14 @@ import click
 from consentkit.desk import trackers as seen_trackers
 from consentkit.erasing import erase, retain
 from consentkit.errors import ConsentKitError, PolicyError, VerificationError
-from consentkit.kit import log_origin, read_policy, utc_now
+from consentkit.keygen import keygen
+from consentkit.kit import read_policy, utc_now
 from consentkit.policy.document import schema
 from consentkit.policy.lint import lint
 from consentkit.policy.version import Policy
 from consentkit.proof.bundle import verify_bundle, verify_receipt
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind
-from consentkit.proof.keys import Keys
 from consentkit.proof.log import ProofLog
 from consentkit.proof.note import Verifier
 from consentkit.proof.told import about, record, texts, when
@@ -31,7 +30,6 @@ from consentkit.shell import (
     FINDING,
     explained,
     json_option,
-    keys_option,
     log_options,
     opened,
     say,
@@ -73,21 +71,6 @@ def init(path: Path) -> None:
     except OSError as error:
         raise click.ClickException(f"{path} can't be written: {error.strerror}") from error
     click.echo(f"Wrote {path}. Next: edit it, then run: consentkit check {path}")
-
-
-@main.command()
-@click.option(
-    "--log", "policy", type=click.Path(path_type=Path), help="Make a log's keys: its site's policy."
-)
-@keys_option
-def keygen(policy: Path | None, keys: str) -> None:
-    """Print a new key for CONSENTKIT_SECRET_KEY; with --log make the keys of a log that machines share."""
-    if policy is None:
-        click.echo(secrets.token_urlsafe(32))
-        return
-    with explained():
-        made = Keys.open(Path(keys), log_origin(read_policy(policy).site.name), create=True)
-    click.echo(f"The log's keys are in {keys}: copy that folder to every machine.\nVerifier key: {made.vkey}")
 
 
 @main.command()
@@ -151,6 +134,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + more
 
 
+main.add_command(keygen)
 main.add_command(erase)
 main.add_command(retain)
 

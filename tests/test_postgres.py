@@ -27,6 +27,7 @@ from consentkit.proof.address import PostgresAddress, read_address
 from consentkit.proof.asyncpg_link import Link
 from consentkit.proof.bundle import verify_bundle, verify_receipt
 from consentkit.proof.entry import Kind, Opening, Record, subject_id
+from consentkit.proof.erasure import aged, requested, undone
 from consentkit.proof.log import ProofLog
 from consentkit.proof.postgres import PostgresStore
 from consentkit.proof.store import Batch, Head
@@ -460,6 +461,42 @@ def test_long_scans_come_in_pieces_and_may_be_read_in_turns(log: ProofLog) -> No
         assert [(leaf[0], opening[0]) for leaf, opening in pairs] == [(i, i) for i in range(2500)]
         assert len(list(view.strays(100))) == 2 * 2400
         assert len(list(view.tile_ids())) == 11
+
+
+def test_what_is_erased_is_gone_from_every_file_of_the_tables_and_the_rest_verifies(
+    log: ProofLog, hands: Session, cluster: Cluster
+) -> None:
+    def left() -> int:
+        hands.run("CHECKPOINT")
+        stored = b"".join(file.read_bytes() for file in (cluster.data / "base").rglob("*") if file.is_file())
+        return sum(secret in stored for secret in secrets)
+
+    fill(log, 40)
+    mine = log.find(log.lookup(b"visitor 1"))
+    openings = [entry.opening for entry in mine if entry.opening]
+    secrets = [part for it in openings for part in (it.lookup, it.salt1, it.stmt, it.salt2, it.subj) if part]
+    assert left() == len(secrets) == 40
+    log.erase(requested([entry.index for entry in mine]), 5000)
+    assert left() == 16  # what was said, and its salt
+    assert log.find(log.lookup(b"visitor 1")) == []
+    log.erase(aged(1001, {"months": 1}), 6000)
+    assert left() == 0
+    assert log.erase(undone, 7000).indexes == ()
+    report = log.verify()
+    assert report.ok, report.findings
+    assert report.counts["erased"] == 40
+
+
+def test_rare_kinds_are_found_without_reading_the_choices(log: ProofLog, hands: Session) -> None:
+    fill(log, 3)
+    log.append([Record(Kind.POLICY, 1, {"version": "v"})]).result(WAIT)
+    fill(log, 3)
+    with log._store.reading() as view:
+        assert view.by_kind(Kind.POLICY, 0, 9, newest_first=False, limit=-1) == [3]
+        assert view.by_kind(Kind.CHOICE, 1, 6, newest_first=True, limit=3) == [5, 4, 2]
+    hands.run("SET enable_seqscan = off; SET enable_bitmapscan = off")
+    query = r"SELECT idx FROM leaf WHERE substr(entry, 2, 1) = '\x05' AND substr(entry, 2, 1) <> '\x01'"
+    assert "using leaf_rare" in str(hands.fetch(f"EXPLAIN {query} AND idx >= 0 ORDER BY idx LIMIT 9"))
 
 
 # Between us and the server ----------------------------------------------------------------------------------

@@ -270,5 +270,3 @@ class ProofLog:
         """Write the auditor's bundle (prooflog §3.10) into a folder that doesn't exist yet or is empty."""
         with self._store.reading() as view:
             write_bundle(view, self.vkey, folder)
-
-

@@ -20,6 +20,7 @@ from consentkit.proof.turns import turn
 _READ, _WRITE = "REPEATABLE READ READ ONLY", "READ COMMITTED"
 _IDLE_READERS = 2
 _READ_SECONDS = 60.0
+_SCRUB_SECONDS = 3600.0
 _WRITE_SECONDS = 10.0
 """Beyond what waiting for the lock may take: how long one step of a batch may last."""
 _FROZEN_MS = 10_000
@@ -141,6 +142,21 @@ class PostgresStore:
             if len(self._idle) < _IDLE_READERS:
                 self._idle.append(link)
             else:
+                link.close()
+
+    def scrub(self) -> None:
+        """Write the table of payloads anew, without what was erased; appending waits meanwhile.
+
+        VACUUM would leave the bytes in the gaps between rows. The server's write-ahead log and its archives
+        are its administrator's to end.
+        """
+        self._after_fork()
+        with unavailable("the consent log"):
+            link = Link(self._address, _SCRUB_SECONDS)
+            try:
+                begin = link.beginning(_WRITE, self._timeout)
+                link.run(link.raw.execute(f"{begin}; CLUSTER opening USING opening_pkey; COMMIT"))
+            finally:
                 link.close()
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from consentkit.proof.values import blob, document, opening, text, whole
 
 _CHUNK = 1024  # rows in memory at once
 _OPENING = ("idx", "created_ms", "lookup", "salt1", "stmt", "salt2", "subj")
+_ERASED = {"stmt": ("salt1", "stmt"), "subj": ("lookup", "salt2", "subj")}
 HEAD = "SELECT size, frontier, checkpoint FROM head WHERE id = 0"
 LOCKED_HEAD = f"SELECT size, frontier, checkpoint, {UNSAFE} FROM head WHERE id = 0 FOR UPDATE"  # noqa: S608
 
@@ -103,7 +104,9 @@ class PostgresReading:
             f"SELECT idx FROM leaf WHERE substr(entry, 2, 1) = $1 {rare} AND idx >= $2 AND idx < $3 "  # noqa: S608
             f"ORDER BY idx {'DESC' if newest_first else 'ASC'} LIMIT $4"
         )
-        return [idx for (idx,) in self._fetch(query, bytes([kind]), start, stop, limit)]
+        return [
+            idx for (idx,) in self._fetch(query, bytes([kind]), start, stop, None if limit < 0 else limit)
+        ]
 
     def document(self, sha256: str) -> DocumentRow | None:
         rows = self._fetch("SELECT sha256, idx, body FROM document WHERE sha256 = $1", sha256)
@@ -164,6 +167,10 @@ class PostgresWriting:
             query = """INSERT INTO document VALUES ($1, $2, $3)
                        ON CONFLICT (sha256) DO UPDATE SET body = excluded.body"""
             await raw.executemany(query, [(row.sha256, row.index, row.body) for row in batch.documents])
+        for erasure in batch.erasures:
+            gone = ", ".join(f"{column} = NULL" for name in erasure.segments for column in _ERASED[name])
+            query = f"UPDATE opening SET {gone} WHERE idx BETWEEN $1 AND $2"  # noqa: S608
+            await raw.execute(query, erasure.first, erasure.last)
         await self._swap_head(batch)
         if batch.publish:
             query = "INSERT INTO published(size, note) VALUES ($1, $2) ON CONFLICT DO NOTHING"
