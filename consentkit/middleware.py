@@ -38,7 +38,8 @@ class ConsentMiddleware:
 
     policy: the policy file (TOML or JSON) or a mapping of the same shape (`CONSENTKIT_POLICY`).
     secret_key: seals the consent cookie; one key or a list, newest last (`CONSENTKIT_SECRET_KEY`).
-    store: where the log is kept (`CONSENTKIT_STORE`, default sqlite:///consentkit.db).
+    store: where the log is kept, a SQLite file or `postgresql://…` (`CONSENTKIT_STORE`, default
+        sqlite:///consentkit.db).
     keys: the folder of the log's keys, outside the data folder (`CONSENTKIT_KEYS`).
     prefix: the public path of our own pages, a mount point included (`CONSENTKIT_PREFIX`, default /consent).
     exclude: path prefixes whose pages aren't rewritten; their cookies still are filtered.
