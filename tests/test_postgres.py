@@ -471,7 +471,7 @@ def test_what_is_erased_is_gone_from_every_file_of_the_tables_and_the_rest_verif
         stored = b"".join(file.read_bytes() for file in (cluster.data / "base").rglob("*") if file.is_file())
         return sum(secret in stored for secret in secrets)
 
-    fill(log, 40)
+    fill(log, 40, 4_700_000)  # no other test's words
     mine = log.find(log.lookup(b"visitor 1"))
     openings = [entry.opening for entry in mine if entry.opening]
     secrets = [part for it in openings for part in (it.lookup, it.salt1, it.stmt, it.salt2, it.subj) if part]
