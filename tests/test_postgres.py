@@ -209,6 +209,20 @@ def test_a_session_that_does_not_wait_for_the_disk_is_refused(
         opened(folder, f"{store_url(folder)}&synchronous_commit=local")
 
 
+def test_what_an_administrator_keeps_from_reaching_the_standbys_is_not_acknowledged(
+    log: ProofLog, hands: Session
+) -> None:
+    fill(log, 1)
+    with server_set(hands, "synchronous_standby_names", "elsewhere", ""):
+        waiting = log.append([choice(log, 1)])
+        find = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        while not hands.fetch(find):
+            assert not waiting.done()
+        assert "lost" in str(waiting.exception(WAIT))
+    assert log.append([choice(log, 2)]).result(WAIT)[0].index == log.size - 1
+    assert log.verify().ok
+
+
 def test_a_database_in_another_encoding_is_refused(folder: Path, cluster: Cluster, hands: Session) -> None:
     hands.run("CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0")
     with pytest.raises(ConfigurationError, match="UTF8"):

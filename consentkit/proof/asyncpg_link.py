@@ -96,6 +96,14 @@ class Link:
         except ValueError:
             raise ConfigurationError("the store's postgresql:// URL can't be read") from None
 
+        self.warnings: list[str] = []
+        """What the server has warned of, beside its answers."""
+        self.raw.add_log_listener(self._hear)
+
+    def _hear(self, _: object, message: Any) -> None:
+        if message.severity_en == "WARNING":
+            self.warnings.append(str(message))
+
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Wait for what `coroutine` returns; after an error the connection must be dropped."""
         result = _wait(coroutine, self._patience)

@@ -175,8 +175,11 @@ class PostgresWriting:
         if batch.publish:
             query = "INSERT INTO published(size, note) VALUES ($1, $2) ON CONFLICT DO NOTHING"
             await raw.execute(query, batch.head.size, batch.head.checkpoint)
+        self._link.warnings.clear()
         if await raw.execute("COMMIT") != "COMMIT":
             raise StoreUnavailable("the batch was rolled back")
+        if self._link.warnings:  # such as that an administrator ended the wait for a standby
+            raise StoreUnavailable(f"the batch may be lost: {self._link.warnings[0]}")
 
     async def _swap_head(self, batch: Batch) -> None:
         new = (batch.head.size, batch.head.frontier, batch.head.checkpoint)
