@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 from sample import ORIGIN, SECRET, app, august, browsing, choose, policy
 
-from consentkit.cli import _report_lines, main
+from consentkit.auditing import report_lines
+from consentkit.cli import main
 from consentkit.kit import utc_now
 from consentkit.proof.bundle import verify_receipt
 from consentkit.proof.verify import Report
@@ -503,7 +504,7 @@ def test_findings_beyond_a_thousand_are_counted() -> None:
     report = Report(2000)
     for index in range(1003):
         report.add(index, "leaf", "no")
-    assert list(_report_lines(report))[-2] == "and 3 findings more"
+    assert list(report_lines(report))[-2] == "and 3 findings more"
 
 
 def test_a_link_to_the_desk_needs_the_site_s_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,14 @@ def get(view: Reading, index: int) -> Stored | None:
     return glance(index, *row) if row else None
 
 
+def time_of(view: Reading, index: int) -> int:
+    """When an entry was made, in UTC ms; 0 when it doesn't say."""
+    for _, opening in view.openings(index, index + 1):
+        return opening.created_ms
+    entry = get(view, index)
+    return (entry.t if entry else None) or 0
+
+
 def listed(view: Reading, indexes: Sequence[int]) -> Iterator[Stored]:
     """These entries, but for what can't be read as one: that is logged and left out.
 

@@ -1,7 +1,8 @@
 """ProofLog: the memory as the rest of consentkit sees it: append, find, prove, verify."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from hashlib import sha256 as hashed
 from pathlib import Path
@@ -9,18 +10,18 @@ from typing import Self
 
 from consentkit.errors import ConfigurationError, LogRefused, StoreUnavailable, VerificationError
 from consentkit.proof.address import shown
-from consentkit.proof.bundle import write_bundle
 from consentkit.proof.entry import Draft, Kind, Record, Stored
 from consentkit.proof.erasure import Plan, Wish
+from consentkit.proof.export import write_bundle
 from consentkit.proof.keys import Keys
-from consentkit.proof.listing import get, head_of, listed, page
+from consentkit.proof.listing import get, head_of, listed, page, time_of
 from consentkit.proof.merkle import leaf_hash, verify_inclusion
 from consentkit.proof.note import Receipt, open_checkpoint
 from consentkit.proof.sequence import Appended, Sequencer, check_guard, guarded_size, trusted_tree
 from consentkit.proof.store import Document, Head, Store
 from consentkit.proof.stores import open_store
 from consentkit.proof.tiles import Tree
-from consentkit.proof.verify import Finding, Report, verify
+from consentkit.proof.verify import Check, Finding, Progress, Report, untold, verify
 from consentkit.proof.writer import Writer
 
 logger = logging.getLogger("consentkit.proof")
@@ -235,9 +236,13 @@ class ProofLog:
         return Receipt(entry, index, tuple(path), head.checkpoint).text
 
     def verify(
-        self, checks: Sequence[Callable[[Stored], Iterable[str]]] = (), anchors: Sequence[str] = ()
+        self,
+        checks: Sequence[Check] = (),
+        anchors: Sequence[str] = (),
+        receipts: Sequence[str] = (),
+        progress: Progress = untold,
     ) -> Report:
-        """Everything there is to check on this store, against its key, its guard and `anchors`."""
+        """Everything there is to check on this store, against its key, its guard and what was kept."""
         guard, problem = None, "the keys folder holds no guard to compare with"
         try:
             guard = self._keys.guard()
@@ -245,7 +250,8 @@ class ProofLog:
             problem = str(error)
         try:
             with self._store.reading() as view:
-                report = verify(view, self.vkey, [*([] if guard is None else [guard]), *anchors], checks)
+                kept = [*([] if guard is None else [guard]), *anchors]
+                report = verify(view, self.vkey, kept, checks, receipts=receipts, progress=progress)
         except StoreUnavailable as error:
             return Report(0, {}, [Finding(None, "database", str(error.__cause__ or error))])
         if guard is None:
@@ -266,7 +272,15 @@ class ProofLog:
             self._store.scrub()
         return plan
 
-    def export(self, folder: Path) -> None:
-        """Write the auditor's bundle (prooflog §3.10) into a folder that doesn't exist yet or is empty."""
+    def export(self, folder: Path, start: int = 0, stop: int | None = None) -> range:
+        """Write the auditor's bundle (prooflog §3.10) into a folder that doesn't exist yet or is empty.
+
+        It shows the entries `start` to `stop` - 1; returns that range.
+        """
         with self._store.reading() as view:
-            write_bundle(view, self.vkey, folder)
+            return write_bundle(view, self.vkey, folder, start, stop)
+
+    def first_since(self, t: int) -> int:
+        """The index of the first entry made at `t` (UTC ms) or later; the log's size when there is none."""
+        with self._store.reading() as view:
+            return bisect_left(range(head_of(view).size), t, key=lambda index: time_of(view, index))

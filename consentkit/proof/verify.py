@@ -10,7 +10,7 @@ from hashlib import sha256
 from consentkit.errors import VerificationError
 from consentkit.proof.entry import Kind, Opening, Stored, kind_of, opens_lookup, opens_stmt, opens_subj, read
 from consentkit.proof.merkle import leaf_hash
-from consentkit.proof.note import Checkpoint, Verifier, open_checkpoint
+from consentkit.proof.note import Checkpoint, Receipt, Verifier, open_checkpoint
 from consentkit.proof.recount import Finding, Recount
 from consentkit.proof.store import DocumentRow, Head, Source
 from consentkit.proof.tiles import WIDTH
@@ -21,16 +21,25 @@ __all__ = ["Check", "Finding", "Report", "verify"]
 MAX_FINDINGS = 1000
 
 Check = Callable[[Stored], Iterable[str]]
+Progress = Callable[[int, int], object]
+
+
+def untold(done: int, size: int) -> None:
+    """Tell nobody how far it is."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What was looked at and what doesn't hold; `more` counts findings beyond the first thousand."""
+    """What was looked at and what doesn't hold; `more` counts findings beyond the first thousand.
+
+    `size` is the whole log's; `scope` are the entries whose payloads were there to be looked at.
+    """
 
     size: int
     counts: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     more: int = 0
+    scope: range = range(0)
 
     @property
     def ok(self) -> bool:
@@ -49,18 +58,32 @@ class Report:
             self.more += 1
 
 
-def verify(source: Source, vkey: str, anchors: Sequence[str] = (), checks: Sequence[Check] = ()) -> Report:
+def verify(
+    source: Source,
+    vkey: str,
+    anchors: Sequence[str] = (),
+    checks: Sequence[Check] = (),
+    *,
+    receipts: Sequence[str] = (),
+    scope: range | None = None,
+    progress: Progress = untold,
+) -> Report:
     """Check a whole log against its verifier key.
 
     `anchors` are checkpoints (signed notes) that were kept elsewhere: the log must contain what they signed.
-    `checks` are called with each entry in order and return what is wrong with it in the domain's terms.
+    `receipts` must hold, and so must the checkpoints in them. `checks` are called with each entry in order
+    and return what is wrong with it in the domain's terms. Outside `scope`, entries and payloads needn't be
+    shown, but the hashes must. `progress` is called with how many entries are done, and of how many.
     Never raises for what the log holds; a `vkey` that isn't one is a VerificationError.
     """
-    return _Audit(source, Verifier.parse(vkey), checks).run(anchors)
+    return _Audit(source, Verifier.parse(vkey), checks, scope).run(anchors, receipts, progress)
 
 
 class _Audit:
-    def __init__(self, source: Source, verifier: Verifier, checks: Sequence[Check]) -> None:
+    def __init__(
+        self, source: Source, verifier: Verifier, checks: Sequence[Check], scope: range | None
+    ) -> None:
+        self._scope = scope
         self._source = source
         self._verifier = verifier
         self._checks = checks
@@ -73,19 +96,23 @@ class _Audit:
         self._tombstones = Tombstones()
         self._t = 0
 
-    def run(self, anchors: Sequence[str]) -> Report:
+    def run(self, anchors: Sequence[str], receipts: Sequence[str], progress: Progress) -> Report:
         report = self._report
         head = self._source.head()
         checkpoint = self._read_head(head)
         # A size that nobody signed isn't believed: it would make up missing entries, or hide others.
         size = checkpoint.size if checkpoint else self._source.rows()
         report.size = size
+        report.scope = range(size) if self._scope is None else self._scope
         for table, index in self._source.strays(size):
             report.add(index, table, f"a row outside the log of {size} entries")
         self._read_signed(anchors)
+        self._read_receipts(receipts)
         recount = Recount({size, *(signed.size for _, signed in self._signed)})
         for start in range(0, size, WIDTH):
+            progress(start, size)
             self._pass(recount, start, min(start + WIDTH, size))
+        progress(size, size)
         self._settle(recount, checkpoint.root if checkpoint else None)
         self._check_frontier(head, recount)
         self._check_documents()
@@ -128,8 +155,23 @@ class _Audit:
             self._open("anchor", note)
             self._report.count("anchors")
 
+    def _read_receipts(self, receipts: Sequence[str]) -> None:
+        for text in receipts:
+            self._report.count("receipts")
+            try:
+                receipt = Receipt.parse(text)
+                # What it was proved against must be of this log, and then so is what it proves.
+                self._signed.append(("receipt", receipt.verify(self._verifier)))
+            except VerificationError as error:
+                self._report.add(None, "receipt", f"it doesn't hold: {error}")
+
     def _pass(self, recount: Recount, start: int, stop: int) -> None:
         entries = dict(self._source.leaves(start, stop))
+        if not entries and not range(
+            max(start, self._report.scope.start), min(stop, self._report.scope.stop)
+        ):
+            recount.believe(self._source.tile(0, start // WIDTH), stop - start)
+            return
         openings = dict(self._source.openings(start, stop))
         leaves = [leaf_hash(entries[i]) if i in entries else None for i in range(start, stop)]
         recount.add(leaves, self._source.tile(0, start // WIDTH))
@@ -159,6 +201,9 @@ class _Audit:
         if entry[2:34] in self._commitments:
             self._report.add(index, "leaf", "the same commitment as an earlier entry: a replay")
         self._commitments.add(entry[2:34])
+        if opening is None and index not in self._report.scope:
+            self._report.count("not shown")
+            return False
         problems = list(_opening_problems(entry, opening))
         for problem in problems:
             self._report.add(index, "opening", problem)
