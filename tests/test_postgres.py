@@ -243,6 +243,8 @@ def test_a_standby_is_no_place_to_write_and_one_that_is_behind_is_a_fork(
     try:
         with pytest.raises(ConfigurationError, match="standby"):
             opened(folder, stale)
+        with opened(folder, stale, read_only=True) as audited:
+            assert audited.size == 3
         cluster.run("pg_ctl", "promote", "-s", "-w", "-D", copy)
         with pytest.raises(LogRefused, match="found 3 entries, expected at least 5 entries"):
             opened(folder, stale)
