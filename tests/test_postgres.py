@@ -1,6 +1,7 @@
 """The PostgreSQL store where it differs: machines, servers, networks, poolers, and what is in between."""
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import shutil
@@ -314,6 +315,24 @@ def test_columns_of_another_type_read_as_ones_that_prove_nothing(log: ProofLog, 
     hands.run("ALTER TABLE head ALTER checkpoint TYPE bytea USING ''")
     tables = {finding.table for finding in log.verify().findings}
     assert tables >= {"leaf", "head", "schema"}
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_that_forgets_what_it_inherited_ends_no_connection_of_its_parent(log: ProofLog) -> None:
+    fill(log, 1)
+    assert log.size == 1
+    links = [log._store._writer, *log._store._idle]  # type: ignore[attr-defined]
+    child = os.fork()
+    if child == 0:
+        log._store._writer = None  # type: ignore[attr-defined]
+        log._store._idle.clear()  # type: ignore[attr-defined]
+        links.clear()
+        gc.collect()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    fill(log, 1, 1)
+    assert log.size == 2
+    assert [log._store._writer, *log._store._idle] == links  # type: ignore[attr-defined]
 
 
 # Trouble in mid-batch ---------------------------------------------------------------------------------------

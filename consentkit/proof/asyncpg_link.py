@@ -14,6 +14,7 @@ import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import asyncpg
 
@@ -34,13 +35,17 @@ class _Loop:
     """The event loop of this process and its thread, started by the first who waits."""
 
     def __init__(self) -> None:
-        self._abandoned: list[object] = []  # a parent's: neither usable nor to be closed in the child
+        self.links: WeakSet[Link] = WeakSet()
+        self._abandoned: list[object] = []
         self._reset()
         atexit.register(self._stop)
         os.register_at_fork(after_in_child=self._reset)
 
     def _reset(self) -> None:
-        self._abandoned.append(getattr(self, "_loop", None))
+        # What a fork inherited must be neither used nor closed nor collected, for collecting closes: the
+        # parent's connections would end. So it is kept here, out of reach.
+        self._abandoned += [getattr(self, "_loop", None), *self.links]
+        self.links.clear()
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -95,6 +100,7 @@ class Link:
             raise ConfigurationError(f"the store's postgresql:// URL can't be used: {error}") from None
         except ValueError:
             raise ConfigurationError("the store's postgresql:// URL can't be read") from None
+        _loop.links.add(self)
 
         self.warnings: list[str] = []
         """What the server has warned of, beside its answers."""

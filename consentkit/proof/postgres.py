@@ -26,9 +26,6 @@ _WRITE_SECONDS = 10.0
 _FROZEN_MS = 10_000
 """A writer that stops within its batch loses the head's row to the others after so long."""
 
-# Connections inherited over a fork must be neither used nor closed, so they are kept here, out of reach.
-_abandoned: list[object] = []
-
 
 class PostgresStore:
     """A log in one schema of a PostgreSQL database (a `store.Store`); safe over threads, processes, machines.
@@ -54,7 +51,6 @@ class PostgresStore:
 
     def _after_fork(self) -> None:
         if self._pid != os.getpid():
-            _abandoned.extend([self._writer, self._idle])
             self._reset()
 
     def exists(self) -> bool:
