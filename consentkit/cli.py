@@ -31,6 +31,7 @@ from consentkit.shell import (
     store_option,
     with_log,
 )
+from consentkit.signing import key
 from consentkit.tally_stores import open_store
 
 PORT = click.IntRange(0, 65535)
@@ -132,6 +133,7 @@ def _some(names: list[str]) -> str:
 main.add_command(keygen)
 main.add_command(erase)
 main.add_command(retain)
+main.add_command(key)
 
 
 @main.group()

@@ -101,7 +101,7 @@ class ConsentMiddleware:
         countries = Countries(self._geo) if self._geo else None
         registrable("example.com")  # reads the list of public suffixes now, not with somebody's first choice
         trusted = networks(self._trusted_proxies)
-        seal = Seal(secret, self.kit.log.vkey)
+        seal = Seal(secret, self.kit.log.keys.identity)
         gate = Gate(self.app, self.kit, seal, self._exclude)
         api = Api(self.kit, gate, countries, trusted)
         logger.info(

@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -457,13 +457,13 @@ def test_a_guard_moved_during_a_commit_is_not_overwritten(
     log: ProofLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(log, 1)
-    sign = log._keys.sign
+    sign = log._keys.sign_note
 
-    def sign_while_somebody_moves_the_guard(text: bytes) -> bytes:
+    def sign_while_somebody_moves_the_guard(text: str, ring: Sequence[Verifier]) -> str:
         assert log._keys.swap_guard(log._keys.guard(), "moved")
-        return sign(text)
+        return sign(text, ring)
 
-    monkeypatch.setattr(log._keys, "sign", sign_while_somebody_moves_the_guard)
+    monkeypatch.setattr(log._keys, "sign_note", sign_while_somebody_moves_the_guard)
     assert "guard was moved" in str(refused(log.append([choice(log, 1)])).__cause__)  # type: ignore[arg-type]
     assert log._keys.guard() == "moved"
     assert log.size == 1  # who is told no isn't recorded

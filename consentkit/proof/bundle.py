@@ -152,6 +152,11 @@ class Bundle:
         for name in self._names("documents"):
             yield DocumentRow(name.removeprefix("documents/"), None, self._read(name))
 
+    def vkeys(self) -> list[str]:
+        """The keys that the bundle's policy lists; what they sign has to be vouched for."""
+        lines = self._text("policy.txt").split("\n")
+        return [line.removeprefix("log ") for line in lines if line.startswith("log ")]
+
     def problems(self) -> Iterator[tuple[int | None, str, str]]:
         """What couldn't be read, and every file that isn't the one the manifest lists."""
         yield from self._problems
@@ -200,7 +205,16 @@ def verify_bundle(
 ) -> Report:
     """Check a bundle against a verifier key that the auditor got elsewhere; see `verify` for the rest."""
     bundle = Bundle(folder)
-    return verify(bundle, vkey, anchors, checks, receipts=receipts, scope=bundle.scope, progress=progress)
+    return verify(
+        bundle,
+        vkey,
+        anchors,
+        checks,
+        receipts=receipts,
+        scope=bundle.scope,
+        progress=progress,
+        hints=bundle.vkeys(),
+    )
 
 
 def verify_receipt(text: str, vkey: str, entry: bytes | None = None) -> int:

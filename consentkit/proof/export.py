@@ -5,7 +5,7 @@
 - `openings.jsonl`: a line per committed entry, {"idx", "t", "salt1", "stmt", "salt2", "subj"}, in base64
 - `published/<size>.note`: checkpoints published on the way
 - `documents/<sha256>`: policies and notices
-- `policy.txt`: the log's key, as a C2SP tlog-policy
+- `policy.txt`: the keys the log ever had, as a C2SP tlog-policy
 - `verify.py`: checks all this with nothing but Python
 - `MANIFEST.json`: what this is, which range it shows, and the SHA-256 of every other file
 
@@ -15,7 +15,7 @@ understood: policies, documents, tombstones and keys. The tiles that hold those 
 the commitments they are; payloads are only those of the range, and of policies.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -34,7 +34,9 @@ VERIFIER = Path(__file__).with_name("verify.py.txt")
 _PAGE = 1024
 
 
-def write_bundle(view: Reading, vkey: str, folder: Path, start: int = 0, stop: int | None = None) -> range:
+def write_bundle(
+    view: Reading, vkeys: Sequence[str], folder: Path, start: int = 0, stop: int | None = None
+) -> range:
     """Write the entries `start` to `stop` - 1 into a folder that is new or empty; returns the range.
 
     ConfigurationError when it is neither, or when the log has no such range.
@@ -47,11 +49,11 @@ def write_bundle(view: Reading, vkey: str, folder: Path, start: int = 0, stop: i
         raise ConfigurationError(f"the log has no entries {start} to {stop}; it has {head.size}")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ConfigurationError(f"{folder} isn't empty, or no folder; a bundle needs a folder of its own")
-    files = {name: _put(folder / name, data) for name, data in _contents(view, head, vkey, shown)}
+    files = {name: _put(folder / name, data) for name, data in _contents(view, head, vkeys, shown)}
     manifest = {
         "format": FORMAT,
-        "origin": Verifier.parse(vkey).name,
-        "vkey": vkey,
+        "origin": Verifier.parse(vkeys[-1]).name,
+        "vkey": vkeys[-1],
         "from": shown.start,
         "to": shown.stop,
         "files": files,
@@ -74,9 +76,11 @@ def _put(file: Path, chunks: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _contents(view: Reading, head: Head, vkey: str, shown: range) -> Iterator[tuple[str, Iterable[bytes]]]:
+def _contents(
+    view: Reading, head: Head, vkeys: Sequence[str], shown: range
+) -> Iterator[tuple[str, Iterable[bytes]]]:
     yield "checkpoint", [head.checkpoint.encode()]
-    yield "policy.txt", [f"log {vkey}\nquorum none\n".encode()]
+    yield "policy.txt", ["".join([*(f"log {vkey}\n" for vkey in vkeys), "quorum none\n"]).encode()]
     yield "verify.py", [VERIFIER.read_bytes()]
     needed = _needed(view, head.size, shown)
     for level, n, width in tiles_of(head.size):
@@ -84,8 +88,11 @@ def _contents(view: Reading, head: Head, vkey: str, shown: range) -> Iterator[tu
         if level == 0 and n in needed:
             yield tile_path("entries", n, width), _entry_bundle(view, n * WIDTH, n * WIDTH + width)
     yield "openings.jsonl", _openings(view, head.size, shown)
-    for size, note in view.published():
-        if size in (0, head.size) or shown.start <= size <= shown.stop:
+    published = dict(view.published())
+    # What first stands over a key entry hands the trust on.
+    handed = {min(filter(index.__lt__, published), default=0) for index in _all(view, Kind.KEY, head.size)}
+    for size, note in published.items():
+        if size in {0, head.size, *handed} or shown.start <= size <= shown.stop:
             yield f"published/{size}.note", [note.encode()]
     for row in view.documents():
         yield f"documents/{row.sha256}", [row.body]

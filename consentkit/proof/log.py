@@ -90,9 +90,10 @@ class ProofLog:
             return
         with self._store.reading() as view:
             head = view.head() or head
-            tree = trusted_tree(head, view.tile, self._keys.verifier)
+            ring = self._keys.ring(head.checkpoint) or self._keys.verifiers
+            tree = trusted_tree(head, view.tile, ring)
             if guard is not None:
-                check_guard(guard, tree, self._keys.verifier)
+                check_guard(guard, tree, self._keys.verifiers)
         if guard is None and self._keys.guard() is not None:
             self._begin(accept_log)  # another worker has made the log since we looked for a guard
         elif guard is None:
@@ -100,7 +101,7 @@ class ProofLog:
 
     def _refuse_if_guarded(self, guard: str | None) -> None:
         if guard is not None:
-            size = guarded_size(guard, self._keys.verifier)
+            size = guarded_size(guard, self._keys.verifiers)
             if size:
                 raise LogRefused("the log is gone, but its guard is here", "no entries", f"{size} entries")
 
@@ -130,8 +131,13 @@ class ProofLog:
         return self._keys.origin
 
     @property
+    def keys(self) -> Keys:
+        """The opened keys folder."""
+        return self._keys
+
+    @property
     def vkey(self) -> str:
-        """The verifier key (C2SP signed-note) that outsiders check everything with."""
+        """The newest verifier key (C2SP signed-note); outsiders check everything with it."""
         return self._keys.vkey
 
     @property
@@ -226,7 +232,8 @@ class ProofLog:
         """
         with self._store.reading() as view:
             head = head_of(view)
-            checkpoint = open_checkpoint(head.checkpoint, self._keys.verifier)
+            ring = self._keys.ring(head.checkpoint) or self._keys.verifiers
+            checkpoint = open_checkpoint(head.checkpoint, *ring)
             try:
                 path = Tree(checkpoint.size, view.tile).prover().inclusion(index)
             except LookupError as error:
@@ -251,7 +258,15 @@ class ProofLog:
         try:
             with self._store.reading() as view:
                 kept = [*([] if guard is None else [guard]), *anchors]
-                report = verify(view, self.vkey, kept, checks, receipts=receipts, progress=progress)
+                report = verify(
+                    view,
+                    self.vkey,
+                    kept,
+                    checks,
+                    receipts=receipts,
+                    progress=progress,
+                    hints=self._keys.vkeys,
+                )
         except StoreUnavailable as error:
             return Report(0, {}, [Finding(None, "database", str(error.__cause__ or error))])
         if guard is None:
@@ -278,7 +293,7 @@ class ProofLog:
         It shows the entries `start` to `stop` - 1; returns that range.
         """
         with self._store.reading() as view:
-            return write_bundle(view, self.vkey, folder, start, stop)
+            return write_bundle(view, self._keys.vkeys, folder, start, stop)
 
     def first_since(self, t: int) -> int:
         """The index of the first entry made at `t` (UTC ms) or later; the log's size when there is none."""
