@@ -227,7 +227,8 @@ def _create(path: Path, origin: str) -> None:
 
 
 def _check_modes(path: Path) -> None:
-    for item in (path, *path.iterdir()):
+    # Files on their way into place begin with a dot; another worker's may be gone by the time we look.
+    for item in (path, *(file for file in path.iterdir() if not file.name.startswith("."))):
         if item.exists() and item.stat().st_mode & 0o077:
             raise ConfigurationError(f"{item} is open to other users; make it private: chmod -R go= {path}")
 
