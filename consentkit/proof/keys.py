@@ -72,7 +72,8 @@ class Keys:
             _create(path, origin)
         if not path.is_dir():
             raise ConfigurationError(
-                f"there is no keys folder {path}; a log can't be continued without its keys"
+                f"there is no keys folder {path}; a log can't be continued without its keys, and one that "
+                "machines share is begun with keys made beforehand: consentkit keygen --log POLICY"
             )
         _check_modes(path)
         recorded = recorded_origin(path)

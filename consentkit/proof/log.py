@@ -63,10 +63,6 @@ class ProofLog:
             fresh = not database.exists()
             if read_only and fresh:
                 raise ConfigurationError(f"there is no log at {shown(store)}")
-            if fresh and not (database.local or keys.is_dir()):
-                raise ConfigurationError(
-                    f"no keys in {keys} yet: make them with consentkit keygen --log POLICY"
-                )
             opened = Keys.open(keys, origin, create=fresh and database.local)
             log = cls(database, opened, writable=not read_only, publish_every=publish_every, queue=queue)
             if not read_only:
