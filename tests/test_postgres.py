@@ -338,18 +338,18 @@ def test_a_child_that_forgets_what_it_inherited_ends_no_connection_of_its_parent
 # Trouble in mid-batch ---------------------------------------------------------------------------------------
 
 
-def before_the_head(monkeypatch: pytest.MonkeyPatch, what: Callable[[Any], Any]) -> None:
+def before_the_end(monkeypatch: pytest.MonkeyPatch, what: Callable[[Any], Any]) -> None:
     """Let something happen once, between COPY and COMMIT."""
-    swap = postgres_session.PostgresWriting._swap_head
+    finish = postgres_session.PostgresWriting._finish
     left = [1]
 
-    async def happening(self: Any, batch: Batch) -> None:
+    async def happening(self: Any, batch: Batch) -> str:
         if left:
             left.pop()
             await what(self._link.raw)
-        await swap(self, batch)
+        return await finish(self, batch)
 
-    monkeypatch.setattr(postgres_session.PostgresWriting, "_swap_head", happening)
+    monkeypatch.setattr(postgres_session.PostgresWriting, "_finish", happening)
 
 
 def test_a_backend_that_is_terminated_in_mid_batch_costs_that_batch_only(
@@ -360,7 +360,7 @@ def test_a_backend_that_is_terminated_in_mid_batch_costs_that_batch_only(
     async def terminate(raw: Any) -> None:
         await hands._link.raw.execute("SELECT pg_terminate_backend($1, 5000)", raw.get_server_pid())
 
-    before_the_head(monkeypatch, terminate)
+    before_the_end(monkeypatch, terminate)
     refused(log, 7)
     assert log.size == 2
     assert log.append([choice(log, 8)]).result(WAIT)[0].index == 2
@@ -380,7 +380,7 @@ def test_a_process_that_is_killed_in_mid_batch_leaves_nothing_behind(
         async def die(raw: Any) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
-        before_the_head(monkeypatch, die)
+        before_the_end(monkeypatch, die)
         log.append([choice(log, 7)]).exception(WAIT)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
@@ -464,6 +464,15 @@ def test_the_head_is_compared_before_it_is_swapped(stores: tuple[PostgresStore, 
             session.commit(batch(5))
     with stores[0].reading() as view:
         assert (view.head(), list(view.leaves(0, 9))) == (None, [])
+
+
+def test_a_head_that_does_not_move_takes_the_batch_back(log: ProofLog, hands: Session) -> None:
+    fill(log, 1)
+    hands.run("CREATE RULE still AS ON UPDATE TO head DO INSTEAD NOTHING")
+    refused(log)
+    hands.run("DROP RULE still ON head")
+    assert hands.fetch("SELECT idx FROM leaf UNION SELECT idx FROM opening") == [(0,)]
+    assert log.append([choice(log, 1)]).result(WAIT)[0].index == 1
 
 
 def test_leaving_without_commit_writes_nothing(stores: tuple[PostgresStore, PostgresStore]) -> None:

@@ -113,7 +113,7 @@ class Client:
         self._pump = asyncio.create_task(self._answers(server))
 
     async def send(self, kind: bytes, data: bytes, server: Streams) -> bool:
-        if kind == b"Q" and data[5:] == b"COMMIT\0" and self._proxy.cut:
+        if kind == b"Q" and data.endswith(b";COMMIT\0") and self._proxy.cut:
             self._proxy.cuts += 1
             if self._proxy.cut == "before":
                 return False

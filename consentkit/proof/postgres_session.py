@@ -151,6 +151,9 @@ class PostgresWriting:
 
     async def _write(self, batch: Batch) -> None:
         raw = self._link.raw
+        # The row is locked, so nobody moves it between this comparison and the swap (I3).
+        if batch.start != (self._head.size if self._head else 0):
+            raise StoreUnavailable("the log's head isn't where this batch began")
         if batch.entries:
             leaves = enumerate(batch.entries, batch.start)
             await raw.copy_records_to_table("leaf", columns=("idx", "entry"), records=leaves)
@@ -159,36 +162,48 @@ class PostgresWriting:
                 (i, o.created_ms, o.lookup, o.salt1, o.stmt, o.salt2, o.subj) for i, o in batch.openings
             )
             await raw.copy_records_to_table("opening", columns=_OPENING, records=openings)
-        if batch.tiles:
-            query = """INSERT INTO tile VALUES ($1, $2, $3)
-                       ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes"""
-            await raw.executemany(query, [(*place, hashes) for place, hashes in batch.tiles.items()])
-        if batch.documents:
-            query = """INSERT INTO document VALUES ($1, $2, $3)
-                       ON CONFLICT (sha256) DO UPDATE SET body = excluded.body"""
-            await raw.executemany(query, [(row.sha256, row.index, row.body) for row in batch.documents])
-        for erasure in batch.erasures:
-            gone = ", ".join(f"{column} = NULL" for name in erasure.segments for column in _ERASED[name])
-            query = f"UPDATE opening SET {gone} WHERE idx BETWEEN $1 AND $2"  # noqa: S608
-            await raw.execute(query, erasure.first, erasure.last)
-        await self._swap_head(batch)
-        if batch.publish:
-            query = "INSERT INTO published(size, note) VALUES ($1, $2) ON CONFLICT DO NOTHING"
-            await raw.execute(query, batch.head.size, batch.head.checkpoint)
         self._link.warnings.clear()
-        if await raw.execute("COMMIT") != "COMMIT":
+        if await self._finish(batch) != "COMMIT":
             raise StoreUnavailable("the batch was rolled back")
         if self._link.warnings:  # such as that an administrator ended the wait for a standby
             raise StoreUnavailable(f"the batch may be lost: {self._link.warnings[0]}")
 
-    async def _swap_head(self, batch: Batch) -> None:
-        new = (batch.head.size, batch.head.frontier, batch.head.checkpoint)
-        if self._head is None and batch.start == 0:
-            await self._link.raw.execute("INSERT INTO head VALUES (0, $1, $2, $3)", *new)
-            return
-        query = "UPDATE head SET size = $1, frontier = $2, checkpoint = $3 WHERE size = $4"
-        if await self._link.raw.execute(query, *new, batch.start) != "UPDATE 1":
-            raise StoreUnavailable("the log's head isn't where this batch began")
+    async def _finish(self, batch: Batch) -> str:
+        # Everybody waits for the head's row, so all of this is one message; an error in it ends it all.
+        return str(await self._link.raw.execute(";".join([*_changes(batch, self._head), "COMMIT"])))
+
+
+def _changes(batch: Batch, head: Head | None) -> Iterator[str]:
+    """Yield the statements that follow a batch's entries and payloads."""
+    for (level, n), hashes in batch.tiles.items():
+        replace = "ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes"
+        yield f"INSERT INTO tile VALUES ({level:d}, {n:d}, {_bytes(hashes)}) {replace}"  # noqa: S608
+    for row in batch.documents:
+        replace = "ON CONFLICT (sha256) DO UPDATE SET body = excluded.body"
+        values = f"{_string(row.sha256)}, {row.index:d}, {_bytes(row.body)}"
+        yield f"INSERT INTO document VALUES ({values}) {replace}"  # noqa: S608
+    for erasure in batch.erasures:
+        gone = ", ".join(f"{column} = NULL" for name in erasure.segments for column in _ERASED[name])
+        where = f"idx BETWEEN {erasure.first:d} AND {erasure.last:d}"
+        yield f"UPDATE opening SET {gone} WHERE {where}"  # noqa: S608
+    size, note = f"{batch.head.size:d}", _string(batch.head.checkpoint)
+    frontier = _bytes(batch.head.frontier or b"")
+    if head is None and batch.start == 0:
+        yield f"INSERT INTO head VALUES (0, {size}, {frontier}, {note})"  # noqa: S608
+    else:
+        new = f"size = {size}, frontier = {frontier}, checkpoint = {note}"
+        yield f"UPDATE head SET {new} WHERE size = {batch.start:d}"  # noqa: S608
+    yield f"SELECT 1 / count(*) FROM head WHERE size = {size}"  # noqa: S608 - fails unless it was swapped
+    if batch.publish:
+        yield f"INSERT INTO published(size, note) VALUES ({size}, {note}) ON CONFLICT DO NOTHING"  # noqa: S608
+
+
+def _bytes(data: bytes) -> str:
+    return f"decode('{data.hex()}', 'hex')"
+
+
+def _string(value: str) -> str:
+    return f"convert_from({_bytes(value.encode())}, 'UTF8')"
 
 
 def _edge(size: int) -> list[tuple[int, int]]:
