@@ -1,4 +1,4 @@
-"""Runs in a process of its own, with `faults.c` preloaded: python faulty.py LIBRARY FOLDER MODE; prints JSON.
+"""Runs in a process of its own, `faults.c` preloaded: python faulty.py LIBRARY FOLDER MODE...; prints JSON.
 
 Each mode strikes at the first write or sync of an append, then at the second, and so on until an append gets
 through untouched, always on the same log.
@@ -8,12 +8,14 @@ import ctypes
 import errno
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from consentkit.errors import StoreUnavailable
+from consentkit.proof import sqlite
 from consentkit.proof.bundle import verify_receipt
 from consentkit.proof.entry import Kind, Record
 from consentkit.proof.erasure import requested
@@ -145,6 +147,23 @@ def _other(folder: Path, number: int, acknowledged: list[tuple[int, int, str]]) 
     return False
 
 
+def traced(faults: ctypes.CDLL, folder: Path, synchronous: int) -> object:
+    """Append, erase, close and open again, while all that reaches the disk is written down."""
+    sqlite._WRITER_PRAGMAS["synchronous"] = synchronous
+    opened(folder / "log").close()
+    shutil.copytree(folder / "log", folder / "before")
+    below = str(folder / "log").encode()
+    faults.faults_trace(str(folder / "trace").encode(), below)
+    for start in (0, 12):
+        with opened(folder / "log") as log:
+            for number in range(start, start + 12):
+                faults.faults_mark(ctypes.c_long(append(log, number).index + 1))
+            log.erase(requested([log.size - 5]), number)
+            faults.faults_mark(ctypes.c_long(log.size))
+    faults.faults_trace(None, below)
+    return {"size": log.size}
+
+
 def erase(log: ProofLog, number: int) -> object:
     """Erase who the newest entry was about; cut off, it is done again before the log is looked at."""
     newest = log.size - 1
@@ -160,6 +179,8 @@ def erase(log: ProofLog, number: int) -> object:
 
 def main(library: str, folder: Path, mode: str) -> object:
     faults = ctypes.CDLL(library)
+    if mode.startswith("traced"):
+        return traced(faults, folder, int(mode.removeprefix("traced")))
     if mode == "killed":
         return killed(faults, folder)
     if mode == "stopped":
@@ -171,4 +192,7 @@ def main(library: str, folder: Path, mode: str) -> object:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])))
+    library, folder, *modes = sys.argv[1:]
+    for mode in modes:
+        (Path(folder) / mode).mkdir()
+    sys.stdout.write(json.dumps({mode: main(library, Path(folder) / mode, mode) for mode in modes}))
