@@ -154,14 +154,19 @@ def traced(faults: ctypes.CDLL, folder: Path, synchronous: int) -> object:
     shutil.copytree(folder / "log", folder / "before")
     below = str(folder / "log").encode()
     faults.faults_trace(str(folder / "trace").encode(), below)
+    erased = []
     for start in (0, 12):
         with opened(folder / "log") as log:
             for number in range(start, start + 12):
                 faults.faults_mark(ctypes.c_long(append(log, number).index + 1))
-            log.erase(requested([log.size - 5]), number)
+            entry = log.get(log.size - 5)
+            assert entry
+            assert entry.salts[1]
+            log.erase(requested([entry.index]), number)
             faults.faults_mark(ctypes.c_long(log.size))
+            erased.append((log.size, entry.salts[1].hex()))
     faults.faults_trace(None, below)
-    return {"size": log.size}
+    return erased
 
 
 def erase(log: ProofLog, number: int) -> object:

@@ -193,6 +193,25 @@ def whole(folder: Path, acknowledged: int) -> bool:
         return False
 
 
+def test_what_was_erased_does_not_come_back_with_a_power_loss(ran: tuple[Path, Any], full: bool) -> None:
+    folder, random = ran[0] / f"traced{FULL}", Random(4)  # noqa: S311
+    erased = {size: bytes.fromhex(salt) for size, salt in ran[1][f"traced{FULL}"]}
+    disk, gone, before = Disk(folder / "before", folder / "log"), list[bytes](), 0
+    for number, event in enumerate(events(folder / "trace")):
+        disk.play(event)
+        if event.what == "A" and event.at in erased:
+            gone.append(erased[event.at])
+        elif not full and number % 5:
+            continue
+        disk.crash(folder / "left", 0, random)
+        data = b"".join(file.read_bytes() for file in (folder / "left").rglob("*") if file.is_file())
+        assert not any(salt in data for salt in gone), number
+        before += any(salt in data for salt in erased.values())
+        shutil.rmtree(folder / "left")
+    assert len(gone) == 2
+    assert before > 10  # it was there
+
+
 def test_a_power_loss_at_any_moment_takes_nothing_that_was_answered(
     ran: tuple[Path, Any], full: bool
 ) -> None:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from consentkit.errors import StoreUnavailable
-from consentkit.proof.durable import sync_folder
+from consentkit.proof.durable import sync, sync_folder
 from consentkit.proof.tables import SCHEMA, SCHEMA_VERSION, SqliteReading, SqliteWriting
 from consentkit.proof.turns import turn
 
@@ -123,6 +123,9 @@ class SqliteStore:
             (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if busy:
                 raise StoreUnavailable("erased, but a reader holds on to the old pages: erase again later")
+            # SQLite doesn't sync that: after a power loss the WAL would be as long as it was. No lock is on it
+            # that closing it could give up.
+            sync(self._wal)
 
     def close(self) -> None:
         """Give up all connections; the last process to do so also folds the WAL into the file."""
