@@ -123,8 +123,8 @@ class SqliteStore:
             (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if busy:
                 raise StoreUnavailable("erased, but a reader holds on to the old pages: erase again later")
-            # SQLite doesn't sync that: after a power loss the WAL would be as long as it was. No lock is on it
-            # that closing it could give up.
+            # SQLite doesn't sync that: after a power loss the WAL would be as long as it was. (No lock is on
+            # it that closing it could give up.)
             sync(self._wal)
 
     def close(self) -> None:
