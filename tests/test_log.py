@@ -155,6 +155,14 @@ def test_time_never_runs_backwards_in_the_log_not_even_over_a_restart(tmp_path: 
         assert log.verify().ok
 
 
+def test_times_beyond_2038_are_kept_as_they_are(log: ProofLog) -> None:
+    times = [2**31 * 1000 - 1, 2**31 * 1000, 2**32 * 1000, 253402300800000]  # the last: the year 10000
+    log.append([choice(log, number, t) for number, t in enumerate(times)]).result(WAIT)
+    assert [entry.t for entry in log.entries()] == times
+    assert [log.first_since(t) for t in (*times, times[-1] + 1)] == [0, 1, 2, 3, 4]
+    assert log.verify().ok
+
+
 def test_an_append_at_another_size_than_expected_is_refused_alone(log: ProofLog) -> None:
     fill(log, 2)
     assert log.append([choice(log, 2)], expected_size=2).result(WAIT)[0].index == 2
