@@ -3,7 +3,9 @@
 import json
 import runpy
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +176,18 @@ def test_a_log_never_goes_on_under_a_retired_key_or_without_one_in_force(tmp_pat
     shutil.copy(tmp_path / "keys" / "guard", before / "guard")
     with pytest.raises(LogRefused, match="none of them a known key"):
         ProofLog.open(f"sqlite:///{tmp_path / 'log.db'}", before, origin=ORIGIN)
+
+
+def test_a_signature_that_was_taken_away_stops_the_service(tmp_path: Path) -> None:
+    """Else the old key alone would go on signing, as if it had never named another."""
+    with opened(tmp_path) as log:
+        fill(log)
+        rotate(log, 1000)
+        lines = log.checkpoint.splitlines(keepends=True)
+    with closing(sqlite3.connect(tmp_path / "log.db")) as database, database:
+        database.execute("UPDATE head SET checkpoint = ?", ("".join(lines[:-1]),))
+    with pytest.raises(LogRefused, match="isn't the one it answered for"):
+        opened(tmp_path)
 
 
 def test_what_was_cut_off_is_ended_by_doing_it_again(

@@ -89,7 +89,7 @@ class ProofLog:
             ring = self._keys.ring(head.checkpoint) or self._keys.verifiers
             tree = trusted_tree(head, view.tile, ring)
             if guard is not None:
-                check_guard(guard, tree, self._keys.verifiers)
+                check_guard(guard, head, tree, self._keys.verifiers)
         if guard is None and self._keys.guard() is not None:
             self._begin(accept_log)  # another worker has made the log since we looked for a guard
         elif guard is None:

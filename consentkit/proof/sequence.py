@@ -62,7 +62,7 @@ def trusted_tree(head: Head, fetch: Fetch, verifiers: Sequence[Verifier]) -> Tre
     return tree
 
 
-def check_guard(note: str, tree: Tree, verifiers: Sequence[Verifier]) -> None:
+def check_guard(note: str, head: Head, tree: Tree, verifiers: Sequence[Verifier]) -> None:
     """Raise LogRefused unless the guard's checkpoint is of this log and the log has gone on from it (I6)."""
     guard = _open_guard(note, verifiers)
     if guard.size > tree.size:
@@ -72,6 +72,10 @@ def check_guard(note: str, tree: Tree, verifiers: Sequence[Verifier]) -> None:
     if root != guard.root:
         message = f"the log's first {guard.size} entries aren't those it answered for"
         raise LogRefused(message, f"root {root.hex()}", f"root {guard.root.hex()}")
+    if guard.size == tree.size and note != head.checkpoint:
+        # Whoever takes a signature away would have the next checkpoints signed by fewer keys.
+        message = "the log's newest checkpoint isn't the one it answered for"
+        raise LogRefused(message, f"signed by {_signed_by(head)}", "as the guard is")
 
 
 def guarded_size(note: str, verifiers: Sequence[Verifier]) -> int:
@@ -193,7 +197,7 @@ class Sequencer:
         if guard is None:
             raise LogRefused("the log's guard is gone", "none", "the last checkpoint")
         if guard != self._guard:
-            check_guard(guard, tree, self._keys.verifiers)
+            check_guard(guard, head, tree, self._keys.verifiers)
             self._guard = guard
         return tree
 
