@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge")
-BENCHMARKS = ["overhead", "markup"]
+BENCHMARKS = ["overhead", "markup", "prooflog"]
 STAMP = VENV / ".consentkit-installed"
 
 

@@ -13,7 +13,7 @@ from consentkit.kit import utc_now
 from consentkit.policy.coded import Declared
 from consentkit.policy.version import Policy
 from consentkit.setters import declared_cookies
-from consentkit.tally_sqlite import open_store
+from consentkit.tally_stores import open_store
 
 MOST_NAMED = 5
 """A warning names so many and counts the rest."""
@@ -42,8 +42,7 @@ def missing_from(store: str, policy: Policy) -> tuple[list[str], list[str], list
     """
     since = utc_now().date() - timedelta(days=trackers.DAYS)
     try:
-        counted = open_store(store)
-        rows = counted.read(since) if counted.path.exists() else []
+        rows = open_store(store).read(since)
     except ConsentKitError as error:
         return [], [], [f"what the site has seen can't be read: {error}"]
     undeclared, blocked = trackers.undeclared(rows, policy), trackers.staying_off(rows, policy)

@@ -2,29 +2,25 @@
 
 import json
 import os
-import secrets
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
+from consentkit.auditing import export, verify
 from consentkit.checkup import declared_by, missing_from
 from consentkit.desk import trackers as seen_trackers
-from consentkit.errors import PolicyError, VerificationError
+from consentkit.erasing import erase, retain
+from consentkit.errors import PolicyError
+from consentkit.keygen import keygen
 from consentkit.kit import read_policy, utc_now
 from consentkit.policy.document import schema
 from consentkit.policy.lint import lint
 from consentkit.policy.registry import known_services
-from consentkit.proof.bundle import verify_bundle, verify_receipt
-from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind
 from consentkit.proof.log import ProofLog
-from consentkit.proof.note import Verifier
 from consentkit.proof.told import about, record, texts, when
-from consentkit.proof.verify import Report
 from consentkit.publication import Publications
 from consentkit.shell import (
     FINDING,
@@ -36,7 +32,8 @@ from consentkit.shell import (
     store_option,
     with_log,
 )
-from consentkit.tally_sqlite import open_store
+from consentkit.signing import key
+from consentkit.tally_stores import open_store
 
 PORT = click.IntRange(0, 65535)
 TEMPLATE = Path(__file__).parent / "policy" / "template.toml"
@@ -69,12 +66,6 @@ def init(path: Path) -> None:
     except OSError as error:
         raise click.ClickException(f"{path} can't be written: {error.strerror}") from error
     click.echo(f"Wrote {path}. Next: edit it, then run: consentkit check {path}")
-
-
-@main.command()
-def keygen() -> None:
-    """Print a new secret key for CONSENTKIT_SECRET_KEY."""
-    click.echo(secrets.token_urlsafe(32))
 
 
 @main.command()
@@ -123,9 +114,19 @@ def services(as_json: bool) -> None:
         say({"id": known.id, "category": known.category, "name": known.name}, text, as_json=as_json)
 
 
+main.add_command(keygen)
+main.add_command(erase)
+main.add_command(retain)
+main.add_command(key)
+
+
 @main.group()
 def audit() -> None:
     """Read, verify and export the consent log."""
+
+
+audit.add_command(verify)
+audit.add_command(export)
 
 
 @audit.command("log")
@@ -170,73 +171,6 @@ def trackers(store: str, keys: str, days: int, as_json: bool) -> None:
 
 
 @audit.command()
-@click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
-@click.option("--key", "vkey", help="The verifier key; needed for a bundle or a receipt.")
-@click.option(
-    "--anchor", "anchors", multiple=True, type=click.File("rb"), help="A checkpoint you kept earlier."
-)
-@log_options
-@json_option
-def verify(
-    path: Path | None, vkey: str | None, anchors: tuple[Any, ...], store: str, keys: str, as_json: bool
-) -> None:
-    """Verify the log, or offline an exported bundle or a visitor's receipt at PATH.
-
-    Exit code 1, naming each entry that is wrong.
-    """
-    if path is not None and vkey is None:
-        raise click.UsageError("a bundle or receipt needs --key: the verifier key, from anywhere but itself")
-    if path is not None and path.is_file():
-        sys.exit(check_receipt(path, known(vkey or ""), as_json=as_json))
-    kept = [anchor.read().decode("utf-8", "replace") for anchor in anchors]
-    with explained():
-        if path is None:
-            with opened(store, keys) as log:
-                report = log.verify(checks=claims(), anchors=kept)
-        else:
-            report = verify_bundle(path, known(vkey or ""), kept, claims())
-    rows = [{"index": f.index, "table": f.table, "problem": f.problem} for f in report.findings]
-    value = {
-        "ok": report.ok,
-        "size": report.size,
-        "counts": report.counts,
-        "findings": rows,
-        "more": report.more,
-    }
-    say(value, "\n".join(_report_lines(report)), as_json=as_json)
-    sys.exit(0 if report.ok else FINDING)
-
-
-def check_receipt(path: Path, vkey: str, *, as_json: bool) -> int:
-    """Verify a receipt on its own and say so; returns the exit code."""
-    try:
-        index = verify_receipt(path.read_text("utf-8", "replace"), vkey)
-    except VerificationError as error:
-        say({"ok": False, "problem": str(error)}, f"BAD: {error}", as_json=as_json)
-        return FINDING
-    say({"ok": True, "index": index}, f"GOOD: entry {index} is in the log with this key", as_json=as_json)
-    return 0
-
-
-def known(vkey: str) -> str:
-    """Return `vkey` if it is a verifier key; UsageError when it isn't."""
-    try:
-        return Verifier.parse(vkey).vkey
-    except VerificationError as error:
-        raise click.UsageError(str(error)) from error
-
-
-def _report_lines(report: Report) -> Iterator[str]:
-    for finding in report.findings:
-        place = f"entry {finding.index}" if finding.index is not None else "log"
-        yield f"{place}: {finding.problem} ({finding.table})"
-    if report.more:
-        yield f"and {report.more} findings more"
-    counted = ", ".join(f"{count} {name}" for name, count in report.counts.items())
-    yield f"{'GOOD' if report.ok else 'BAD'}: {report.size} entries checked ({counted})"
-
-
-@audit.command()
 @with_log
 @click.argument("index", type=int)
 def receipt(log: ProofLog, index: int, as_json: bool) -> None:
@@ -246,18 +180,6 @@ def receipt(log: ProofLog, index: int, as_json: bool) -> None:
     except ValueError as error:
         raise click.ClickException(f"the log has no entry {index}; it has {log.size}") from error
     say({"index": index, "receipt": text}, text, as_json=as_json)
-
-
-@audit.command()
-@with_log
-@click.argument("folder", type=click.Path(path_type=Path))
-def export(log: ProofLog, folder: Path, as_json: bool) -> None:
-    """Write the auditor's bundle to FOLDER; it verifies without this machine."""
-    log.export(folder)
-    text = (
-        f"Wrote {log.size} entries to {folder}.\nVerify: consentkit audit verify {folder} --key '{log.vkey}'"
-    )
-    say({"folder": str(folder), "size": log.size, "vkey": log.vkey}, text, as_json=as_json)
 
 
 @audit.command()

@@ -24,7 +24,7 @@ from consentkit.proof.log import ProofLog
 from consentkit.publication import Publications
 from consentkit.setters import declared_cookies
 from consentkit.tally import Tally
-from consentkit.tally_sqlite import open_store
+from consentkit.tally_stores import open_store
 
 logger = logging.getLogger("consentkit")
 
@@ -142,10 +142,10 @@ class ConsentKit:
         agent). Raises ChoiceError with every problem, StaleGrant, StoreUnavailable; then nothing changed.
         """
         shown = self._shown(answer)
-        consent = await asyncio.to_thread(self.newest, consent) if consent else None
+        consent, previous = await asyncio.to_thread(self._before, consent) if consent else (None, None)
         choices = self._choices(consent, answer, shown, now)
         cid = consent.id if consent else secrets.token_bytes(16)
-        record = self._entry(cid, consent, choices, answer, subject, now)
+        record = self._entry(cid, consent, previous, choices, answer, subject, now)
         appended = (await asyncio.wrap_future(self.log.append([record])))[0]
         state = Consent(cid, appended.index, choices)
         return Recorded(state, self.decide(state, now), appended.receipt)
@@ -187,6 +187,7 @@ class ConsentKit:
         self,
         cid: bytes,
         consent: Consent | None,
+        previous: int | None,
         choices: Mapping[str, Choice],
         answer: Answer,
         subject: Mapping[str, str],
@@ -208,7 +209,7 @@ class ConsentKit:
             "notice": self.published.notices(answer.version)[answer.locale],
             "locale": answer.locale,
             "mechanism": answer.mechanism,
-            "previous": consent.index if consent else None,
+            "previous": previous,
         }
         subj = {"sub": subject_id(cid), **subject}
         return Record(kind, _milliseconds(now), stmt, subj, lookup=self.log.lookup(cid))
@@ -221,6 +222,12 @@ class ConsentKit:
         subject = subject_id(consent.id)
         found = self.log.find(self.log.lookup(consent.id))
         return [record for record in found if record.intact and (record.subj or {}).get("sub") == subject]
+
+    def _before(self, consent: Consent) -> tuple[Consent, int | None]:
+        """A visitor's newest state, and its entry if that isn't erased: to name it would say whose it was."""
+        newest = self.newest(consent)
+        entry = self.log.get(newest.index)
+        return newest, newest.index if entry is not None and entry.subj is not None else None
 
     def newest(self, consent: Consent) -> Consent:
         """Return a visitor's state as the log last recorded it, if that is newer than their cookie.

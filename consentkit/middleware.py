@@ -38,7 +38,8 @@ class ConsentMiddleware:
 
     policy: the policy file (TOML or JSON) or a mapping of the same shape (`CONSENTKIT_POLICY`).
     secret_key: seals the consent cookie; one key or a list, newest last (`CONSENTKIT_SECRET_KEY`).
-    store: where the log is kept (`CONSENTKIT_STORE`, default sqlite:///consentkit.db).
+    store: where the log is kept, a SQLite file or `postgresql://…` (`CONSENTKIT_STORE`, default
+        sqlite:///consentkit.db).
     keys: the folder of the log's keys, outside the data folder (`CONSENTKIT_KEYS`).
     prefix: the public path of our own pages, a mount point included (`CONSENTKIT_PREFIX`, default /consent).
     exclude: path prefixes whose pages aren't rewritten; their cookies still are filtered.
@@ -100,7 +101,7 @@ class ConsentMiddleware:
         countries = Countries(self._geo) if self._geo else None
         registrable("example.com")  # reads the list of public suffixes now, not with somebody's first choice
         trusted = networks(self._trusted_proxies)
-        seal = Seal(secret, self.kit.log.vkey)
+        seal = Seal(secret, self.kit.log.keys.identity)
         gate = Gate(self.app, self.kit, seal, self._exclude)
         api = Api(self.kit, gate, countries, trusted)
         logger.warning(

@@ -86,6 +86,11 @@ class Publications:
         self._notices[version] = announced["manifest"]["notices"]
         self._files.update({served_name(name, digest): digest for name, digest in files.items()})
 
+    def latest(self) -> Policy | None:
+        """Return the policy that was published last, as the log says now; None if there is none."""
+        announced = self._learn(self._log.size)
+        return self.policies.get(announced["version"]) if announced else None
+
     def knows(self, version: str) -> bool:
         """Return whether the log holds a policy version; looks again at most once a second.
 

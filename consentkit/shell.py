@@ -51,13 +51,13 @@ def log_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextmanager
-def opened(store: str, keys: str) -> Iterator[ProofLog]:
-    """Yield the log for reading; it may be damaged, so that it can be audited all the same."""
+def opened(store: str, keys: str, *, read_only: bool = True) -> Iterator[ProofLog]:
+    """Yield the log; for reading only it may be damaged, so that it can be audited all the same."""
     folder = Path(keys)
     origin = recorded_origin(folder)
     if origin is None:
         raise ConfigurationError(f"there are no log keys in {folder}; name their folder with --keys")
-    with ProofLog.open(store, folder, origin=origin, read_only=True) as log:
+    with ProofLog.open(store, folder, origin=origin, read_only=read_only) as log:
         yield log
 
 

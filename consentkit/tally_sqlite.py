@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import get_args
 
-from consentkit.errors import ConfigurationError, StoreUnavailable
+from consentkit.errors import StoreUnavailable
 from consentkit.tally import Kind, Name, Row, bounded
 
 TIMEOUT = 2.0
@@ -49,7 +49,12 @@ class SqliteTally:
             run("COMMIT")
 
     def read(self, since: date | None) -> list[Row]:
-        """Return the rows of `since` and later, or all, in the order of days. Raises StoreUnavailable."""
+        """Return the rows of `since` and later, or all, in the order of days; none without a file.
+
+        Raises StoreUnavailable.
+        """
+        if not self.path.exists():
+            return []
         with _unavailable(), closing(self._connect("ro")) as connection:
             kept = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'tally'"
             if connection.execute(kept).fetchone() == (0,):
@@ -83,17 +88,6 @@ class SqliteTally:
             # Said aloud, for a process forked meanwhile holds the same lock until it ends.
             fcntl.flock(handle, fcntl.LOCK_UN)
             os.close(handle)
-
-
-def open_store(url: str) -> SqliteTally:
-    """Return the tally beside the log at `url` (`sqlite:///relative.db`, `sqlite:////absolute.db`).
-
-    Nothing is opened yet. Raises ConfigurationError for another scheme.
-    """
-    scheme, colon, rest = url.partition(":///")
-    if not (scheme == "sqlite" and colon and rest):
-        raise ConfigurationError(f"the store must be sqlite:///<file>, not {scheme}://…")
-    return SqliteTally(Path(rest))
 
 
 def _taken(handle: int) -> bool:

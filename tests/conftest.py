@@ -1,9 +1,14 @@
-"""Shared by all tests: the `--full` switch for complete samples, and a fixed instant."""
+"""Shared by all tests: the `--full` switch for complete samples, a fixed instant, the stores of a log."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from cluster import Cluster
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,3 +31,29 @@ def full(request: pytest.FixtureRequest) -> bool:
 def noon() -> datetime:
     """An instant at a month's end, so that calendar arithmetic has to clamp."""
     return datetime(2026, 8, 31, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> "Iterator[Cluster]":
+    """A PostgreSQL server of this run."""
+    from cluster import Cluster
+
+    cluster = Cluster()
+    yield cluster
+    cluster.remove()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Show PostgreSQL every sixth of the cases marked so, which SQLite sees anyway, unless all are wanted."""
+    again = [item for item in items if item.get_closest_marker("sampled") and "[postgres" in item.name]
+    if not config.getoption("--full"):
+        left = set(again) - set(again[::6])
+        config.hook.pytest_deselected(items=list(left))
+        items[:] = [item for item in items if item not in left]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for `kind` over both stores, and what is about SQLite's files over that."""
+    if "kind" in metafunc.fixturenames:
+        alone = metafunc.definition.get_closest_marker("sqlite")
+        metafunc.parametrize("kind", ["sqlite"] if alone else ["sqlite", "postgres"], scope="module")

@@ -15,13 +15,14 @@ from click.testing import CliRunner, Result
 from sample import ORIGIN, SECRET, app, august, browsing, choose, policy, visits
 
 from consentkit import setters
-from consentkit.cli import _report_lines, main
+from consentkit.auditing import report_lines
+from consentkit.cli import main
 from consentkit.kit import utc_now
 from consentkit.policy.registry import known_services
 from consentkit.proof.bundle import verify_receipt
 from consentkit.proof.verify import Report
 from consentkit.tally import OTHER, Row
-from consentkit.tally_sqlite import open_store
+from consentkit.tally_stores import open_store
 
 
 def run(*arguments: str, **options: Any) -> Result:
@@ -362,7 +363,7 @@ def test_a_store_that_can_t_be_read_is_a_warning_for_check(tmp_path: Path) -> No
     path = tmp_path / "consent.toml"
     path.write_text(GOOD)
     (tmp_path / "broken.db").write_bytes(b"no database" * 1000)
-    for store in ("sqlite:///broken.db", "postgresql://db/x"):
+    for store in ("sqlite:///broken.db", "postgresql:///x?host=/nowhere"):
         result = run("check", str(path), "--store", store)
         assert result.exit_code == 0
         assert "Warning: what the site has seen can't be read" in result.stdout
@@ -533,7 +534,7 @@ def test_findings_beyond_a_thousand_are_counted() -> None:
     report = Report(2000)
     for index in range(1003):
         report.add(index, "leaf", "no")
-    assert list(_report_lines(report))[-2] == "and 3 findings more"
+    assert list(report_lines(report))[-2] == "and 3 findings more"
 
 
 def test_a_link_to_the_desk_needs_the_site_s_secret(monkeypatch: pytest.MonkeyPatch) -> None:

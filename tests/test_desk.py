@@ -1,6 +1,8 @@
 """The audit desk: in only by a fresh link, read-only, and it shows what the log holds (H2, H5, H17)."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,16 @@ def test_a_link_opens_the_log(client: TestClient) -> None:
     page = client.get("/consent/audit/").text
     assert f'<a href="/consent/audit/{index}">{index}</a>' in page
     assert "choice" in page
+
+
+def test_a_time_that_somebody_altered_beyond_all_calendars_is_shown_too(
+    client: TestClient, tmp_path: Path
+) -> None:
+    index = choose(client, "analytics").json()["index"]
+    with closing(sqlite3.connect(tmp_path / "log.db")) as database, database:
+        database.execute("UPDATE opening SET stmt = ? WHERE idx = ?", (b'{"t":1000000000000000000}', index))
+    enter(client)
+    assert "1000000000000000000 ms" in client.get("/consent/audit/").text
 
 
 def test_an_entry_shows_what_was_said_and_its_proof(client: TestClient) -> None:

@@ -1,7 +1,7 @@
 """The policy document: every mistake at once, each with its place and the allowed values."""
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -10,6 +10,7 @@ from sample import policy, visits
 from consentkit.errors import PolicyError, Problem
 from consentkit.policy.document import _WANTED, PolicyDocument, parse, schema
 from consentkit.policy.reading import read_json, read_toml
+from consentkit.policy.version import from_bytes, resolve
 
 TRACKERS_MONTHS = ("preferences_months", "analytics_months", "marketing_months")
 
@@ -482,10 +483,40 @@ def test_every_field_says_what_it_wants() -> None:
     def paths(model: type[BaseModel], path: str = "") -> set[str]:
         found = set()
         for name, field in model.model_fields.items():
-            inner = field.annotation
             found.add(path + name)
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                found |= paths(inner, f"{path}{name}.")
+            for inner in (field.annotation, *get_args(field.annotation)):
+                if isinstance(inner, type) and issubclass(inner, BaseModel):
+                    found |= paths(inner, f"{path}{name}.")
         return found
 
     assert {path for path in _WANTED if "*" not in path} == paths(PolicyDocument)
+
+
+# Retention ----------------------------------------------------------------------------------------------
+
+
+def test_how_long_records_are_kept_has_no_default_and_needs_a_reason() -> None:
+    """A16."""
+    assert parse(policy())[0].retention is None
+    assert {"retention.months", "retention.reason"} <= set(problems_of(policy(retention={})))
+    kept = {"months": 24, "reason": "claims can be made for two years"}
+    retention = parse(policy(retention=kept))[0].retention
+    assert retention is not None
+    assert retention.model_dump() == kept
+    assert "whole number from 1 to 1200" in only_problem(policy(retention=kept | {"months": 0})).message
+    assert only_problem(policy(retention=kept | {"years": 2})).path == "retention.years"
+
+
+def test_no_record_goes_while_the_answer_in_it_counts() -> None:
+    kept = {"months": 6, "reason": "as long as answers count"}
+    parse(policy(retention=kept))
+    problem = only_problem(policy(retention=kept, lifetimes={"refusal_months": 9}))
+    assert problem.path == "retention.months"
+    assert "at least 9, not 6" in problem.message
+
+
+def test_a_policy_without_a_rule_is_the_version_it_was() -> None:
+    assert b"retention" not in resolve(policy()).body
+    kept = resolve(policy(retention={"months": 24, "reason": "claims"}))
+    assert from_bytes(kept.body).retention == kept.retention
+    assert from_bytes(resolve(policy()).body).retention is None

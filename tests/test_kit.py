@@ -15,6 +15,7 @@ from consentkit.policy.lint import lint
 from consentkit.policy.version import resolve
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind
+from consentkit.proof.erasure import requested
 
 
 @pytest.fixture
@@ -233,3 +234,22 @@ def test_what_a_policy_departs_from_is_logged_at_the_start_and_many_are_counted(
     assert len(lines) == 6
     assert len(warnings) > 6
     assert lines[-1] == f"consent policy: {len(warnings) - 5} more: consentkit check lists them"
+
+
+def test_after_an_erasure_a_visitor_goes_on_and_nothing_names_what_was_erased(
+    tmp_path: Path, clock: Clock, kit: ConsentKit
+) -> None:
+    """A later entry that named an erased one as the visitor's previous would say whose that was."""
+    state = asyncio.run(kit.record(None, answer(kit, "analytics"), {}, clock())).consent
+    kit.log.erase(requested([state.index]), 0)
+    assert kit.records_of(state) == []
+    assert kit.latest(state) == state
+    assert kit.decide(state, clock()).allowed == {"necessary", "analytics"}
+    clock.move(days=1)
+    later = asyncio.run(kit.record(state, answer(kit), {}, clock())).consent
+    last = asyncio.run(kit.record(later, answer(kit, "marketing"), {}, clock())).consent
+    records = kit.records_of(last)
+    assert [(record.stmt or {})["previous"] for record in records] == [None, later.index]
+    assert kinds(kit) == ["policy", "choice", "tombstone", "withdrawal", "choice"]
+    report = kit.log.verify(checks=claims())
+    assert report.ok, report.findings

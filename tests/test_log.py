@@ -6,13 +6,13 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from stores import database, place_in_postgres, store_url
 
 from consentkit.errors import ConfigurationError, LogRefused, SizeMoved, StoreUnavailable, VerificationError
 from consentkit.proof.bundle import verify_receipt
@@ -36,8 +36,16 @@ WORDS = {
 }
 
 
+@pytest.fixture
+def tmp_path(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> Path:
+    """A folder for a log that is in a file there, or in the PostgreSQL of this run."""
+    if kind == "postgres":
+        place_in_postgres(tmp_path, request.getfixturevalue("cluster"), ORIGIN)
+    return tmp_path
+
+
 def opened(folder: Path, **options: object) -> ProofLog:
-    return ProofLog.open(f"sqlite:///{folder / 'log.db'}", folder / "keys", origin=ORIGIN, **options)  # type: ignore[arg-type]
+    return ProofLog.open(store_url(folder), folder / "keys", origin=ORIGIN, **options)  # type: ignore[arg-type]
 
 
 def choice(log: ProofLog, number: int, t: int = 1000) -> Record:
@@ -75,9 +83,8 @@ def test_an_answer_comes_after_the_entry_is_durable_with_a_receipt_that_proves_i
     log: ProofLog, tmp_path: Path
 ) -> None:
     appended = log.append([choice(log, 0), choice(log, 1)]).result(WAIT)
-    with sqlite3.connect(f"file:{tmp_path / 'log.db'}?mode=ro", uri=True) as other:  # I1: another eye sees it
+    with database(tmp_path) as other:  # I1: another eye sees it
         assert other.execute("SELECT count(*) FROM leaf").fetchone() == (2,)
-    other.close()
     assert [item.index for item in appended] == [0, 1]
     for item in appended:
         stored = log.get(item.index)
@@ -146,6 +153,14 @@ def test_time_never_runs_backwards_in_the_log_not_even_over_a_restart(tmp_path: 
         assert (late.t, last.t) == (5000, 9000)  # I8
         assert [entry.t for entry in log.entries()] == [5000, 5000, 5000, 9000, 9000]
         assert log.verify().ok
+
+
+def test_times_beyond_2038_are_kept_as_they_are(log: ProofLog) -> None:
+    times = [2**31 * 1000 - 1, 2**31 * 1000, 2**32 * 1000, 253402300800000]  # the last: the year 10000
+    log.append([choice(log, number, t) for number, t in enumerate(times)]).result(WAIT)
+    assert [entry.t for entry in log.entries()] == times
+    assert [log.first_since(t) for t in (*times, times[-1] + 1)] == [0, 1, 2, 3, 4]
+    assert log.verify().ok
 
 
 def test_an_append_at_another_size_than_expected_is_refused_alone(log: ProofLog) -> None:
@@ -297,6 +312,7 @@ def guard_unwritable(log: ProofLog, folder: Path) -> Callable[[], None]:
     return undo
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "trouble", [held_by_another, disk_full, replaced_by_a_folder, removed, guard_unwritable]
 )
@@ -316,6 +332,7 @@ def test_trouble_is_told_and_passes(
     assert report.ok, report.findings
 
 
+@pytest.mark.sqlite
 def test_an_older_copy_put_in_place_stops_the_service_at_once(log: ProofLog, tmp_path: Path) -> None:
     fill(log, 2)
     with sqlite3.connect(tmp_path / "log.db") as source, sqlite3.connect(tmp_path / "backup.db") as target:
@@ -333,12 +350,14 @@ def test_an_older_copy_put_in_place_stops_the_service_at_once(log: ProofLog, tmp
         assert not damaged.verify().ok
 
 
+@pytest.mark.sqlite
 def test_a_lost_write_ahead_file_is_noticed(log: ProofLog, tmp_path: Path) -> None:
     fill(log, 2)
     (tmp_path / "log.db-wal").unlink()
     refused(log.append([choice(log, 2)]))  # type: ignore[arg-type]
 
 
+@pytest.mark.sqlite
 def test_a_queue_that_is_full_says_so_instead_of_growing(tmp_path: Path) -> None:
     gate, started = threading.Event(), threading.Event()
 
@@ -392,6 +411,7 @@ def test_a_log_without_its_guard_opens_only_at_the_size_one_accepts(tmp_path: Pa
     opened(tmp_path).close()
 
 
+@pytest.mark.sqlite
 def test_a_log_that_is_gone_but_guarded_is_not_begun_anew(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         fill(log, 4)
@@ -425,13 +445,12 @@ def test_a_log_never_goes_on_without_its_keys_or_under_others(tmp_path: Path) ->
 def test_a_right_edge_that_does_not_match_its_signature_is_refused(tmp_path: Path, change: str) -> None:
     with opened(tmp_path) as log:
         fill(log, 300)
-    with sqlite3.connect(tmp_path / "log.db") as database:
-        assert database.execute(change).rowcount
-    database.close()
+    tampered(tmp_path, change)
     with pytest.raises(LogRefused, match=r"found .*, expected "):
         opened(tmp_path)
 
 
+@pytest.mark.sqlite
 def test_a_second_log_under_the_same_keys_is_a_fork_and_stops(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         fill(log, 2)
@@ -446,24 +465,25 @@ def test_a_guard_moved_during_a_commit_is_not_overwritten(
     log: ProofLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(log, 1)
-    sign = log._keys.sign
+    sign = log._keys.sign_note
 
-    def sign_while_somebody_moves_the_guard(text: bytes) -> bytes:
+    def sign_while_somebody_moves_the_guard(text: str, ring: Sequence[Verifier]) -> str:
         assert log._keys.swap_guard(log._keys.guard(), "moved")
-        return sign(text)
+        return sign(text, ring)
 
-    monkeypatch.setattr(log._keys, "sign", sign_while_somebody_moves_the_guard)
+    monkeypatch.setattr(log._keys, "sign_note", sign_while_somebody_moves_the_guard)
     assert "guard was moved" in str(refused(log.append([choice(log, 1)])).__cause__)  # type: ignore[arg-type]
     assert log._keys.guard() == "moved"
     assert log.size == 1  # who is told no isn't recorded
 
 
-@pytest.mark.parametrize("store", ["postgresql://x/y", "log.db", "sqlite://", "sqlite:///"])
+@pytest.mark.parametrize("store", ["mysql://x/y", "log.db", "sqlite://", "sqlite:///"])
 def test_a_store_we_can_not_be_is_a_configuration_error(tmp_path: Path, store: str) -> None:
     with pytest.raises(ConfigurationError, match="sqlite:///"):
         ProofLog.open(store, tmp_path / "keys", origin=ORIGIN)
 
 
+@pytest.mark.sqlite
 def test_auditing_what_is_not_there_creates_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no log"):
         opened(tmp_path, read_only=True)
@@ -477,6 +497,7 @@ def test_receipts_exist_for_entries_only(log: ProofLog) -> None:
             log.receipt(index)
 
 
+@pytest.mark.sqlite
 def test_nothing_a_visitor_is_known_by_is_in_the_database(log: ProofLog, tmp_path: Path) -> None:
     fill(log, 5)
     log.close()
@@ -489,9 +510,9 @@ def test_nothing_a_visitor_is_known_by_is_in_the_database(log: ProofLog, tmp_pat
 
 
 def tampered(folder: Path, *statements: str) -> None:
-    with closing(sqlite3.connect(folder / "log.db")) as database, database:
+    with database(folder) as hands:
         for statement in statements:
-            assert database.execute(statement).rowcount != 0
+            assert hands.execute(statement).rowcount != 0
 
 
 def test_a_tampered_payload_is_listed_as_such_and_hides_no_other(log: ProofLog, tmp_path: Path) -> None:
@@ -566,6 +587,7 @@ def test_who_is_told_no_because_of_the_guard_is_not_recorded(
     assert log.verify().ok
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("damage", [b"", b"\xff\xfe", None])
 @pytest.mark.parametrize("gone", [True, False])
 def test_a_guard_that_says_nothing_stops_the_start_in_words(

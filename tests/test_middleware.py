@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from consentkit import ConsentMiddleware, consent_of
 from consentkit.errors import ConfigurationError
-from consentkit.tally_sqlite import open_store
+from consentkit.tally_stores import open_store
 from consentkit.testing import granted
 
 
@@ -130,7 +130,8 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     import subprocess
     import sys
 
-    code = "import sys, consentkit; print(any(m in sys.modules for m in ('ua_parser', 'geoip2', 'aiohttp')))"
+    late = ("ua_parser", "geoip2", "aiohttp", "asyncpg")
+    code = f"import sys, consentkit; print(any(m in sys.modules for m in {late}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

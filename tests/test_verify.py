@@ -1,13 +1,11 @@
 """The tamper table: what each attack on a stored log looks like to a verifier, and what it can't hide."""
 
 import os
-import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from stores import Database, copied_log, database, place_in_postgres, store_url
 
 from consentkit.errors import VerificationError
 from consentkit.proof.entry import Kind, Record, Stored, canonical, commit_stmt, subject_id
@@ -18,17 +16,18 @@ from consentkit.proof.note import Checkpoint, sign_note
 from consentkit.proof.tiles import Tree
 from consentkit.proof.verify import Report, verify
 
+pytestmark = pytest.mark.sampled
 ORIGIN = "shop.example/consent"
 WAIT = 30
 SIZE = 612
 POLICY, NOTICE, CHOICE = 0, 1, 300  # indexes of one entry of each sort
 LONELY = 611  # the only entry of its visitor
 
-Attack = Callable[[sqlite3.Connection], object]
+Attack = Callable[[Database], object]
 
 
 def opened(folder: Path, **options: object) -> ProofLog:
-    return ProofLog.open(f"sqlite:///{folder / 'log.db'}", folder / "keys", origin=ORIGIN, **options)  # type: ignore[arg-type]
+    return ProofLog.open(store_url(folder), folder / "keys", origin=ORIGIN, **options)  # type: ignore[arg-type]
 
 
 def choice(log: ProofLog, number: int) -> Record:
@@ -38,9 +37,11 @@ def choice(log: ProofLog, number: int) -> Record:
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def original(tmp_path_factory: pytest.TempPathFactory, kind: str, request: pytest.FixtureRequest) -> Path:
     """A log of 612 entries, its checkpoint published at 0, 200, 400 and 612."""
     folder = tmp_path_factory.mktemp("original")
+    if kind == "postgres":
+        place_in_postgres(folder, request.getfixturevalue("cluster"), ORIGIN)
     for stop in (200, 400, SIZE):
         with opened(folder) as log:
             if not log.size:
@@ -53,14 +54,14 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(original: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(original, tmp_path / "log")
+def folder(original: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> Path:
+    cluster = request.getfixturevalue("cluster") if kind == "postgres" else None
+    return copied_log(original, tmp_path / "log", cluster)
 
 
 def attack(folder: Path, change: Attack) -> None:
-    with closing(sqlite3.connect(folder / "log.db")) as database:
-        change(database)
-        database.commit()
+    with database(folder) as hands:
+        change(hands)
 
 
 def audit(folder: Path) -> Report:
@@ -69,7 +70,7 @@ def audit(folder: Path) -> Report:
 
 
 def sql(*statements: str) -> Attack:
-    def change(database: sqlite3.Connection) -> None:
+    def change(database: Database) -> None:
         for statement in statements:
             assert database.execute(statement).rowcount != 0
 
@@ -77,7 +78,7 @@ def sql(*statements: str) -> Attack:
 
 
 def flipped(table: str, column: str, where: str = f"idx = {CHOICE}", at: int = 5) -> Attack:
-    def change(database: sqlite3.Connection) -> None:
+    def change(database: Database) -> None:
         (data,) = database.execute(f"SELECT {column} FROM {table} WHERE {where}").fetchone()
         raw = bytearray(data if isinstance(data, bytes) else data.encode())
         raw[at] ^= 1
@@ -306,7 +307,7 @@ class Forger:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def rewrite(self, database: sqlite3.Connection, index: int = CHOICE) -> None:
+    def rewrite(self, database: Database, index: int = CHOICE) -> None:
         """Turn one refusal into a grant, with everything that follows from it but the signatures."""
         salt = bytes(32)
         stmt = canonical({"choices": {"analytics": True}, "number": 999, "t": 1000 + index})
@@ -316,7 +317,7 @@ class Forger:
         database.execute("UPDATE opening SET salt1 = ?, stmt = ? WHERE idx = ?", (salt, stmt, index))
         self.rebuild(database)
 
-    def rebuild(self, database: sqlite3.Connection) -> Tree:
+    def rebuild(self, database: Database) -> Tree:
         tree = Tree(0, lambda *_: b"")
         leaves = [leaf_hash(entry) for (entry,) in database.execute("SELECT entry FROM leaf ORDER BY idx")]
         database.execute("DELETE FROM tile")
@@ -326,7 +327,7 @@ class Forger:
         database.execute("UPDATE head SET size = ?, frontier = ?", (tree.size, frontier))
         return tree
 
-    def sign(self, database: sqlite3.Connection, *, guard: bool) -> None:
+    def sign(self, database: Database, *, guard: bool) -> None:
         """With the key as well: sign everything anew, and with `guard` that too."""
         keys, tree = Keys.open(self.folder / "keys", ORIGIN, create=False), self.rebuild(database)
         note = lambda size: sign_note(  # noqa: E731

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from consentkit.desk.auth import COOKIE, SESSION_SECONDS, Auth
 from consentkit.errors import ConsentKitError
 from consentkit.kit import ConsentKit
 from consentkit.proof.entry import Stored
-from consentkit.proof.told import about
+from consentkit.proof.told import about, when
 from consentkit.request import is_secure
 
 logger = logging.getLogger("consentkit")
@@ -150,10 +150,4 @@ def _is_index(text: str) -> bool:
 
 
 def _row(entry: Stored) -> dict[str, Any]:
-    when = datetime.fromtimestamp(entry.t / 1000, UTC) if entry.t is not None else None
-    return {
-        "index": entry.index,
-        "kind": entry.kind.label,
-        "when": when.strftime("%Y-%m-%d %H:%M:%S UTC") if when else "–",
-        "about": about(entry),
-    }
+    return {"index": entry.index, "kind": entry.kind.label, "when": when(entry), "about": about(entry)}

@@ -35,6 +35,9 @@ LIMITS: Final[Mapping[Field, Limit]] = {
 }
 """By rows: A1 and L3, L3 and L24, B3, B6 and L4, B7."""
 
+RETENTION_MOST: Final = 1200
+"""The most months a policy may keep its log's payloads: a slip of the pen, not a law."""
+
 NECESSARY_MONTHS: Final = 12
 """The most for a cookie that needs no consent and outlives the session for a reason (B1, B2)."""
 

@@ -18,12 +18,20 @@ from consentkit.errors import PolicyError, Problem
 from consentkit.policy import words
 from consentkit.policy.aliases import ALIASES
 from consentkit.policy.allowed import allow_problems
-from consentkit.policy.bounds import LIMITS, Limit
+from consentkit.policy.bounds import LIMITS, RETENTION_MOST, Limit
 from consentkit.policy.coded import Declared, with_coded
 from consentkit.policy.declared import declared_services
 from consentkit.policy.reading import unstorable
 from consentkit.policy.registry import LINE, LINE_MAX, PATH, WEB, Service, known_services, shown
-from consentkit.policy.tables import STRICT, Cookies, Lifetimes, domain_problems, lifetime_problems
+from consentkit.policy.tables import (
+    STRICT,
+    Cookies,
+    Lifetimes,
+    Retention,
+    domain_problems,
+    lifetime_problems,
+    retention_problems,
+)
 
 OptionalCategory = Literal["preferences", "analytics", "marketing"]
 OPTIONAL_CATEGORIES: tuple[OptionalCategory, ...] = get_args(OptionalCategory)
@@ -61,6 +69,9 @@ _WANTED = {
     "cookies": "a table",
     "cookies.undeclared": "one of two words",
     "cookies.domain": '"site", "host", or a list of one domain or more',
+    "retention": "a table",
+    "retention.months": f"a whole number from 1 to {RETENTION_MOST}",
+    "retention.reason": "a line of text of 3 characters or more",
     "categories": "a list of one category or more",
     "categories.*": "a category a visitor can be asked about",
     "services": "a list of services",
@@ -137,6 +148,7 @@ class PolicyDocument(_Table):
     lifetimes: Lifetimes = Lifetimes()
     cookies: Cookies = Cookies()
     pages: Pages = Pages()
+    retention: Retention | None = None
     categories: list[OptionalCategory] = Field(default=list(OPTIONAL_CATEGORIES), min_length=1)
     services: list[Any] = []
     texts: dict[str, dict[str, Any]] = {}
@@ -161,6 +173,7 @@ def parse(
     services, coded_problems = with_coded(services, coded, whose, _asked(raw))
     problems += coded_problems
     problems += lifetime_problems(raw.get("lifetimes", {}))
+    problems += retention_problems(raw)
     problems += _cookies(raw.get("cookies"))
     problems += _pages(raw.get("pages"), services)
     problems += _languages(raw)
@@ -208,6 +221,7 @@ def _fields(place: tuple[Any, ...]) -> tuple[str, ...]:
         ("lifetimes",): Lifetimes,
         ("cookies",): Cookies,
         ("pages",): Pages,
+        ("retention",): Retention,
     }
     model = tables.get(place)
     return tuple(model.model_fields) if model else ()

@@ -1,15 +1,15 @@
 """The tables of a policy document that say how long, and where on the site: lifetimes and cookies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from consentkit.errors import Problem
-from consentkit.policy.bounds import LIMITS, NECESSARY_MONTHS
+from consentkit.policy.bounds import LIMITS, NECESSARY_MONTHS, RETENTION_MOST
 from consentkit.policy.bounds import Field as Months
 from consentkit.policy.domains import is_shareable
-from consentkit.policy.registry import shown
+from consentkit.policy.registry import LINE, shown
 
 SCOPES = ("site", "host")
 
@@ -57,6 +57,18 @@ class Lifetimes(BaseModel):
         return self.consent_months if granted else self.refusal_months
 
 
+class Retention(BaseModel):
+    """How long the log keeps what it holds about visitors, and why so long; there is no default (A16).
+
+    From `months` after it was made, a record's payload may be erased: `consentkit retain`.
+    """
+
+    model_config = STRICT
+
+    months: int = Field(ge=1, le=RETENTION_MOST)
+    reason: str = Field(pattern=f"^{LINE}$", min_length=3)
+
+
 def _scope(value: object) -> object:
     listed = isinstance(value, list) and value and all(isinstance(each, str) for each in value)
     if not listed and value not in SCOPES:
@@ -99,6 +111,18 @@ def lifetime_problems(table: object) -> Iterator[Problem]:
             " who refuses isn't asked again sooner than who accepts"
         )
         yield Problem("lifetimes.refusal_months", message)
+
+
+def retention_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong between how long a record is kept and how long the answer in it counts."""
+    retention, lifetimes = raw.get("retention"), raw.get("lifetimes", {})
+    months = retention.get("months") if isinstance(retention, dict) else None
+    if type(months) is not int or not isinstance(lifetimes, dict):
+        return
+    counted = [_set(lifetimes, field) or 0 for field in ("consent_months", "refusal_months")]
+    if months < max(counted):
+        message = f"must be at least {max(counted)}, not {months}: answers are proved while they count"
+        yield Problem("retention.months", f"{message} (GDPR 7(1))")
 
 
 def _set(table: dict[Any, Any], field: Months) -> int | None:

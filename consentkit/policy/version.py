@@ -14,7 +14,7 @@ from consentkit.policy import words
 from consentkit.policy.coded import Declared
 from consentkit.policy.document import Pages, PolicyDocument, Site, parse
 from consentkit.policy.registry import Service, known_services, service_from, service_to
-from consentkit.policy.tables import Cookies, Lifetimes
+from consentkit.policy.tables import Cookies, Lifetimes, Retention
 
 FORMAT = "consentkit/policy/v1"
 CATEGORIES = ("necessary", "preferences", "analytics", "marketing")
@@ -37,6 +37,7 @@ class Policy:
     lifetimes: Lifetimes
     cookies: Cookies
     pages: Pages
+    retention: Retention | None
     categories: tuple[str, ...]
     services: Mapping[str, Service] = field(repr=False)
     known: Mapping[str, Service] = field(repr=False)
@@ -82,6 +83,7 @@ def from_bytes(body: bytes) -> Policy:
             # A policy published before a table existed has none.
             cookies=Cookies(**data.get("cookies", {})),
             pages=Pages(**data.get("pages", {})),
+            retention=Retention(**data["retention"]) if "retention" in data else None,
             categories=tuple(data["categories"]),
             services=_services(data["services"]),
             known=_services(data["known"]),
@@ -92,6 +94,8 @@ def from_bytes(body: bytes) -> Policy:
 
 
 def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict[str, Any]:
+    # Only where there is one: a policy without it stays the version that it was.
+    retention = {"retention": document.retention.model_dump()} if document.retention else {}
     known = {id_: service for id_, service in known_services().items() if id_ not in services}
     return {
         "format": FORMAT,
@@ -100,6 +104,7 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
         "lifetimes": document.lifetimes.model_dump(),
         "cookies": _sorted(document.cookies),
         "pages": _sorted(document.pages),
+        **retention,
         "categories": sorted(document.categories, key=CATEGORIES.index),
         "services": [service_to(service) for service in services.values()],
         "known": [service_to(service) for service in known.values()],

@@ -1,93 +1,23 @@
-"""The auditor's bundle: a whole log as files laid out as C2SP tlog-tiles, and the way back (prooflog §3.10).
-
-- `checkpoint`: the newest checkpoint
-- `tile/<level>/…`: the hashes; `tile/entries/…`: the entries
-- `openings.jsonl`: a line per committed entry, {"idx", "t", "salt1", "stmt", "salt2", "subj"}, in base64
-- `published/<size>.note`: checkpoints published on the way
-- `documents/<sha256>`: policies and notices
-- `policy.txt`: the log's key, as a C2SP tlog-policy
-- `MANIFEST.json`: what this is, and the SHA-256 of every other file
-"""
+"""Reading the auditor's bundle: files alone tell the same story (prooflog §3.10; see `export`)."""
 
 import re
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from consentkit.errors import ConfigurationError, VerificationError
+from consentkit.errors import VerificationError
 from consentkit.proof.entry import Opening, committed_lookup
-from consentkit.proof.note import Checkpoint, Receipt, Verifier, decode64, encode64
-from consentkit.proof.store import DocumentRow, Head, Source
-from consentkit.proof.tiles import WIDTH, tile_path, tiles_of
-from consentkit.proof.verify import Check, Report, verify
+from consentkit.proof.export import FIELDS, FORMAT
+from consentkit.proof.merkle import HASH_BYTES
+from consentkit.proof.note import Checkpoint, Receipt, Verifier, decode64
+from consentkit.proof.store import DocumentRow, Head
+from consentkit.proof.tiles import WIDTH, tile_path
+from consentkit.proof.verify import Check, Progress, Report, untold, verify
 
-FORMAT = "consentkit-bundle/1"
-_FIELDS = ("salt1", "stmt", "salt2", "subj")
 _TILE = re.compile(r"tile/(\d{1,2})/((?:x\d{3}/)*\d{3})(?:\.p/(\d{1,3}))?", re.ASCII)
-
-
-def write_bundle(source: Source, vkey: str, folder: Path) -> None:
-    """Write a log's bundle into a folder that is new or empty; ConfigurationError when it is neither."""
-    head = source.head()
-    if head is None:
-        raise ConfigurationError("there is no log to export")
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ConfigurationError(f"{folder} isn't empty, or no folder; a bundle needs a folder of its own")
-    files = {name: _put(folder / name, data) for name, data in _contents(source, head, vkey)}
-    manifest = {
-        "format": FORMAT,
-        "origin": Verifier.parse(vkey).name,
-        "vkey": vkey,
-        "from": 0,
-        "to": head.size,
-    }
-    data = orjson.dumps({**manifest, "files": files}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    _put(folder / "MANIFEST.json", data)
-
-
-def _put(file: Path, data: bytes) -> str:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
-    except OSError as error:
-        raise ConfigurationError(f"{file} can't be written: {error.strerror}") from error
-    return sha256(data).hexdigest()
-
-
-def _contents(source: Source, head: Head, vkey: str) -> Iterator[tuple[str, bytes]]:
-    yield "checkpoint", head.checkpoint.encode()
-    yield "policy.txt", f"log {vkey}\nquorum none\n".encode()
-    for level, n, width in tiles_of(head.size):
-        yield tile_path(level, n, width), source.tile(level, n)
-        if level == 0:
-            yield tile_path("entries", n, width), _entry_bundle(source, n * WIDTH, n * WIDTH + width)
-    lines = [_opening_line(index, opening) for index, opening in source.openings(0, head.size)]
-    yield "openings.jsonl", b"".join(lines)
-    for size, note in source.published():
-        yield f"published/{size}.note", note.encode()
-    for row in source.documents():
-        yield f"documents/{row.sha256}", row.body
-
-
-def _entry_bundle(source: Source, start: int, stop: int) -> bytes:
-    entries = dict(source.leaves(start, stop))
-    # A hole stays a hole: an empty entry is none of ours, and is reported as such.
-    return b"".join(_framed(entries.get(index, b"")) for index in range(start, stop))
-
-
-def _framed(entry: bytes) -> bytes:
-    return len(entry).to_bytes(2, "big") + entry
-
-
-def _opening_line(index: int, opening: Opening) -> bytes:
-    line: dict[str, object] = {"idx": index, "t": opening.created_ms}
-    for name in _FIELDS:
-        data = getattr(opening, name)
-        line[name] = None if data is None else encode64(data)
-    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
 class Bundle:
@@ -97,12 +27,15 @@ class Bundle:
         self._folder = folder
         self._problems: list[tuple[int | None, str, str]] = []
         self._manifest = self._read_manifest()
-        self._openings = self._read_openings()
+        self._openings = self._find_openings()
         self._head = self._read_head()
+        self._size = self._head.size if self._head else self.rows()
+        self.scope = self._read_scope(self._size)
 
     def _read(self, name: str) -> bytes:
+        file = self._folder / name
         try:
-            return (self._folder / name).read_bytes()
+            return file.read_bytes() if file.is_file() else b""
         except OSError:
             return b""
 
@@ -130,28 +63,39 @@ class Bundle:
             return None
         return Head(size, None, note)
 
-    def _read_openings(self) -> dict[int, Opening]:
-        openings: dict[int, Opening] = {}
-        for number, line in enumerate(self._read("openings.jsonl").splitlines(), 1):
+    def _read_scope(self, size: int) -> range:
+        start, stop = self._manifest.get("from"), self._manifest.get("to")
+        if type(start) is int and type(stop) is int and 0 <= start <= stop <= size:
+            return range(start, stop)
+        if self._manifest:
+            self._problems.append((None, "MANIFEST.json", f"from and to aren't a range of {size} entries"))
+        return range(size)
+
+    def _find_openings(self) -> dict[int, tuple[int, int]]:
+        found: dict[int, tuple[int, int]] = {}
+        end = 0
+        for number, line in enumerate(self._lines(), 1):
+            start, end = end, end + len(line)
             try:
-                index, opening = _parse_opening(line)
-                if index in openings:
+                index, _ = _parse_opening(line)
+                if index in found:
                     raise VerificationError(f"a second payload for entry {index}")
-                openings[index] = opening
+                found[index] = start, len(line)
             except VerificationError as error:
                 self._problems.append((None, "openings.jsonl", f"line {number}: {error}"))
-        return openings
+        return found
+
+    def _lines(self) -> Iterator[bytes]:
+        file = self._folder / "openings.jsonl"
+        if file.is_file():
+            with file.open("rb") as lines:
+                yield from lines
 
     def head(self) -> Head | None:
         return self._head
 
     def rows(self) -> int:
-        count = 0
-        while entries := self._entries(count // WIDTH):
-            count += len(entries)
-            if count % WIDTH:
-                break
-        return count
+        return sum(min(WIDTH, len(self._read(name)) // HASH_BYTES) for name in self._names("tile/0"))
 
     def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         for n in range(start // WIDTH, -(-stop // WIDTH)):
@@ -170,14 +114,17 @@ class Bundle:
         return entries
 
     def _path(self, level: int | str, n: int) -> str:
-        size = self._head.size if self._head else 0
-        count = (size >> (8 * level if isinstance(level, int) else 0)) - n * WIDTH
+        count = (self._size >> (8 * level if isinstance(level, int) else 0)) - n * WIDTH
         return tile_path(level, n, max(1, min(WIDTH, count)))
 
     def openings(self, start: int, stop: int) -> Iterator[tuple[int, Opening]]:
-        for index in range(start, stop):
-            if index in self._openings:
-                yield index, self._openings[index]
+        # Payloads may be many: only where they stand is kept in memory.
+        wanted = [self._openings[index] for index in range(start, stop) if index in self._openings]
+        if wanted:
+            with (self._folder / "openings.jsonl").open("rb") as lines:
+                for place, length in wanted:
+                    lines.seek(place)
+                    yield _parse_opening(lines.read(length))
 
     def tile(self, level: int, n: int) -> bytes:
         return self._read(self._path(level, n))
@@ -205,6 +152,11 @@ class Bundle:
         for name in self._names("documents"):
             yield DocumentRow(name.removeprefix("documents/"), None, self._read(name))
 
+    def vkeys(self) -> list[str]:
+        """The keys that the bundle's policy lists; what they sign has to be vouched for."""
+        lines = self._text("policy.txt").split("\n")
+        return [line.removeprefix("log ") for line in lines if line.startswith("log ")]
+
     def problems(self) -> Iterator[tuple[int | None, str, str]]:
         """What couldn't be read, and every file that isn't the one the manifest lists."""
         yield from self._problems
@@ -215,8 +167,15 @@ class Bundle:
                 yield None, name, "the file is missing"
             elif name not in listed:
                 yield None, name, "the manifest doesn't list this file"
-            elif sha256(self._read(name)).hexdigest() != listed[name]:
+            elif self._digest(name) != listed[name]:
                 yield None, name, "the file isn't the one that the manifest lists"
+
+    def _digest(self, name: str) -> str:
+        try:
+            with (self._folder / name).open("rb") as file:
+                return file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            return str(error)
 
     def _names(self, below: str) -> list[str]:
         files = (self._folder / below).rglob("*")
@@ -227,7 +186,7 @@ def _parse_opening(line: bytes) -> tuple[int, Opening]:
     try:
         raw = orjson.loads(line)
         index, created = raw["idx"], raw["t"]
-        parts = [None if raw[name] is None else decode64(raw[name]) for name in _FIELDS]
+        parts = [None if raw[name] is None else decode64(raw[name]) for name in FIELDS]
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise VerificationError(f"not an opening ({error})") from error
     if not isinstance(index, int) or not isinstance(created, int):
@@ -237,10 +196,25 @@ def _parse_opening(line: bytes) -> tuple[int, Opening]:
 
 
 def verify_bundle(
-    folder: Path, vkey: str, anchors: Sequence[str] = (), checks: Sequence[Check] = ()
+    folder: Path,
+    vkey: str,
+    anchors: Sequence[str] = (),
+    checks: Sequence[Check] = (),
+    receipts: Sequence[str] = (),
+    progress: Progress = untold,
 ) -> Report:
     """Check a bundle against a verifier key that the auditor got elsewhere; see `verify` for the rest."""
-    return verify(Bundle(folder), vkey, anchors, checks)
+    bundle = Bundle(folder)
+    return verify(
+        bundle,
+        vkey,
+        anchors,
+        checks,
+        receipts=receipts,
+        scope=bundle.scope,
+        progress=progress,
+        hints=bundle.vkeys(),
+    )
 
 
 def verify_receipt(text: str, vkey: str, entry: bytes | None = None) -> int:

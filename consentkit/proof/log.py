@@ -1,29 +1,32 @@
 """ProofLog: the memory as the rest of consentkit sees it: append, find, prove, verify."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from hashlib import sha256 as hashed
 from pathlib import Path
 from typing import Self
 
 from consentkit.errors import ConfigurationError, LogRefused, StoreUnavailable, VerificationError
-from consentkit.proof.bundle import write_bundle
-from consentkit.proof.entry import Draft, Kind, Record, Stored, glance
+from consentkit.proof.address import shown
+from consentkit.proof.entry import Draft, Kind, Record, Stored
+from consentkit.proof.erasure import Plan, Wish
+from consentkit.proof.export import write_bundle
 from consentkit.proof.keys import Keys
+from consentkit.proof.listing import get, head_of, listed, page, time_of
 from consentkit.proof.merkle import leaf_hash, verify_inclusion
 from consentkit.proof.note import Receipt, open_checkpoint
 from consentkit.proof.sequence import Appended, Sequencer, check_guard, guarded_size, trusted_tree
-from consentkit.proof.sqlite import SqliteStore
-from consentkit.proof.store import Document, Head, Reading, Store
+from consentkit.proof.store import Document, Head, Store
+from consentkit.proof.stores import open_store
 from consentkit.proof.tiles import Tree
-from consentkit.proof.verify import Finding, Report, verify
+from consentkit.proof.verify import Check, Finding, Progress, Report, untold, verify
 from consentkit.proof.writer import Writer
 
 logger = logging.getLogger("consentkit.proof")
 
 _PAGE = 256
-_MAX_INDEX = 2**63 - 1  # what the databases can count
 
 
 class ProofLog:
@@ -47,39 +50,46 @@ class ProofLog:
         publish_every: float = 10.0,  # seconds between published checkpoints
         queue: int = 16_384,  # records that may wait before append() is refused
     ) -> Self:
-        """Open the log at `store` (`sqlite:///relative.db`, `sqlite:////absolute.db`).
+        """Open the log at `store` (`sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://…`).
 
-        A new log gets new keys. ConfigurationError for another scheme, or for keys that are missing or not
-        the origin's; LogRefused when store, keys and guard contradict each other (I6; not checked with
-        `read_only`, so that a damaged log can be audited); StoreUnavailable when the store can't be used.
-        `accept_log` is the size at which to accept a log whose guard is lost.
+        A new SQLite log gets new keys; machines that share a PostgreSQL log share keys made beforehand.
+        ConfigurationError for another scheme, for keys that are missing or not the origin's, or for a server
+        that can't promise durability; LogRefused when store, keys and guard contradict each other (I6; not
+        checked with `read_only`, so that a damaged log can be audited); StoreUnavailable when the store can't
+        be used. `accept_log` is the size at which to accept a log whose guard is lost.
         """
-        database = SqliteStore(_sqlite_path(store), timeout)
-        fresh = not database.exists()
-        if read_only and fresh:
-            raise ConfigurationError(f"there is no log at {store}")
-        opened = Keys.open(keys, origin, create=fresh)
-        log = cls(database, opened, writable=not read_only, publish_every=publish_every, queue=queue)
-        if not read_only:
-            log._begin(accept_log)
+        database = open_store(store, keys, timeout)
+        try:
+            fresh = not database.exists()
+            if read_only and fresh:
+                raise ConfigurationError(f"there is no log at {shown(store)}")
+            opened = Keys.open(keys, origin, create=fresh and database.local)
+            log = cls(database, opened, writable=not read_only, publish_every=publish_every, queue=queue)
+            if not read_only:
+                log._begin(accept_log)
+        except BaseException:
+            database.close()
+            raise
         return log
 
     def _begin(self, accept_log: int | None) -> None:
         guard = self._keys.guard()  # before the store: it may only be behind what is read after it
         if not self._store.exists():
             self._refuse_if_guarded(guard)
-            self._store.create()
+        self._store.create()
         with self._store.reading() as view:
             head = view.head()
         if head is None:
             self._refuse_if_guarded(guard)
             Sequencer(self._store, self._keys, 0).create()
+            self._begin(accept_log)  # it may have been another machine that was first
             return
         with self._store.reading() as view:
             head = view.head() or head
-            tree = trusted_tree(head, view.tile, self._keys.verifier)
+            ring = self._keys.ring(head.checkpoint) or self._keys.verifiers
+            tree = trusted_tree(head, view.tile, ring)
             if guard is not None:
-                check_guard(guard, tree, self._keys.verifier)
+                check_guard(guard, head, tree, self._keys.verifiers)
         if guard is None and self._keys.guard() is not None:
             self._begin(accept_log)  # another worker has made the log since we looked for a guard
         elif guard is None:
@@ -87,7 +97,7 @@ class ProofLog:
 
     def _refuse_if_guarded(self, guard: str | None) -> None:
         if guard is not None:
-            size = guarded_size(guard, self._keys.verifier)
+            size = guarded_size(guard, self._keys.verifiers)
             if size:
                 raise LogRefused("the log is gone, but its guard is here", "no entries", f"{size} entries")
 
@@ -117,8 +127,13 @@ class ProofLog:
         return self._keys.origin
 
     @property
+    def keys(self) -> Keys:
+        """The opened keys folder."""
+        return self._keys
+
+    @property
     def vkey(self) -> str:
-        """The verifier key (C2SP signed-note) that outsiders check everything with."""
+        """The newest verifier key (C2SP signed-note); outsiders check everything with it."""
         return self._keys.vkey
 
     @property
@@ -133,7 +148,7 @@ class ProofLog:
 
     def _head(self) -> Head:
         with self._store.reading() as view:
-            return _head_of(view)
+            return head_of(view)
 
     def lookup(self, cid: bytes) -> bytes:
         """The tag under which the entries of the visitor `cid` are found."""
@@ -158,12 +173,12 @@ class ProofLog:
         One whose payload was tampered with is there all the same, and says that it isn't `intact`.
         """
         with self._store.reading() as view:
-            return _get(view, index)
+            return get(view, index)
 
     def find(self, lookup: bytes) -> list[Stored]:
         """The entries of one visitor that are not erased, oldest first; as `entries` lists them."""
         with self._store.reading() as view:
-            return list(_listed(view, view.by_lookup(lookup)))
+            return list(listed(view, view.by_lookup(lookup)))
 
     def entries(
         self,
@@ -182,12 +197,12 @@ class ProofLog:
         left = stop if limit is None else limit
         while start < stop and left > 0:
             with self._store.reading() as view:
-                indexes = _page(view, kind, start, stop, newest_first, min(left, _PAGE))
-                page = list(_listed(view, indexes))
-            yield from page
+                indexes = page(view, kind, start, stop, newest_first, min(left, _PAGE))
+                found = list(listed(view, indexes))
+            yield from found
             if not indexes:
                 return
-            left -= len(page)
+            left -= len(found)
             start, stop = (start, indexes[-1]) if newest_first else (indexes[-1] + 1, stop)
 
     def document(self, sha256: str) -> Document | None:
@@ -197,7 +212,7 @@ class ProofLog:
         """
         with self._store.reading() as view:
             row = view.document(sha256)
-            entry = next(_listed(view, [row.index or 0]), None) if row else None
+            entry = next(listed(view, [row.index or 0]), None) if row else None
         if row is None:
             return None
         stmt = (entry.stmt if entry else None) or {}
@@ -212,8 +227,9 @@ class ProofLog:
         ValueError when there is no such entry; VerificationError when the store can't prove it any more.
         """
         with self._store.reading() as view:
-            head = _head_of(view)
-            checkpoint = open_checkpoint(head.checkpoint, self._keys.verifier)
+            head = head_of(view)
+            ring = self._keys.ring(head.checkpoint) or self._keys.verifiers
+            checkpoint = open_checkpoint(head.checkpoint, *ring)
             try:
                 path = Tree(checkpoint.size, view.tile).prover().inclusion(index)
             except LookupError as error:
@@ -223,9 +239,13 @@ class ProofLog:
         return Receipt(entry, index, tuple(path), head.checkpoint).text
 
     def verify(
-        self, checks: Sequence[Callable[[Stored], Iterable[str]]] = (), anchors: Sequence[str] = ()
+        self,
+        checks: Sequence[Check] = (),
+        anchors: Sequence[str] = (),
+        receipts: Sequence[str] = (),
+        progress: Progress = untold,
     ) -> Report:
-        """Everything there is to check on this store, against its key, its guard and `anchors`."""
+        """Everything there is to check on this store, against its key, its guard and what was kept."""
         guard, problem = None, "the keys folder holds no guard to compare with"
         try:
             guard = self._keys.guard()
@@ -233,58 +253,45 @@ class ProofLog:
             problem = str(error)
         try:
             with self._store.reading() as view:
-                report = verify(view, self.vkey, [*([] if guard is None else [guard]), *anchors], checks)
+                kept = [*([] if guard is None else [guard]), *anchors]
+                report = verify(
+                    view,
+                    self.vkey,
+                    kept,
+                    checks,
+                    receipts=receipts,
+                    progress=progress,
+                    hints=self._keys.vkeys,
+                )
         except StoreUnavailable as error:
             return Report(0, {}, [Finding(None, "database", str(error.__cause__ or error))])
         if guard is None:
             report.add(None, "guard", problem)
         return report
 
-    def export(self, folder: Path) -> None:
-        """Write the auditor's bundle (prooflog §3.10) into a folder that doesn't exist yet or is empty."""
+    def erase(self, wish: Wish, t: int, *, pretend: bool = False) -> Plan:
+        """Erase what `wish` (see `erasure`) finds, at `t` (UTC ms); returns it. With `pretend` it only looks.
+
+        Each tombstone is one transaction with what it erases. If it was cut off, doing it again ends it.
+        ValueError for what can't be erased; StoreUnavailable when some of it may be left.
+        """
         with self._store.reading() as view:
-            write_bundle(view, self.vkey, folder)
+            plan = wish(view)
+        if not pretend:
+            for stone in plan.tombstones:
+                self.append([Record(Kind.TOMBSTONE, t, stone)]).result()
+            self._store.scrub()
+        return plan
 
+    def export(self, folder: Path, start: int = 0, stop: int | None = None) -> range:
+        """Write the auditor's bundle (prooflog §3.10) into a folder that doesn't exist yet or is empty.
 
-def _sqlite_path(store: str) -> Path:
-    scheme, colon, rest = store.partition("://")
-    if not colon or scheme != "sqlite" or not rest.startswith("/") or len(rest) < 2:
-        raise ConfigurationError(f"the store must be sqlite:///<file>, not {scheme}://…")
-    return Path(rest[1:])
+        It shows the entries `start` to `stop` - 1; returns that range.
+        """
+        with self._store.reading() as view:
+            return write_bundle(view, self._keys.vkeys, folder, start, stop)
 
-
-def _head_of(view: Reading) -> Head:
-    head = view.head()
-    if head is None:
-        raise StoreUnavailable("the database holds no log")
-    return head
-
-
-def _get(view: Reading, index: int) -> Stored | None:
-    if not 0 <= index < _MAX_INDEX:
-        return None
-    for _, entry in view.leaves(index, index + 1):
-        opening = next((opening for _, opening in view.openings(index, index + 1)), None)
-        return glance(index, entry, opening)
-    return None
-
-
-def _listed(view: Reading, indexes: Iterable[int]) -> Iterator[Stored]:
-    for index in indexes:
-        try:
-            stored = _get(view, index)
-        except VerificationError as error:
-            logger.error("entry %d can't be read: %s", index, error)
-            continue
-        if stored is not None:
-            yield stored
-
-
-def _page(
-    view: Reading, kind: Kind | None, start: int, stop: int, newest_first: bool, limit: int
-) -> Sequence[int]:
-    if kind is not None:
-        return view.by_kind(kind, start, stop, newest_first=newest_first, limit=limit)
-    if newest_first:
-        return range(stop - 1, max(start, stop - limit) - 1, -1)
-    return range(start, min(stop, start + limit))
+    def first_since(self, t: int) -> int:
+        """The index of the first entry made at `t` (UTC ms) or later; the log's size when there is none."""
+        with self._store.reading() as view:
+            return bisect_left(range(head_of(view).size), t, key=lambda index: time_of(view, index))

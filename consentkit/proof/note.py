@@ -92,10 +92,11 @@ class Verifier:
             raise VerificationError(f"the signature of {self.name} doesn't hold") from error
 
 
-def sign_note(text: str, verifier: Verifier, sign: Sign) -> str:
-    """`text` (ending in a newline) with one signature line below it."""
-    signature = verifier.id + sign(text.encode())
-    return f"{text}\n— {verifier.name} {encode64(signature)}\n"
+def sign_note(text: str, verifier: Verifier, sign: Sign, *more: tuple[Verifier, Sign]) -> str:
+    """`text` (ending in a newline) with a signature line below it for each key."""
+    made = [(key, key.id + by(text.encode())) for key, by in ((verifier, sign), *more)]
+    lines = [f"— {key.name} {encode64(signature)}\n" for key, signature in made]
+    return f"{text}\n{''.join(lines)}"
 
 
 def _signature_lines(block: str) -> list[tuple[str, bytes, bytes]]:
@@ -124,7 +125,12 @@ def _split_note(note: str) -> tuple[str, str]:
 
 def signers(note: str) -> list[str]:
     """`name (id)` of every signature on a note, none of them checked: for messages only."""
-    return [f"{name} ({number.hex()})" for name, number, _ in _signature_lines(_split_note(note)[1])]
+    return [f"{name} ({number.hex()})" for name, number in signer_ids(note)]
+
+
+def signer_ids(note: str) -> list[tuple[str, bytes]]:
+    """The name and id of every signature on a note, none of them checked."""
+    return [(name, number) for name, number, _ in _signature_lines(_split_note(note)[1])]
 
 
 def open_note(note: str, verifiers: Sequence[Verifier]) -> str:
@@ -170,11 +176,11 @@ class Checkpoint:
         return cls(lines[0], _decimal(lines[1]), root)
 
 
-def open_checkpoint(note: str, verifier: Verifier) -> Checkpoint:
-    """The checkpoint in a note signed by the log's key, whose name is the origin; else VerificationError."""
-    checkpoint = Checkpoint.parse(open_note(note, [verifier]))
-    if checkpoint.origin != verifier.name:
-        raise VerificationError(f"a checkpoint of {checkpoint.origin!r}, not of {verifier.name!r}")
+def open_checkpoint(note: str, *verifiers: Verifier) -> Checkpoint:
+    """The checkpoint in a note that a key of the log signed, named as the origin; or VerificationError."""
+    checkpoint = Checkpoint.parse(open_note(note, verifiers))
+    if checkpoint.origin != verifiers[0].name:
+        raise VerificationError(f"a checkpoint of {checkpoint.origin!r}, not of {verifiers[0].name!r}")
     return checkpoint
 
 
@@ -206,8 +212,8 @@ class Receipt:
             raise VerificationError(f"a path has at most {_MAX_PATH} hashes, this one {len(path)}")
         return cls(decode64(lines[1][6:]), _decimal(lines[2][6:]), path, checkpoint)
 
-    def verify(self, verifier: Verifier) -> Checkpoint:
+    def verify(self, *verifiers: Verifier) -> Checkpoint:
         """The signed checkpoint that proves the entry to be in the log; else VerificationError."""
-        checkpoint = open_checkpoint(self.checkpoint, verifier)
+        checkpoint = open_checkpoint(self.checkpoint, *verifiers)
         verify_inclusion(leaf_hash(self.entry), self.index, checkpoint.size, self.path, checkpoint.root)
         return checkpoint

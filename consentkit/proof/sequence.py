@@ -9,12 +9,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from consentkit.errors import ConsentKitError, LogRefused, SizeMoved, StoreUnavailable, VerificationError
-from consentkit.proof.entry import SALT_BYTES, Draft, Sealed, decode, kind_of
+from consentkit.proof.entry import SALT_BYTES, Draft, Kind, Sealed, decode, kind_of
 from consentkit.proof.keys import Keys
 from consentkit.proof.merkle import leaf_hash, peak_ids, verify_inclusion
-from consentkit.proof.note import Checkpoint, Receipt, Verifier, open_checkpoint, sign_note, signers
+from consentkit.proof.note import Checkpoint, Receipt, Verifier, open_checkpoint, signers
 from consentkit.proof.store import Batch, DocumentRow, Head, Store, Writing
 from consentkit.proof.tiles import Fetch, Tree
+from consentkit.proof.tombstones import erasures_of
 
 logger = logging.getLogger("consentkit.proof")
 
@@ -39,17 +40,16 @@ class Request:
     future: "Future[list[Appended]]"
 
 
-def trusted_tree(head: Head, fetch: Fetch, verifier: Verifier) -> Tree:
+def trusted_tree(head: Head, fetch: Fetch, verifiers: Sequence[Verifier]) -> Tree:
     """The tree of a stored log, after its right edge was found to be what the checkpoint signs (I6).
 
     Raises LogRefused saying what was found and what the key and the checkpoint lead one to expect.
     """
     try:
-        checkpoint = open_checkpoint(head.checkpoint, verifier)
+        checkpoint = open_checkpoint(head.checkpoint, *verifiers)
     except VerificationError as error:
-        raise LogRefused(
-            f"the log's checkpoint isn't ours ({error})", _signed_by(head), verifier.vkey
-        ) from error
+        expected = ", ".join(verifier.vkey for verifier in verifiers)
+        raise LogRefused(f"the log's checkpoint isn't ours ({error})", _signed_by(head), expected) from error
     if checkpoint.size != head.size:
         raise LogRefused("the log's head was changed", f"{head.size} entries", f"{checkpoint.size} entries")
     tree = Tree(head.size, fetch)
@@ -62,9 +62,9 @@ def trusted_tree(head: Head, fetch: Fetch, verifier: Verifier) -> Tree:
     return tree
 
 
-def check_guard(note: str, tree: Tree, verifier: Verifier) -> None:
+def check_guard(note: str, head: Head, tree: Tree, verifiers: Sequence[Verifier]) -> None:
     """Raise LogRefused unless the guard's checkpoint is of this log and the log has gone on from it (I6)."""
-    guard = _open_guard(note, verifier)
+    guard = _open_guard(note, verifiers)
     if guard.size > tree.size:
         message = "the log is behind its guard: it was cut off or restored from an older backup"
         raise LogRefused(message, f"{tree.size} entries", f"at least {guard.size} entries")
@@ -72,19 +72,23 @@ def check_guard(note: str, tree: Tree, verifier: Verifier) -> None:
     if root != guard.root:
         message = f"the log's first {guard.size} entries aren't those it answered for"
         raise LogRefused(message, f"root {root.hex()}", f"root {guard.root.hex()}")
+    if guard.size == tree.size and note != head.checkpoint:
+        # Whoever takes a signature away would have the next checkpoints signed by fewer keys.
+        message = "the log's newest checkpoint isn't the one it answered for"
+        raise LogRefused(message, f"signed by {_signed_by(head)}", "as the guard is")
 
 
-def guarded_size(note: str, verifier: Verifier) -> int:
+def guarded_size(note: str, verifiers: Sequence[Verifier]) -> int:
     """How many entries the guard answers for; LogRefused when it is no checkpoint of this log."""
-    return _open_guard(note, verifier).size
+    return _open_guard(note, verifiers).size
 
 
-def _open_guard(note: str, verifier: Verifier) -> Checkpoint:
+def _open_guard(note: str, verifiers: Sequence[Verifier]) -> Checkpoint:
     try:
-        return open_checkpoint(note, verifier)
+        return open_checkpoint(note, *verifiers)
     except VerificationError as error:
         raise LogRefused(
-            f"the guard is no checkpoint of this log ({error})", "another", verifier.name
+            f"the guard is no checkpoint of this log ({error})", "another", verifiers[0].name
         ) from error
 
 
@@ -114,6 +118,7 @@ class Sequencer:
         self._tree: Tree | None = None
         self._checkpoint: str | None = None
         self._guard: str | None = None
+        self._ring: tuple[Verifier, ...] = self._keys.verifiers
         self._t = 0
         self._warned = False
 
@@ -165,6 +170,8 @@ class Sequencer:
             if not sealed:
                 return [place if isinstance(place, SizeMoved) else [] for place in places]
             due = time.monotonic() - self._published_at >= self._publish_every
+            # Who trusts one key learns of the next from a published checkpoint that both have signed.
+            due = due or any(item.entry[1] == Kind.KEY for _, item in sealed)
             checkpoint = self._write(session, tree, [item for _, item in sealed], publish=due)
         proved = self._prove(tree, start, sealed, checkpoint)
         return [place if isinstance(place, SizeMoved) else proved[place] for place in places]
@@ -180,14 +187,17 @@ class Sequencer:
             raise StoreUnavailable("the database holds no log")
         tree = self._tree
         if tree is None or head.checkpoint != self._checkpoint:
-            tree = self._tree = trusted_tree(head, self._tile, self._keys.verifier)
+            ring = self._keys.ring(head.checkpoint) or self._keys.verifiers
+            tree = self._tree = trusted_tree(head, self._tile, ring)
+            self._ring = ring
+            self._keys.confirm(ring)
             self._checkpoint, self._t = head.checkpoint, _last_t(session.last(head.size))
             self._guard = None  # what it was compared with is no longer what we stand on
         guard = self._keys.guard()
         if guard is None:
             raise LogRefused("the log's guard is gone", "none", "the last checkpoint")
         if guard != self._guard:
-            check_guard(guard, tree, self._keys.verifier)
+            check_guard(guard, head, tree, self._keys.verifiers)
             self._guard = guard
         return tree
 
@@ -202,8 +212,9 @@ class Sequencer:
         start = tree.size
         tiles = tree.extend([leaf_hash(item.entry) for item in sealed])
         checkpoint = Checkpoint(self._keys.origin, tree.size, tree.prover().root())
-        note = sign_note(checkpoint.text, self._keys.verifier, self._keys.sign)
-        open_checkpoint(note, self._keys.verifier)
+        ring = _ring_after(self._ring, sealed, self._keys.verifiers)
+        note = self._keys.sign_note(checkpoint.text, ring)
+        open_checkpoint(note, *ring)
         batch = Batch(
             start,
             [item.entry for item in sealed],
@@ -216,13 +227,15 @@ class Sequencer:
                 if item.sha256 is not None and item.body is not None
             ],
             publish,
+            [it for index, item in enumerate(sealed, start) for it in erasures_of(index, item.entry)],
         )
         # All that can fail about the guard fails before the commit: who is told no must not be recorded.
         with self._keys.guard_ready(self._guard, note) as swap:
             self._same_guard(self._keys.guard() == self._guard)
             session.commit(batch)
             self._same_guard(swap())
-        self._checkpoint = self._guard = note
+        self._checkpoint, self._guard, self._ring = note, note, ring
+        self._keys.confirm(ring)
         if publish:
             self._emit(checkpoint, note)
         return checkpoint
@@ -247,6 +260,20 @@ class Sequencer:
             verify_inclusion(leaf_hash(item.entry), index, checkpoint.size, path, checkpoint.root)
             appended.append(Appended(index, t, Receipt(item.entry, index, tuple(path), note).text))
         return appended
+
+
+def _ring_after(
+    ring: tuple[Verifier, ...], sealed: Sequence[Sealed], ours: Sequence[Verifier]
+) -> tuple[Verifier, ...]:
+    """The keys in force after these entries: `{"vkey"}` adds one, `{"retired"}` takes one away."""
+    for item in sealed:
+        if item.entry[1] == Kind.KEY:
+            stmt = decode(item.entry[2:]) or {}
+            ring = tuple(v for v in ours if v in ring or v.vkey == stmt.get("vkey"))
+            ring = tuple(v for v in ring if v.vkey != stmt.get("retired"))
+    if not ring:
+        raise LogRefused("the last key can't be retired", "no key", "one that signs")
+    return ring
 
 
 def _last_t(last: tuple[bytes, int | None] | None) -> int:

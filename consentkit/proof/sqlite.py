@@ -1,18 +1,17 @@
 """The SQLite store: one file, WAL, several worker processes taking turns under a lock (prooflog §3.4)."""
 
-import fcntl
 import logging
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from consentkit.errors import StoreUnavailable
-from consentkit.proof.durable import sync_folder
+from consentkit.proof.durable import sync, sync_folder
 from consentkit.proof.tables import SCHEMA, SCHEMA_VERSION, SqliteReading, SqliteWriting
+from consentkit.proof.turns import turn
 
 logger = logging.getLogger("consentkit.proof")
 
@@ -30,6 +29,8 @@ class SqliteStore:
 
     `timeout` is in seconds: how long to wait for another process before giving up with StoreUnavailable.
     """
+
+    local = True
 
     def __init__(self, path: Path, timeout: float = 5.0) -> None:
         self.path = path
@@ -75,18 +76,22 @@ class SqliteStore:
     @contextmanager
     def writing(self) -> Iterator[SqliteWriting]:
         """The exclusive right to append. Uncommitted is rolled back; an error drops the connection (I5)."""
+        with self._exclusive() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            session = SqliteWriting(connection)
+            yield session
+            if not session.committed:
+                connection.execute("ROLLBACK")
+            elif self._files() != self._writer_files:
+                raise StoreUnavailable("the database file was replaced while it was written to")
+            self._checkpoint(connection)
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[sqlite3.Connection]:
         self._after_fork()
         with _unavailable(), self._writer_lock, self._locked():
             try:
-                connection = self._writer_connection()
-                connection.execute("BEGIN IMMEDIATE")
-                session = SqliteWriting(connection)
-                yield session
-                if not session.committed:
-                    connection.execute("ROLLBACK")
-                elif self._files() != self._writer_files:
-                    raise StoreUnavailable("the database file was replaced while it was written to")
-                self._checkpoint(connection)
+                yield self._writer_connection()
             except BaseException:
                 self._drop_writer()
                 raise
@@ -108,6 +113,19 @@ class SqliteStore:
                 self._idle.append((connection, identity))
             else:
                 connection.close()
+
+    def scrub(self) -> None:
+        """Clear index and WAL of what was erased as well; StoreUnavailable while somebody reads that."""
+        with self._exclusive() as connection:
+            # An index's rows move as it grows, and what moves leaves copies. Built anew it has none of what
+            # is gone: secure_delete clears the pages that it gives up.
+            connection.execute("REINDEX opening_lookup")
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise StoreUnavailable("erased, but a reader holds on to the old pages: erase again later")
+            # SQLite doesn't sync that: after a power loss the WAL would be as long as it was. (No lock is on
+            # it that closing it could give up.)
+            sync(self._wal)
 
     def close(self) -> None:
         """Give up all connections; the last process to do so also folds the WAL into the file."""
@@ -157,26 +175,8 @@ class SqliteStore:
         if self._wal.stat().st_size > _WAL_LIMIT:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        handle = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            _flock(handle, time.monotonic() + self._timeout)
-            yield
-        finally:
-            os.close(handle)
-
-
-def _flock(handle: int, deadline: float) -> None:
-    pause = 0.0002
-    while True:
-        try:
-            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise StoreUnavailable("another process has held the log's lock for too long") from None
-            time.sleep(pause)
-            pause = min(pause * 2, 0.005)
+    def _locked(self) -> AbstractContextManager[None]:
+        return turn(self._lock_path, self._timeout)
 
 
 def _identity(path: Path) -> object:

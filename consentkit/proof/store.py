@@ -27,8 +27,20 @@ class DocumentRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """The entries `first` to `last` lose `segments`, which are of `stmt` and `subj`.
+
+    A segment goes with its salt, and a subject with the tag it is found by.
+    """
+
+    first: int
+    last: int
+    segments: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """One commit: everything that follows the entry `start - 1`."""
+    """One commit: everything that follows the entry `start - 1`, and what that erases of earlier entries."""
 
     start: int
     entries: Sequence[bytes]
@@ -37,6 +49,7 @@ class Batch:
     head: Head
     documents: Sequence[DocumentRow] = ()
     publish: bool = False
+    erasures: Sequence[Erasure] = ()
 
 
 class Source(Protocol):
@@ -79,10 +92,15 @@ class Writing(Protocol):
 class Store(Protocol):
     """A database that holds one log. All methods raise StoreUnavailable when it can't be used now."""
 
+    local: bool  # False when other machines may append as well: they need the same keys
+
     def exists(self) -> bool: ...
     def create(self) -> None: ...
     def writing(self) -> AbstractContextManager[Writing]: ...
     def reading(self) -> AbstractContextManager[Reading]: ...
+    def scrub(self) -> None:
+        """Leave nothing of what was erased in the database's own files, not even beside what is stored."""
+
     def close(self) -> None: ...
 
 

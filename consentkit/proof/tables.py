@@ -2,11 +2,11 @@
 
 import sqlite3
 from collections.abc import Iterator
-from typing import Any
 
 from consentkit.errors import StoreUnavailable
 from consentkit.proof.entry import Kind, Opening
 from consentkit.proof.store import Batch, DocumentRow, Head
+from consentkit.proof.values import blob, document, opening, text, whole
 
 SCHEMA_VERSION = 1
 SCHEMA = """
@@ -23,31 +23,13 @@ CREATE INDEX opening_lookup ON opening(lookup) WHERE lookup IS NOT NULL;
 CREATE INDEX leaf_rare ON leaf(substr(entry, 2, 1)) WHERE substr(entry, 2, 1) <> x'01';
 """
 _OPENING = "idx, created_ms, lookup, salt1, stmt, salt2, subj"
-
-
-# STRICT tables hold what they declare, but somebody may have rebuilt them. A value of another type reads as
-# one that proves nothing: it gets a finding where it stands, not a crash.
-
-
-def _whole(value: object) -> int:
-    return value if isinstance(value, int) else -1
-
-
-def _blob(value: object) -> bytes:
-    return value if isinstance(value, bytes) else b""
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _opening(row: tuple[Any, ...]) -> tuple[int, Opening]:
-    index, created, *parts = row
-    return index, Opening(_whole(created), *(part if part is None else _blob(part) for part in parts))
-
-
-def _document(row: tuple[Any, ...]) -> DocumentRow:
-    return DocumentRow(_text(row[0]), _whole(row[1]), _blob(row[2]))
+# Erased is overwritten by as many zeros. A row that changes its size can move its neighbours to other pages,
+# and SQLite may leave copies of what it moves, whatever secure_delete says; so in this table nothing moves.
+_ERASE = {
+    "stmt": "salt1 = zeroblob(length(salt1)), stmt = zeroblob(length(stmt))",
+    "subj": "lookup = NULL, salt2 = zeroblob(length(salt2)), "
+    "subj = zeroblob(length(subj) + ifnull(length(lookup), 0))",
+}
 
 
 class _View:
@@ -58,12 +40,12 @@ class _View:
 
     def head(self) -> Head | None:
         row = self._connection.execute("SELECT size, frontier, checkpoint FROM head").fetchone()
-        return Head(_whole(row[0]), _blob(row[1]), _text(row[2])) if row else None
+        return Head(whole(row[0]), blob(row[1]), text(row[2])) if row else None
 
     def tile(self, level: int, n: int) -> bytes:
         query = "SELECT hashes FROM tile WHERE level = ? AND n = ?"
         row = self._connection.execute(query, (level, n)).fetchone()
-        return _blob(row[0]) if row else b""
+        return blob(row[0]) if row else b""
 
 
 class SqliteReading(_View):
@@ -72,15 +54,15 @@ class SqliteReading(_View):
     def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         query = "SELECT idx, entry FROM leaf WHERE idx >= ? AND idx < ? ORDER BY idx"
         for index, entry in self._connection.execute(query, (start, stop)):
-            yield index, _blob(entry)
+            yield index, blob(entry)
 
     def openings(self, start: int, stop: int) -> Iterator[tuple[int, Opening]]:
         query = f"SELECT {_OPENING} FROM opening WHERE idx >= ? AND idx < ? ORDER BY idx"  # noqa: S608
-        yield from map(_opening, self._connection.execute(query, (start, stop)))
+        yield from map(opening, self._connection.execute(query, (start, stop)))
 
     def tile_ids(self) -> Iterator[tuple[int, int]]:
         for level, n in self._connection.execute("SELECT level, n FROM tile ORDER BY level, n"):
-            yield _whole(level), _whole(n)
+            yield whole(level), whole(n)
 
     def rows(self) -> int:
         query = (
@@ -97,11 +79,11 @@ class SqliteReading(_View):
 
     def published(self) -> Iterator[tuple[int, str]]:
         for size, note in self._connection.execute("SELECT size, note FROM published ORDER BY size"):
-            yield _whole(size), _text(note)
+            yield whole(size), text(note)
 
     def documents(self) -> Iterator[DocumentRow]:
         for row in self._connection.execute("SELECT sha256, idx, body FROM document ORDER BY idx"):
-            yield _document(row)
+            yield document(row)
 
     def problems(self) -> Iterator[tuple[int | None, str, str]]:
         kept = dict(self._connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
@@ -133,7 +115,7 @@ class SqliteReading(_View):
     def document(self, sha256: str) -> DocumentRow | None:
         query = "SELECT sha256, idx, body FROM document WHERE sha256 = ?"
         row = self._connection.execute(query, (sha256,)).fetchone()
-        return _document(row) if row else None
+        return document(row) if row else None
 
 
 class SqliteWriting(_View):
@@ -163,6 +145,9 @@ class SqliteWriting(_View):
             "INSERT INTO document VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
             ((row.sha256, row.index, row.body) for row in batch.documents),
         )
+        for erasure in batch.erasures:
+            gone = ", ".join(_ERASE[segment] for segment in sorted(erasure.segments))
+            run(f"UPDATE opening SET {gone} WHERE idx BETWEEN ? AND ?", (erasure.first, erasure.last))  # noqa: S608
         self._swap_head(batch)
         if batch.publish:
             query = "INSERT INTO published(size, note) VALUES (?, ?) ON CONFLICT DO NOTHING"

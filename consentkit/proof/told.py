@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from consentkit.proof.entry import Stored
+from consentkit.proof.entry import Kind, Stored
 from consentkit.proof.log import ProofLog
 from consentkit.proof.store import Document
 
@@ -30,6 +30,8 @@ def about(entry: Stored) -> str:
     if not entry.intact:
         return "altered: see consentkit audit verify"
     stmt = entry.stmt or {}
+    if entry.kind is Kind.TOMBSTONE:
+        return f"{stmt.get('segment')} of {stmt.get('list') or [stmt.get('first'), stmt.get('last')]}"[:60]
     answers = stmt.get("categories")
     granted = [c for c, yes in answers.items() if yes] if isinstance(answers, dict) else []
     return str(stmt.get("name") or ", ".join(granted) or str(stmt.get("version", ""))[:16])

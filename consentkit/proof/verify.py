@@ -4,95 +4,89 @@ Pure: the log is read through a `store.Source`; nothing here trusts a row that a
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
 
 from consentkit.errors import VerificationError
 from consentkit.proof.entry import Kind, Opening, Stored, kind_of, opens_lookup, opens_stmt, opens_subj, read
+from consentkit.proof.keyring import Keyring
 from consentkit.proof.merkle import leaf_hash
-from consentkit.proof.note import Checkpoint, Verifier, open_checkpoint
+from consentkit.proof.note import Checkpoint
 from consentkit.proof.recount import Finding, Recount
+from consentkit.proof.report import Progress, Report, untold
 from consentkit.proof.store import DocumentRow, Head, Source
 from consentkit.proof.tiles import WIDTH
 from consentkit.proof.tombstones import Tombstones
 
-__all__ = ["Check", "Finding", "Report", "verify"]
-
-MAX_FINDINGS = 1000
+__all__ = ["Check", "Finding", "Progress", "Report", "untold", "verify"]
 
 Check = Callable[[Stored], Iterable[str]]
 
 
-@dataclass(slots=True)
-class Report:
-    """What was looked at and what doesn't hold; `more` counts findings beyond the first thousand."""
-
-    size: int
-    counts: dict[str, int] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    more: int = 0
-
-    @property
-    def ok(self) -> bool:
-        """True when nothing was found."""
-        return not self.findings
-
-    def count(self, name: str) -> None:
-        """One more of what `name` says."""
-        self.counts[name] = self.counts.get(name, 0) + 1
-
-    def add(self, index: int | None, table: str, problem: str) -> None:
-        """Note a finding."""
-        if len(self.findings) < MAX_FINDINGS:
-            self.findings.append(Finding(index, table, problem))
-        else:
-            self.more += 1
-
-
-def verify(source: Source, vkey: str, anchors: Sequence[str] = (), checks: Sequence[Check] = ()) -> Report:
+def verify(
+    source: Source,
+    vkey: str,
+    anchors: Sequence[str] = (),
+    checks: Sequence[Check] = (),
+    *,
+    receipts: Sequence[str] = (),
+    scope: range | None = None,
+    progress: Progress = untold,
+    hints: Sequence[str] = (),
+) -> Report:
     """Check a whole log against its verifier key.
 
     `anchors` are checkpoints (signed notes) that were kept elsewhere: the log must contain what they signed.
-    `checks` are called with each entry in order and return what is wrong with it in the domain's terms.
+    `receipts` must hold, and so must the checkpoints in them. `checks` are called with each entry in order
+    and return what is wrong with it in the domain's terms. Outside `scope`, entries and payloads needn't be
+    shown, but the hashes must. `progress` is called with how many entries are done, and of how many.
+    `hints` are further keys of the log, which count once its own entries vouch for them.
     Never raises for what the log holds; a `vkey` that isn't one is a VerificationError.
     """
-    return _Audit(source, Verifier.parse(vkey), checks).run(anchors)
+    return _Audit(source, Keyring(vkey, hints), checks, scope).run(anchors, receipts, progress)
 
 
 class _Audit:
-    def __init__(self, source: Source, verifier: Verifier, checks: Sequence[Check]) -> None:
+    def __init__(
+        self, source: Source, keyring: Keyring, checks: Sequence[Check], scope: range | None
+    ) -> None:
+        self._scope = scope
         self._source = source
-        self._verifier = verifier
+        self._keyring = keyring
         self._checks = checks
         self._report = Report(0)
-        self._signed: list[
-            tuple[str, Checkpoint]
-        ] = []  # every checkpoint that must hold, and where it is from
         self._commitments: set[bytes] = set()
         self._cited: dict[str, int] = {}
         self._tombstones = Tombstones()
         self._t = 0
 
-    def run(self, anchors: Sequence[str]) -> Report:
+    def run(self, anchors: Sequence[str], receipts: Sequence[str], progress: Progress) -> Report:
         report = self._report
         head = self._source.head()
-        checkpoint = self._read_head(head)
-        # A size that nobody signed isn't believed: it would make up missing entries, or hide others.
-        size = checkpoint.size if checkpoint else self._source.rows()
+        size = self._size(self._read_head(head))
         report.size = size
+        report.scope = range(size) if self._scope is None else self._scope
         for table, index in self._source.strays(size):
             report.add(index, table, f"a row outside the log of {size} entries")
         self._read_signed(anchors)
-        recount = Recount({size, *(signed.size for _, signed in self._signed)})
+        self._read_receipts(receipts)
+        recount = Recount({size, *(signed.checkpoint.size for signed in self._keyring.signed)})
         for start in range(0, size, WIDTH):
+            progress(start, size)
             self._pass(recount, start, min(start + WIDTH, size))
-        self._settle(recount, checkpoint.root if checkpoint else None)
+        progress(size, size)
+        self._settle(recount, size)
         self._check_frontier(head, recount)
         self._check_documents()
         for place, name, problem in self._source.problems():
             report.add(place, name, problem)
         report.findings.sort(key=lambda finding: (finding.index is None, finding.index or 0))
         return report
+
+    def _size(self, checkpoint: Checkpoint | None) -> int:
+        # A size that nobody signed isn't believed: it would make up missing entries, or hide others.
+        rows = self._source.rows()
+        signed = checkpoint is not None and (self._keyring.trusts_last() or checkpoint.size <= rows)
+        return checkpoint.size if checkpoint and signed else rows
 
     def _read_head(self, head: Head | None) -> Checkpoint | None:
         if head is None:
@@ -106,12 +100,10 @@ class _Audit:
 
     def _open(self, table: str, note: str) -> Checkpoint | None:
         try:
-            checkpoint = open_checkpoint(note, self._verifier)
+            return self._keyring.open(table, note)
         except VerificationError as error:
             self._report.add(None, table, f"the checkpoint can't be trusted: {error}")
             return None
-        self._signed.append((table, checkpoint))
-        return checkpoint
 
     def _read_signed(self, anchors: Sequence[str]) -> None:
         sizes = set()
@@ -128,8 +120,22 @@ class _Audit:
             self._open("anchor", note)
             self._report.count("anchors")
 
+    def _read_receipts(self, receipts: Sequence[str]) -> None:
+        for text in receipts:
+            self._report.count("receipts")
+            try:
+                # What it was proved against must be of this log, and then so is what it proves.
+                self._keyring.open_receipt(text)
+            except VerificationError as error:
+                self._report.add(None, "receipt", f"it doesn't hold: {error}")
+
     def _pass(self, recount: Recount, start: int, stop: int) -> None:
         entries = dict(self._source.leaves(start, stop))
+        if not entries and not range(
+            max(start, self._report.scope.start), min(stop, self._report.scope.stop)
+        ):
+            recount.believe(self._source.tile(0, start // WIDTH), stop - start)
+            return
         openings = dict(self._source.openings(start, stop))
         leaves = [leaf_hash(entries[i]) if i in entries else None for i in range(start, stop)]
         recount.add(leaves, self._source.tile(0, start // WIDTH))
@@ -159,6 +165,9 @@ class _Audit:
         if entry[2:34] in self._commitments:
             self._report.add(index, "leaf", "the same commitment as an earlier entry: a replay")
         self._commitments.add(entry[2:34])
+        if opening is None and index not in self._report.scope:
+            self._report.count("not shown")
+            return False
         problems = list(_opening_problems(entry, opening))
         for problem in problems:
             self._report.add(index, "opening", problem)
@@ -176,6 +185,8 @@ class _Audit:
         if stored.kind is Kind.TOMBSTONE:
             for problem in self._tombstones.add(stored):
                 self._report.add(stored.index, "leaf", problem)
+        if stored.kind is Kind.KEY and stored.stmt:
+            self._keyring.learn(stored.index, stored.stmt)
         if stored.kind is Kind.DOCUMENT and stored.stmt:
             self._cited.setdefault(str(stored.stmt.get("sha256")), stored.index)
         if stored.opening and not opens_lookup(stored.opening):
@@ -191,15 +202,20 @@ class _Audit:
             for problem in problems:
                 self._report.add(stored.index, "check", problem)
 
-    def _settle(self, recount: Recount, root: bytes | None) -> None:
+    def _settle(self, recount: Recount, size: int) -> None:
+        signed = [it.checkpoint for it in self._keyring.signed if it.table == "head"]
+        root = next((checkpoint.root for checkpoint in signed if checkpoint.size == size), None)
         for finding in recount.differences(root):
             self._report.add(finding.index, finding.table, finding.problem)
         for finding in recount.tiles(self._source, root):
             self._report.add(finding.index, finding.table, finding.problem)
         for finding in self._tombstones.settle(self._source):
             self._report.add(finding.index, finding.table, finding.problem)
+        for finding in self._keyring.findings(recount.agrees):
+            self._report.add(finding.index, finding.table, finding.problem)
         good, bad = 0, 0
-        for table, checkpoint in sorted(self._signed, key=lambda item: item[1].size):
+        for it in sorted(self._keyring.signed, key=lambda it: it.checkpoint.size):
+            table, checkpoint = it.table, it.checkpoint
             if checkpoint.size > self._report.size:
                 problem = f"a checkpoint signs {checkpoint.size} entries: the log was cut off or restored"
                 self._report.add(self._report.size, table, problem)

@@ -1,0 +1,130 @@
+"""Commands that erase: what a visitor asks to be forgotten, and what the policy's rule says has aged."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from consentkit.errors import ConfigurationError
+from consentkit.kit import utc_now
+from consentkit.policy.months import add_months
+from consentkit.proof.bundle import verify_receipt
+from consentkit.proof.entry import LOOKUP_BYTES
+from consentkit.proof.erasure import Plan, Wish, aged, requested, undone
+from consentkit.proof.log import ProofLog
+from consentkit.publication import Publications
+from consentkit.shell import explained, json_option, log_options, opened, say
+
+MOST_LISTED = 20
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("indexes", nargs=-1, type=click.IntRange(min=0), metavar="[INDEX]...")
+@click.option(
+    "--receipt", "receipts", multiple=True, type=FILE, help="A visitor's receipt: all their records."
+)
+@click.option(
+    "--visitor",
+    "visitors",
+    multiple=True,
+    metavar="TAG",
+    help="The `tag` that a visitor's own export shows as part of the subject: all their records.",
+)
+@click.option("--again", is_flag=True, help="What was erased once and is back, such as from old rows.")
+@click.option("--yes", is_flag=True, help="Do it; without this you are told what would go.")
+@log_options
+@json_option
+def erase(
+    indexes: tuple[int, ...],
+    receipts: tuple[Path, ...],
+    visitors: tuple[str, ...],
+    again: bool,
+    yes: bool,
+    store: str,
+    keys: str,
+    as_json: bool,
+) -> None:
+    """Erase on request who the records at INDEX are about, or all that are one visitor's.
+
+    What was answered stays, about nobody, and the log says in a public entry what went. Run it again if it
+    was cut off. Backups keep what they hold until they expire.
+    """
+    if bool(indexes or receipts or visitors) == again:
+        raise click.UsageError("name what to erase: an INDEX, --receipt, --visitor; or --again alone")
+    with explained(), opened(store, keys, read_only=not yes) as log:
+        wanted = [*indexes]
+        wanted += [index for path in receipts for index in _same_visitor(log, path)]
+        wanted += [entry.index for visitor in visitors for entry in log.find(_tag(visitor))]
+        _erase(log, undone if again else requested(wanted), yes=yes, as_json=as_json)
+    if not yes:
+        raise click.UsageError("nothing was erased; to do it, add --yes")
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only tell what would go.")
+@log_options
+@json_option
+def retain(dry_run: bool, store: str, keys: str, as_json: bool) -> None:
+    """Erase the records about visitors that the published policy's retention rule doesn't keep any longer.
+
+    Meant to be run every day. Without [retention] in the policy there is no rule, and nothing is erased.
+    """
+    with explained(), opened(store, keys, read_only=dry_run) as log:
+        policy = Publications(log, utc_now).latest()
+        rule = policy.retention if policy else None
+        if policy is None or rule is None:
+            raise ConfigurationError("the published policy has no [retention]: set months and reason first")
+        # Counted back from a month's last days this may spare a record for a few days; it takes none early.
+        before = _milliseconds(add_months(utc_now(), -rule.months))
+        wish = aged(before, {"months": rule.months, "policy": policy.version})
+        _erase(log, wish, yes=not dry_run, as_json=as_json)
+
+
+def _erase(log: ProofLog, wish: Wish, *, yes: bool, as_json: bool) -> None:
+    try:
+        plan = log.erase(wish, _milliseconds(utc_now()), pretend=not yes)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    say(_told(plan, yes=yes), "\n".join(_lines(plan, yes=yes)), as_json=as_json)
+
+
+def _told(plan: Plan, *, yes: bool) -> dict[str, Any]:
+    return {"erased": yes, "indexes": plan.indexes, "tombstones": plan.tombstones}
+
+
+def _lines(plan: Plan, *, yes: bool) -> Iterable[str]:
+    if not plan.indexes:
+        yield "Nothing is left to erase." + (" The files were cleared again." if yes else "")
+        return
+    count = f"{len(plan.indexes)} record" + ("s" if len(plan.indexes) > 1 else "")
+    listed = ", ".join(map(str, plan.indexes[:MOST_LISTED])) + (", …" if plan.indexes[MOST_LISTED:] else "")
+    both = any(stone["segment"] == "both" for stone in plan.tombstones)
+    what = "who they were about, and what was said" if both else "who they were about"
+    yield f"{'Erased' if yes else 'Would be erased'}: {what}, of {count}: {listed}."
+    if yes:
+        yield "Backups and copies of the database keep it until they expire."
+
+
+def _same_visitor(log: ProofLog, receipt: Path) -> list[int]:
+    """The entries of the visitor whose receipt this is; its own only, once that doesn't say who it was."""
+    index = verify_receipt(receipt.read_text("utf-8", "replace"), log.vkey)
+    entry = log.get(index)
+    tag = entry.opening.lookup if entry and entry.opening and entry.intact else None
+    return [index, *(found.index for found in log.find(tag))] if tag else [index]
+
+
+def _tag(text: str) -> bytes:
+    try:
+        tag = bytes.fromhex(text)
+    except ValueError:
+        tag = b""
+    if len(tag) != LOOKUP_BYTES:
+        raise click.UsageError(f"a visitor's tag is {2 * LOOKUP_BYTES} hex digits, not {text[:80]!r}")
+    return tag
+
+
+def _milliseconds(instant: datetime) -> int:
+    return round(instant.astimezone(UTC).timestamp() * 1000)

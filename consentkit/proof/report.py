@@ -1,0 +1,44 @@
+"""What a verification tells: how far it is, and in the end what it looked at and found."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from consentkit.proof.recount import Finding
+
+MAX_FINDINGS = 1000
+
+Progress = Callable[[int, int], object]
+
+
+def untold(done: int, size: int) -> None:
+    """Tell nobody how far it is."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What was looked at and what doesn't hold; `more` counts findings beyond the first thousand.
+
+    `size` is the whole log's; `scope` are the entries whose payloads were there to be looked at.
+    """
+
+    size: int
+    counts: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    more: int = 0
+    scope: range = range(0)
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing was found."""
+        return not self.findings
+
+    def count(self, name: str) -> None:
+        """One more of what `name` says."""
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def add(self, index: int | None, table: str, problem: str) -> None:
+        """Note a finding."""
+        if len(self.findings) < MAX_FINDINGS:
+            self.findings.append(Finding(index, table, problem))
+        else:
+            self.more += 1
