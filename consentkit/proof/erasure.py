@@ -55,7 +55,7 @@ def undone(view: Reading) -> Plan:
             pass
     found = dict(tombstones.undone(view))
     both = [index for index, segment in found.items() if segment == "stmt"]
-    subj = [index for index in found if index not in both]
+    subj = [index for index, segment in found.items() if segment != "stmt"]
     plans = _plan(both, None, "both", {"reason": "again"}), _plan(subj, None, "subj", {"reason": "again"})
     return Plan(tuple(sorted(found)), tuple(stone for plan in plans for stone in plan.tombstones))
 
