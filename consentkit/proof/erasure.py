@@ -49,8 +49,8 @@ def aged(before_ms: int, why: Mapping[str, Any]) -> Wish:
 
 def undone(view: Reading) -> Plan:
     """Wish that everything goes of which a tombstone says so, such as after old rows were put back."""
-    tombstones = Tombstones()
-    for index in view.by_kind(Kind.TOMBSTONE, 0, _size(view), newest_first=False, limit=-1):
+    tombstones, size = Tombstones(), _size(view)
+    for index in view.by_kind(Kind.TOMBSTONE, 0, size, newest_first=False, limit=size):
         for _ in tombstones.add(read(index, dict(view.leaves(index, index + 1))[index], None)):
             pass
     found = dict(tombstones.undone(view))
@@ -75,7 +75,7 @@ def _requested(indexes: list[int], segment: Segment, view: Reading) -> Plan:
 def _aged(before_ms: int, why: Mapping[str, Any], view: Reading) -> Plan:
     size = _size(view)
     # What was published has to outlive the answers to it, which name it.
-    kept = view.by_kind(Kind.POLICY, 0, size, newest_first=False, limit=-1)
+    kept = view.by_kind(Kind.POLICY, 0, size, newest_first=False, limit=size)
     spared = frozenset(kept)
     old = [i for i, o in _before(view, before_ms, size) if i not in spared and _left(o, "both")]
     return _plan(old, kept, "both", {"reason": "retention", **why})
