@@ -57,8 +57,9 @@ class Lifetimes(BaseModel):
         return self.consent_months if granted else self.refusal_months
 
 
+# A16
 class Retention(BaseModel):
-    """How long the log keeps what it holds about visitors, and why so long; there is no default (A16).
+    """How long the log keeps what it holds about visitors, and why so long; there is no default.
 
     From `months` after it was made, a record's payload may be erased: `consentkit retain`.
     """
