@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what asks for `kind` over both stores, and what is about SQLite's files over that."""
-    if "kind" in metafunc.fixturenames:
+    """Run what asks for `database` over both stores, and what is about SQLite's files over that."""
+    if "database" in metafunc.fixturenames:
         alone = metafunc.definition.get_closest_marker("sqlite")
-        metafunc.parametrize("kind", ["sqlite"] if alone else ["sqlite", "postgres"], scope="module")
+        metafunc.parametrize("database", ["sqlite"] if alone else ["sqlite", "postgres"], scope="module")

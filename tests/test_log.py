@@ -37,9 +37,9 @@ WORDS = {
 
 
 @pytest.fixture
-def tmp_path(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> Path:
+def tmp_path(tmp_path: Path, database: str, request: pytest.FixtureRequest) -> Path:
     """A folder for a log that is in a file there, or in the PostgreSQL of this run."""
-    if kind == "postgres":
+    if database == "postgres":
         place_in_postgres(tmp_path, request.getfixturevalue("cluster"), ORIGIN)
     return tmp_path
 

@@ -37,10 +37,10 @@ def choice(log: ProofLog, number: int) -> Record:
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory, kind: str, request: pytest.FixtureRequest) -> Path:
+def original(tmp_path_factory: pytest.TempPathFactory, database: str, request: pytest.FixtureRequest) -> Path:
     """A log of 612 entries, its checkpoint published at 0, 200, 400 and 612."""
     folder = tmp_path_factory.mktemp("original")
-    if kind == "postgres":
+    if database == "postgres":
         place_in_postgres(folder, request.getfixturevalue("cluster"), ORIGIN)
     for stop in (200, 400, SIZE):
         with opened(folder) as log:
@@ -54,8 +54,8 @@ def original(tmp_path_factory: pytest.TempPathFactory, kind: str, request: pytes
 
 
 @pytest.fixture
-def folder(original: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> Path:
-    cluster = request.getfixturevalue("cluster") if kind == "postgres" else None
+def folder(original: Path, tmp_path: Path, database: str, request: pytest.FixtureRequest) -> Path:
+    cluster = request.getfixturevalue("cluster") if database == "postgres" else None
     return copied_log(original, tmp_path / "log", cluster)
 
 
