@@ -3,6 +3,7 @@
 import sys
 from datetime import timedelta
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 
 import click
@@ -23,15 +24,20 @@ def declared_by(app: str | None) -> tuple[Declared, ...]:
     """Return the cookies that an application declares in its code (@sets_cookie); none without one.
 
     `app` is a module that can be imported from here, as in `app` or `app:app`. Raises ClickException if it
-    can't be.
+    can't be, or has no such attribute.
     """
     if app is None:
         return ()
     sys.path.insert(0, str(Path.cwd()))
+    module, _, attribute = app.partition(":")
     try:
-        import_module(app.partition(":")[0])
+        found = import_module(module)
     except Exception as error:  # whatever the application's own code raises
         raise click.ClickException(f"{app} can't be imported: {type(error).__name__}: {error}") from error
+    try:
+        _ = attribute and attrgetter(attribute)(found)
+    except AttributeError as error:
+        raise click.ClickException(f"{app} can't be found: {error}") from error
     return declared_cookies()
 
 

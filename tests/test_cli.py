@@ -16,8 +16,9 @@ from sample import ORIGIN, SECRET, app, august, browsing, choose, policy, visits
 
 from consentkit import setters
 from consentkit.auditing import report_lines
-from consentkit.cli import main
-from consentkit.kit import utc_now
+from consentkit.cli import TEMPLATE, main
+from consentkit.kit import read_policy, utc_now
+from consentkit.policy.lint import lint
 from consentkit.policy.registry import known_services
 from consentkit.proof.bundle import verify_receipt
 from consentkit.proof.verify import Report
@@ -76,6 +77,20 @@ def test_init_writes_a_policy_that_check_finds_good(tmp_path: Path) -> None:
     assert run("init", str(path)).exit_code == 2  # never overwrites
 
 
+def test_every_example_in_that_policy_is_one_that_check_finds_good(tmp_path: Path) -> None:
+    path = tmp_path / "consent.toml"
+    examples = re.sub(r"(?m)^# (?=\[|\w+ = )", "", TEMPLATE.read_text("utf-8"))
+    path.write_text(examples, "utf-8")
+    policy = read_policy(path)
+    visits = policy.services["visits"]
+    assert all((visits.urls, visits.cookies, visits.storage))
+    assert {"matomo", "youtube"} < policy.services.keys()
+    assert policy.retention
+    assert not re.search(r"(?m)^#.*[={\[]", examples)
+    assert lint(policy) == []
+    assert "4 services declared" in run("check", str(path)).stdout
+
+
 def test_a_policy_can_not_be_put_where_there_is_no_folder(tmp_path: Path) -> None:
     result = run("init", str(tmp_path / "no" / "x.toml"))
     assert result.exit_code == 2
@@ -102,12 +117,24 @@ def test_five_mistakes_get_five_messages(tmp_path: Path) -> None:
     path.write_text(FIVE_MISTAKES)
     checked = run("check", str(path))
     assert checked.exit_code == 1
-    assert len(checked.stdout.splitlines()) == 5
-    for place in ("services.1", "categories.1", "colour", "site.languages.1", "lifetimes.consent_months"):
+    assert checked.stdout.count(str(path)) == 1
+    head, *told = checked.stdout.splitlines()
+    assert head == f"{path} isn't good:"
+    assert len(told) == 5
+    for place in (
+        "services.gogle-ads",
+        "categories.1",
+        "colour",
+        "site.languages.1",
+        "lifetimes.consent_months",
+    ):
         assert f"{place}: " in checked.stdout
     problems = json.loads(run("check", str(path), "--json").stdout)["problems"]
     assert len(problems) == 5
     assert {"path", "message", "allowed"} == set(problems[0])
+    path.write_text("[site")
+    [broken] = run("check", str(path)).stdout.splitlines()
+    assert broken.startswith(f"{path}: is not valid TOML: ")
 
 
 def test_check_tells_what_an_authority_asks_for_otherwise_and_still_passes(tmp_path: Path) -> None:
@@ -134,7 +161,7 @@ def test_check_sees_what_the_application_declares_in_its_code(
 ) -> None:
     (tmp_path / "consent.toml").write_text(GOOD)
     (tmp_path / "tea_shop.py").write_text(
-        "from consentkit import sets_cookie\nsets_cookie('_hjid', category='necessary')\n"
+        "from consentkit import sets_cookie\nsets_cookie('_hjid', category='necessary')\napp = print\n"
     )
     (tmp_path / "broken_shop.py").write_text("import nothing_of_this_name\n")
     monkeypatch.chdir(tmp_path)
@@ -147,6 +174,9 @@ def test_check_sees_what_the_application_declares_in_its_code(
         refused = run("check", "--app", module)
         assert refused.exit_code == 2
         assert f"{module} can't be imported: ModuleNotFoundError" in refused.stderr
+    nope = run("check", "--app", "tea_shop:nope")
+    assert (nope.exit_code, nope.stdout) == (2, "")
+    assert "tea_shop:nope can't be found: module 'tea_shop' has no attribute 'nope'" in nope.stderr
 
 
 def test_the_known_services_are_listed_by_id() -> None:
@@ -196,6 +226,11 @@ def test_a_receipt_verifies_on_its_own(folder: Path) -> None:
     exported = run("audit", "export", str(folder / "bundle"), "--json", *where(folder))
     vkey = json.loads(exported.stdout)["vkey"]
     assert verify_receipt(value["receipt"], vkey) == value["index"]
+    path = folder / "receipt.txt"
+    path.write_bytes(run("audit", "receipt", str(last(folder)), *where(folder)).stdout_bytes)
+    assert path.read_bytes() == value["receipt"].encode()
+    checked = run("audit", "verify", str(path), "--key", vkey)
+    assert (checked.exit_code, checked.stdout[:4]) == (0, "GOOD")
 
 
 @pytest.mark.parametrize("command", ["show", "receipt"])
