@@ -30,10 +30,10 @@ from consentkit.policy.registry import known_services
 def test_a_tracker_may_not_claim_a_cookie_the_site_breaks_without(cookie: str, claimed: str) -> None:
     _, problems = declared_services([visits(cookies=["_own", cookie])])
     [problem] = problems
-    assert problem.path == "services.0.cookies.1.name"
-    assert repr(claimed) in problem.message
-    assert RESERVED[claimed] in problem.message
-    assert problem.allowed
+    assert problem.path == f"services.visits.cookies.{cookie}.name"
+    alike = "is" if claimed == cookie else f"also names {claimed!r},"
+    told = f"{cookie!r} {alike} {RESERVED[claimed]}: a tracker needs a name of its own"
+    assert (problem.message, problem.allowed) == (told, ())
 
 
 def test_a_cookie_of_its_own_a_necessary_one_and_a_vendor_s_are_no_claims() -> None:
@@ -47,7 +47,21 @@ def test_a_cookie_of_its_own_a_necessary_one_and_a_vendor_s_are_no_claims() -> N
 
 def test_a_known_service_is_no_way_around_it() -> None:
     _, problems = declared_services([{"id": "posthog", "cookies": ["session*"]}])
-    assert [problem.path for problem in problems] == ["services.0.cookies.0.name"]
+    assert [problem.path for problem in problems] == ["services.posthog.cookies.session*.name"]
+
+
+def test_a_problem_names_what_it_is_about_and_counts_what_has_no_name_of_its_own() -> None:
+    """As findings do: whoever reads both finds one place under one name."""
+    odd = [{"area": "local", "key": "visit-id", "more": 1}, {"area": "far", "key": "a b"}]
+    cookies = [{"name": "_visit"}, {"name": "_twice"}, {"name": "_twice"}, "", 7]
+    items = [visits(cookies=cookies, storage=odd), "Nobody s", {"id": "youtube", "urls": ["no host"]}, 7]
+    _, problems = declared_services([*items, visits(id="twin"), visits(id="twin")])
+    assert [problem.path for problem in problems] == [
+        *(f"services.visits.cookies.{name}.lifetime" for name in ("_visit", "1", "2")),
+        *("services.visits.cookies.3.name", "services.visits.cookies.4"),
+        *("services.visits.storage.visit-id.more", "services.visits.storage.1.area"),
+        *("services.1", "services.youtube.urls.0.match", "services.3", "services.5"),
+    ]
 
 
 def test_no_known_service_claims_a_reserved_cookie() -> None:
@@ -63,7 +77,7 @@ def test_a_glob_of_many_stars_is_judged_at_once() -> None:
 
 def test_a_mistake_in_an_addition_is_counted_in_the_site_s_own_list() -> None:
     _, problems = declared_services([{"id": "posthog", "urls": ["stats.shop.example/", "no host"]}])
-    assert [problem.path for problem in problems] == ["services.0.urls.1.match"]
+    assert [problem.path for problem in problems] == ["services.posthog.urls.1.match"]
 
 
 def test_an_addition_comes_after_the_known_facts_and_nothing_stands_twice() -> None:
@@ -88,7 +102,7 @@ def test_only_the_site_s_own_code_needs_no_country() -> None:
     """G1: where a vendor is, is told; the site itself has said who it is."""
     services, problems = declared_services([{"id": "posthog", "country": ""}])
     assert services == {}
-    assert [problem.path for problem in problems] == ["services.0.country"]
+    assert [problem.path for problem in problems] == ["services.posthog.country"]
     assert problems[0].allowed
 
 
@@ -107,7 +121,7 @@ def test_a_service_belongs_to_a_category_the_site_asks_about() -> None:
     items = ["meta-pixel", {"id": "youtube", "category": "analytics"}, "stripe"]
     _, problems = declared_services(items, ("analytics",))
     assert [(problem.path, problem.allowed) for problem in problems] == [
-        ("services.0", ("necessary", "analytics"))
+        ("services.meta-pixel", ("necessary", "analytics"))
     ]
 
 
@@ -116,5 +130,5 @@ def test_a_service_belongs_to_a_category_the_site_asks_about() -> None:
 )
 def test_a_service_s_policy_is_at_an_https_url_or_a_path(url: str) -> None:
     _, problems = declared_services([visits(policy_url=url)])
-    assert [problem.path for problem in problems] == ["services.0.policy_url"]
+    assert [problem.path for problem in problems] == ["services.visits.policy_url"]
     assert problems[0].allowed == ("an https URL", "a path on this site, from /")

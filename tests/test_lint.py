@@ -148,7 +148,9 @@ def test_a_category_nothing_waits_for_is_a_note_and_no_mistake() -> None:
     """L2: visitors would see a purpose that nobody pursues."""
     [found] = findings(categories=["preferences", "analytics", "marketing"])
     assert (found.severity, found.place) == ("note", "categories")
-    assert found.message.startswith("preferences has no service: visitors are asked about nothing")
+    assert found.message.startswith(
+        "preferences has no service: visitors would be asked to allow a category that nothing"
+    )
 
 
 def cookies(id_: str, category: str, *names: str) -> dict[str, Any]:

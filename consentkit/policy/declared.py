@@ -21,6 +21,9 @@ from consentkit.policy.registry import (
 USUAL: Final = {"necessary": "session", "preferences": "P12M"}
 LIST_FIELDS: Final = ("urls", "inline", "cookies", "storage", "purposes")
 
+_NAMED_BY: Final = {"cookies": "name", "storage": "key"}
+_PLAIN = re.compile(r"[\w*.:-]{1,80}", re.ASCII)
+
 RESERVED: Final = {
     **dict.fromkeys(
         ("consentkit", "consentkit_allows", "consentkit_seen", "consentkit_desk"), "consentkit's own cookie"
@@ -55,9 +58,9 @@ def declared_services(
         return {}, []  # the shape check reports it
     problems: list[Problem] = []
     for place, item in enumerate(raw):
-        where = f"services.{place}"
+        where = f"services.{_called(raw, place, 'id')}"
         service, found = _declared(item, where)
-        problems += found
+        problems += (_by_name(problem, item, where) for problem in found)
         if service is None:
             continue
         if service.id in services:
@@ -69,6 +72,24 @@ def declared_services(
             problems.append(Problem(where, message, ("necessary", *asked)))
         services.setdefault(service.id, service)
     return services, problems
+
+
+def _called(listed: Sequence[object], place: int, field: str) -> str:
+    """What a problem calls an item of a list: its name if that is plain and no other's, else its place."""
+    names = [each.get(field) if isinstance(each, Mapping) else each for each in listed]
+    name = names[place]
+    plain = isinstance(name, str) and _PLAIN.fullmatch(name) and names.count(name) == 1
+    return str(name if plain else place)
+
+
+def _by_name(problem: Problem, item: object, where: str) -> Problem:
+    """A problem of a service's cookie or storage key under that one's name."""
+    field, _, rest = problem.path.removeprefix(f"{where}.").partition(".")
+    place, dot, inner = rest.partition(".")
+    if field not in _NAMED_BY or not place.isdecimal() or not isinstance(item, Mapping):
+        return problem
+    name = _called(item[field], int(place), _NAMED_BY[field])
+    return replace(problem, path=f"{where}.{field}.{name}{dot}{inner}")
 
 
 def pattern_problems(patterns: object, where: str) -> Iterator[Problem]:
@@ -152,8 +173,9 @@ def reserved_problems(service: Service, where: str) -> Iterator[Problem]:
     for place, cookie in enumerate(service.cookies):
         claimed = reserved_name(cookie)
         if claimed is not None:
-            message = f"{shown(cookie.name)} also names {claimed!r}: {RESERVED[claimed]}"
-            yield Problem(f"{where}.cookies.{place}.name", message, ("a name that only this service uses",))
+            also = "is" if claimed == cookie.name else f"also names {claimed!r},"
+            message = f"{shown(cookie.name)} {also} {RESERVED[claimed]}"
+            yield Problem(f"{where}.cookies.{place}.name", f"{message}: a tracker needs a name of its own")
 
 
 def claims(cookie: Cookie, name: str) -> bool:

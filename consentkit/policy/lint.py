@@ -105,8 +105,8 @@ def _empty(policy: Policy) -> Iterator[Finding]:
     for category in policy.categories:
         if category not in used:
             message = (
-                f"{category} has no service: visitors are asked about nothing."
-                " Declare what waits for it, or list only the categories you need"
+                f"{category} has no service: visitors would be asked to allow a category that nothing in this"
+                " policy uses. Declare what waits for it, or list only the categories you need"
             )
             yield Finding("note", "categories", message)
 
