@@ -8,6 +8,7 @@ from typing import Any
 from consentkit.assets import served_name
 from consentkit.edition import Edition
 from consentkit.errors import ConfigurationError, ConsentKitError, SizeMoved
+from consentkit.policy.change import still_counts
 from consentkit.policy.version import Policy, from_bytes
 from consentkit.proof.entry import Kind, Record
 from consentkit.proof.log import ProofLog
@@ -33,7 +34,7 @@ class Publications:
         self._reload_after = clock()
 
     def publish(self, edition: Edition) -> None:
-        """Make the log end with `edition`, documents first, unless it does already.
+        """Make the log end with `edition`, documents first, unless it does already; log who is asked again.
 
         Raises StoreUnavailable, or ConfigurationError if other processes keep getting in between.
         """
@@ -46,6 +47,7 @@ class Publications:
                 self._log.append(self._records(edition, latest), expected_size=size).result()
             except SizeMoved:
                 continue
+            self._tell(edition.policy, latest)
             self._learn(self._log.size)
             return
         raise ConfigurationError("the policy can't be published: other processes keep writing to the log")
@@ -59,6 +61,19 @@ class Publications:
         ]
         stmt = {**_announcement(edition), "previous": latest["version"] if latest else None}
         return [*documents, Record(Kind.POLICY, t, stmt, {"actor": PUBLISHER})]
+
+    def _tell(self, policy: Policy, latest: Mapping[str, Any] | None) -> None:
+        """Log what a publication means for visitors who have answered (E9); a first one finds none."""
+        before = self.policies.get(latest["version"]) if latest else None
+        version = policy.version[:16]
+        asked = [
+            c for c in policy.categories if not (before and still_counts(before, policy, c, granted=True))
+        ]
+        if latest and asked:
+            told = "consent policy: version %s asks visitors again about %s: an earlier yes doesn't count"
+            logger.warning(told, version, ", ".join(asked))
+        else:
+            logger.info("consent policy: version %s is published; nobody is asked again", version)
 
     def _learn(self, size: int) -> dict[str, Any] | None:
         """Read the publications up to `size`; return what the last of them announced."""

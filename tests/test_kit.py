@@ -1,6 +1,7 @@
 """The kit: nothing is served that the log doesn't hold, and a choice is a record first (Q7, Q8, H19)."""
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,31 @@ def test_what_a_policy_departs_from_is_logged_at_the_start_and_many_are_counted(
     assert len(lines) == 6
     assert len(warnings) > 6
     assert lines[-1] == f"consent policy: {len(warnings) - 5} more: consentkit check lists them"
+
+
+def test_a_version_that_asks_people_again_says_so_once_and_whom(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """E9."""
+
+    def told(**changes: Any) -> list[tuple[str, str]]:
+        caplog.clear()
+        with caplog.at_level(logging.INFO, "consentkit"):
+            kit = opened(tmp_path, clock, **changes)
+        kit.close()
+        version = f"consent policy: version {kit.edition.policy.version[:16]} "
+        of_it = [each for each in caplog.records if each.getMessage().startswith(version)]
+        return [(each.levelname, each.getMessage().removeprefix(version)) for each in of_it]
+
+    nobody = [("INFO", "is published; nobody is asked again")]
+    asked = "asks visitors again about {}: an earlier yes doesn't count"
+    assert told(services=["hotjar"]) == nobody
+    assert told(services=["hotjar"]) == []
+    assert told(services=["hotjar", "matomo", "meta-pixel"]) == [
+        ("WARNING", asked.format("analytics, marketing"))
+    ]
+    assert told(services=["matomo", "meta-pixel"]) == nobody
+    assert told(services=["hotjar", "meta-pixel"]) == [("WARNING", asked.format("analytics"))]
 
 
 def test_after_an_erasure_a_visitor_goes_on_and_nothing_names_what_was_erased(

@@ -224,7 +224,7 @@ def _create(path: Path, origin: str) -> None:
             raise
         return
     sync_folder(path.parent)
-    logger.warning("created the keys folder %s: back it up now, apart from the database", path)
+    logger.warning("consent log: created the keys folder %s: back it up now, apart from the database", path)
 
 
 def _check_modes(path: Path) -> None:
