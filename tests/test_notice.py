@@ -32,7 +32,7 @@ def test_what_we_keep_ourselves_stands_in_it_too() -> None:
         {"name": "consentkit", "lifetime": "6 months"},
         {"name": "consentkit_allows", "lifetime": "6 months"},
         {"name": "consentkit_seen", "lifetime": "13 months"},
-        {"name": "sessionStorage.consentkit", "lifetime": "until you close the browser"},
+        {"name": "sessionStorage.consentkit", "lifetime": "until you close the tab"},
     ]
     longer = shown(resolve(policy(lifetimes={"consent_months": 3, "refusal_months": 9})), "en")
     kept = [each["lifetime"] for each in longer["categories"][0]["services"][0]["trackers"]]
@@ -101,6 +101,23 @@ def test_storage_is_told_as_cookies_are() -> None:
     trackers = {tracker["name"]: tracker["lifetime"] for tracker in marketing["services"][0]["trackers"]}
     assert trackers["lastExternalReferrer"] == "13 months"
     assert trackers["_fbp"] == "90 days"
+
+
+@pytest.mark.parametrize(
+    ("locale", "cookie", "key"),
+    [
+        ("en", "until you close the browser", "until you close the tab"),
+        ("fr", "jusqu’à la fermeture du navigateur", "jusqu’à la fermeture de l’onglet"),
+        ("de", "bis zum Schließen des Browsers", "bis zum Schließen des Tabs"),
+    ],
+)
+def test_a_session_s_storage_ends_with_its_tab_and_its_cookies_with_the_browser(
+    locale: str, cookie: str, key: str
+) -> None:
+    stored = [{"area": "session", "key": "visit"}]
+    own = visits(cookies=[{"name": "_visit", "lifetime": "session"}], storage=stored)
+    analytics = shown(resolve(policy(services=[own])), locale)["categories"][2]
+    assert [each["lifetime"] for each in analytics["services"][0]["trackers"]] == [cookie, key]
 
 
 def test_what_a_cookie_is_kept_for_is_told_with_its_life() -> None:

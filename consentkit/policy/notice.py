@@ -79,7 +79,7 @@ def _own(policy: Policy, words: Mapping[str, Any]) -> dict[str, Any]:
         "policy_url": policy.site.policy_url,
         "trackers": [
             *({"name": name, "lifetime": _months(n, words["lifetimes"])} for name, n in months.items()),
-            {"name": CONFIRMED, "lifetime": lifetime_text("session", words["lifetimes"], SEEN_MONTHS)},
+            {"name": CONFIRMED, "lifetime": words["lifetimes"]["tab"]},
         ],
     }
 
@@ -112,7 +112,7 @@ def _service(service: Service, words: Mapping[str, Any], cap: int) -> dict[str, 
 
 
 class Told(NamedTuple):
-    """What visitors are told of one cookie or storage key: a declared life, its most months, what for."""
+    """What visitors are told of one cookie or storage key: its life or "tab", its most months, what for."""
 
     name: str
     lifetime: str
@@ -128,14 +128,17 @@ def told(service: Service, cap: int) -> Iterator[Told]:
     for cookie in service.cookies:
         yield Told(cookie.name, cookie.lifetime, cap if cookie.domain == "site" else UNBOUNDED, cookie.why)
     for item in service.storage:
-        yield Told(item.key, "session" if item.area == "session" else f"P{cap}M", cap)
+        yield Told(item.key, "tab" if item.area == "session" else f"P{cap}M", cap)
 
 
 def lifetime_text(lifetime: str, words: Mapping[str, Any], cap: int) -> str:
-    """Return `lifetime` ("session" or ISO 8601) in words, at most `cap` months: what is enforced (L20)."""
+    """Return `lifetime` ("session", "tab" or ISO 8601) in words, at most `cap` months, as enforced (L20).
+
+    A session's storage ends with its tab, a session's cookie with the browser.
+    """
     counted = count_of(lifetime)
     if counted is None:
-        return str(words["session"])
+        return str(words[lifetime])
     count, unit = (cap, "month") if exceeds(lifetime, cap) else counted
     if unit == "second":
         count, unit = -(-count // 60), "minute"

@@ -15,7 +15,7 @@ _DAYS_A_MONTH: Final = 30.44
 
 
 def count_of(lifetime: str) -> tuple[int, str] | None:
-    """Return a period's number and unit ("year" to "second"); None for a session."""
+    """Return a period's number and unit ("year" to "second"); None for a session's or a tab's."""
     found = _PERIOD.fullmatch(lifetime)
     if found is None:
         return None
