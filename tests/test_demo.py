@@ -114,6 +114,7 @@ def test_without_javascript_nothing_loads_and_the_form_records(driver: Playwrigh
         page.get_by_role("button", name="Save choices").click()
         expect(page.get_by_role("status")).to_be_visible()
         expect(page.get_by_role("checkbox", name="Analytics")).to_be_checked()
+        assert width_of_narrow(page) == 320
         walk(page, stage)
         assert tracker_cookies(visit.cookies()["localhost"]) == {"_shop_visit"}
         page.goto(f"{stage.shop}/api/echo-cookies")
@@ -123,6 +124,13 @@ def test_without_javascript_nothing_loads_and_the_form_records(driver: Playwrigh
         walk(page, stage)
         assert tracker_cookies(visit.cookies()["localhost"]) == set()
     assert_no_contact(visit, stage)
+
+
+def width_of_narrow(page: Page) -> int:
+    """How wide the visitor's page is on the narrowest telephone once every table is open."""
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    return int(page.evaluate("document.documentElement.scrollWidth"))
 
 
 def withdrawn_by_form(page: Page, stage: Stage) -> set[str]:
