@@ -8,6 +8,10 @@ own `timeout`; refused, it fails as a network that is down. Markup is only taken
 something denied. A storage key that is written as a property goes as soon as the script is done; through a
 kept reference, with the next look at that store, at a choice, or as the page is left (the starter's).
 
+Requests, elements and markup come with the yes. An element that is refused stays without its address and
+fires no event. Nothing is written later: a cookie and a storage key are dropped in silence, and what opens a
+database, a cache, a socket or a worker fails at once.
+
 Not covered: modules (`import`, import maps, worklets), what runs in workers, styles' `url()` and fonts, SMIL,
 `background`, pings, navigation (forms, links, `location`, `window.open`), WebRTC, WebTransport,
 WebSocketStream and fetchLater, XSLT, `execCommand("insertImage")`, table captions and `document.body` from

@@ -17,10 +17,14 @@ from typing import Any
 import pytest
 from browser import serving, visiting
 from playwright.sync_api import sync_playwright
-from sample import app, mounted
+from sample import app, mounted, policy
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
+
+from consentkit.policy.lint import lint
+from consentkit.policy.reading import read_toml
+from consentkit.policy.version import resolve
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -29,6 +33,7 @@ SHELL = [body for language, body in BLOCKS if language == "sh"]
 SHOW, INSTALL, PREPARE, SERVE, AUDIT = SHELL
 NEEDED = ("pyproject.toml", "README.md", "LICENSE", "consentkit", "static")
 STARLETTE, FASTAPI = (body for language, body in BLOCKS if language == "python")
+TABLES = [body for language, body in BLOCKS if language == "toml"]
 MARKUP = next(body for language, body in BLOCKS if language == "html")
 
 
@@ -131,6 +136,15 @@ def test_the_examples_are_the_readme_s() -> None:
     assert (ROOT / "examples" / "fastapi_app.py").read_text() == FASTAPI
     for code in (STARLETTE, FASTAPI):
         assert len([line for line in code.splitlines() if line.strip()]) <= 12
+
+
+def test_every_table_of_the_readme_is_one_that_check_finds_good() -> None:
+    services, pages = (read_toml(body, "README.md") for body in TABLES)
+    resolved = resolve(policy(**services, **pages, categories=["analytics"]))
+    visits = resolved.services["visits"]
+    assert all((visits.urls, visits.cookies, visits.storage))
+    assert resolved.pages.third_parties == "strict"
+    assert lint(resolved) == []
 
 
 def test_the_commands_of_the_readme_are_the_ones_ci_runs() -> None:
