@@ -29,14 +29,13 @@ from typing import NamedTuple
 import orjson
 
 from consentkit.assets import static_asset
-from consentkit.policy.months import end_day
+from consentkit.policy.months import least_days
+from consentkit.policy.periods import MOST_DAYS, days_in
 from consentkit.policy.registry import Service
 from consentkit.policy.urls import split_port
 from consentkit.policy.version import Policy
 
 GUARD_MARK = b"__GUARD__"
-LEAP_CYCLE = 1461
-"""Days: four years, in which every run of calendar months comes up in all the lengths it can have."""
 
 AREAS = {"local": "Storage", "session": "Storage", "indexeddb": "IDBFactory", "cache": "CacheStorage"}
 """What the guard calls a storage area: the interface through which a page writes to it."""
@@ -53,8 +52,12 @@ _STRANGER = (
     r"""!("."+h[1]).endsWith("."+location.hostname.replace(/^www\./,""))}}"""
 )
 
-Owner = tuple[str, str | int]
-"""A category, "" for one that is never allowed; and a service's id, or the most days of a tracker's life."""
+Owner = tuple[str, str] | tuple[str, int, float]
+"""A category, "" for one that is never allowed; and a service's id, or a tracker's days each time it is set.
+
+First the most it lives until the readable hint tells its own end, then what is declared.
+"""
+NEVER: Owner = ("", 0, 0)
 
 
 class _Fact(NamedTuple):
@@ -72,7 +75,8 @@ def guard_script(policy: Policy, prefix: str) -> bytes:
 
 @lru_cache(maxsize=16)  # half of what a start costs, and sites that run several applications share a policy
 def guard_table(policy: Policy, prefix: str) -> str:
-    """Return the table as a JavaScript array of rows `[pattern, category, service id or days]`.
+    """Return the table as a JavaScript array of rows `[pattern, category, service id]`, for cookies and
+    storage keys `[pattern, category, days at most, days declared]`.
 
     The first row whose pattern is in a text decides about it, so the most specific fact does, as in
     `policy.match`. The texts are `<scheme>://<host>[:<port>]<path>` without a default port, the same without
@@ -83,18 +87,9 @@ def guard_table(policy: Policy, prefix: str) -> str:
     return f"[{','.join(rows)}]"
 
 
-@lru_cache(maxsize=16)
-def least_days(months: int) -> int:
-    """Return how many whole days from any instant on never go beyond so many calendar months from its day.
-
-    The guard clamps by it until the readable hint holds the tracker's own end: 392 for 13 months.
-    """
-    return min(end_day(day, months) - day for day in range(LEAP_CYCLE)) - 1
-
-
 def _row(sources: Iterable[str], owner: Owner, end: str = "") -> str:
-    category, detail = (orjson.dumps(part).decode("ascii") for part in owner)
-    return f"[/^(?:{'|'.join(sources)}){end}/s,{category},{detail}]"
+    whose = orjson.dumps(owner).decode("ascii")
+    return f"[/^(?:{'|'.join(sources)}){end}/s,{whose[1:]}"
 
 
 def _literal(text: str) -> str:
@@ -199,10 +194,13 @@ def _name_rows(policy: Policy) -> Iterator[str]:
         if service.category == "necessary":
             continue
         category = service.category if service.id in policy.services else ""
-        owner: Owner = (category, least_days(policy.lifetimes.cap(service.category)))
-        names |= {f"cookie:{cookie.name}": owner for cookie in service.cookies if cookie.domain == "site"}
-        names |= {f"{AREAS[item.area]}:{item.key}": owner for item in service.storage}
-    facts = [_Fact(name, _glob(name), owner if owner[0] else ("", 0)) for name, owner in names.items()]
+        cap = policy.lifetimes.cap(service.category)
+        most = least_days(cap)
+        for cookie in service.cookies:
+            if cookie.domain == "site":
+                names[f"cookie:{cookie.name}"] = (category, most, days_in(cookie.lifetime, cap))
+        names |= {f"{AREAS[item.area]}:{item.key}": (category, most, MOST_DAYS) for item in service.storage}
+    facts = [_Fact(name, _glob(name), owner if owner[0] else NEVER) for name, owner in names.items()]
     facts.sort(key=lambda fact: ("*" in fact.name, -len(fact.name)))
     for owner, claimed in _layers(facts, _share_names):
         by_area = groupby(sorted(claimed), lambda fact: fact.name.partition(":")[0])
@@ -211,7 +209,7 @@ def _name_rows(policy: Policy) -> Iterator[str]:
         )
     if policy.cookies.undeclared == "strict":
         own = [_glob(f":{cookie.name}") for each in policy.services.values() for cookie in each.cookies]
-        yield _row([rf"cookie:(?!(?:{'|'.join(own) or _NOBODYS})$).*"], ("", 0), "$")
+        yield _row([rf"cookie:(?!(?:{'|'.join(own) or _NOBODYS})$).*"], NEVER, "$")
 
 
 def _glob(name: str) -> str:

@@ -32,7 +32,11 @@ POLICY: dict[str, Any] = {
             "stats",
             "analytics",
             ANALYTICS,
-            cookies=[{"name": "_stats", "lifetime": "P2Y"}, {"name": "_stats_*", "lifetime": "P2Y"}],
+            cookies=[
+                {"name": "_stats", "lifetime": "P2Y"},
+                {"name": "_stats_*", "lifetime": "P2Y"},
+                {"name": "_stats_month*", "lifetime": "P30D"},
+            ],
             storage=[{"area": "local", "key": "stats.*"}],
         ),
         _service(

@@ -11,8 +11,7 @@ from native import NATIVE
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
 
 from consentkit.gate.anchors import MOST, Anchor, Seen, hint_records, key_of
-from consentkit.guard import least_days
-from consentkit.policy.months import day_of, start_of
+from consentkit.policy.months import day_of, least_days, start_of
 
 pytestmark = pytest.mark.browser
 ALL = [*VENDORS, *MORE]
@@ -358,6 +357,7 @@ def test_cookies_are_refused_or_cut_as_they_are_set(page: Page, visit: Visit, si
         "_stats": "max-age=63072000", "_stats_1": year, "_stats_2": "max-age=60", "_stats_3": "path=/",
         "_stats_4": f"{year}; max-age=10x", "_stats_5": "Max-Age=99999999; MAX-AGE = 60 ",
         "_stats_6": f"max-age=60; {year}", "_stats_7": f"max-age=60;{year};Max-Age=34300000; path=/",
+        "_stats_month": year,
     }  # fmt: skip
     page.evaluate(
         "lines => { for (const name in lines) document.cookie = `${name}=1; ${lines[name]}` }", lines
@@ -377,6 +377,7 @@ def test_cookies_are_refused_or_cut_as_they_are_set(page: Page, visit: Visit, si
     most = least_days(13) * DAY
     cut = {name for name, life in left.items() if most - 60 < life <= most}
     assert cut == {"_stats", "_stats_1", "_stats_4", "_stats_7", "_stats_store"}
+    assert 30 * DAY - 60 < left["_stats_month"] <= 30 * DAY
     assert {name for name, life in left.items() if 0 < life <= 60} == {"_stats_2", "_stats_5", "_stats_6"}
     assert {"_stats_3", "_stats_store2"} <= {name for name, life in expiries(visit).items() if life < 0}
     assert min(left["theme"], left["own_store"]) > most + DAY
@@ -394,12 +395,14 @@ def test_a_tracker_s_end_is_the_one_that_the_hint_tells(page: Page, visit: Visit
     press(page, "Accept all")
     today = day_of(datetime.now(UTC))
     days = {"_stats": today - 300, "_stats_é": today - 380, "_stats_old": today - 500, "_stats_new": today}
+    days |= {"_stats_month": today - 300, "_stats_month_old": today - 380}
     running = {key_of(name): Anchor(day, 13, "__") for name, day in days.items()}
     tell(visit, site, Seen(today, running))
     page.evaluate("names => { for (const n of names) document.cookie = `${n}=1; max-age=34300000` }", [*days])
     ends = expiries(visit)
     assert "_stats_old" not in ends
-    for name in ("_stats", "_stats_é", "_stats_new"):
+    assert abs(ends["_stats_month"] - datetime.now(UTC).timestamp() - 30 * DAY) <= 60
+    for name in ("_stats", "_stats_é", "_stats_new", "_stats_month_old"):
         assert abs(ends[name] - start_of(running[key_of(name)].end).timestamp()) <= 2
 
 

@@ -9,15 +9,17 @@ import pytest
 from sample import policy, visits
 
 from consentkit.edition import held_back
-from consentkit.guard import guard_script, guard_table, least_days
+from consentkit.guard import guard_script, guard_table
 from consentkit.policy.match import Matcher
-from consentkit.policy.months import add_months, end_day, start_of
+from consentkit.policy.months import add_months, end_day, least_days, start_of
+from consentkit.policy.names import cookie_names
+from consentkit.policy.periods import days_in
 from consentkit.policy.registry import known_services
 from consentkit.policy.urls import split_port
 from consentkit.policy.version import Policy, resolve
 from consentkit.policy.whose import rules_of
 
-ROW = re.compile(r'\[/((?:\\.|[^/\\])*)/s,("[^"]*"),("[^"]*"|\d+)\]')
+ROW = re.compile(r'\[/((?:\\.|[^/\\])*)/s,("[^"]*"),("[^"]*"|\d+)(?:,([\d.e-]+))?\]')
 PREFIX = "/consent"
 
 
@@ -56,12 +58,23 @@ class Table:
     def __init__(self, text: str) -> None:
         found = ROW.findall(text)
         self.rows = [
-            (re.compile(source, re.DOTALL | re.ASCII), json.loads(category), json.loads(detail))
-            for source, category, detail in found
+            (re.compile(source, re.DOTALL | re.ASCII), json.loads(f"[{category},{detail},{declared or 0}]"))
+            for source, category, detail, declared in found
         ]
 
+    def _whole(self, text: str) -> tuple[str, str | int, float] | None:
+        return next((tuple(row) for pattern, row in self.rows if pattern.match(text)), None)
+
     def __call__(self, text: str) -> tuple[str, str | int] | None:
-        return next(((category, it) for pattern, category, it in self.rows if pattern.match(text)), None)
+        """A category, and a service's id or the most days of a tracker's life."""
+        row = self._whole(text)
+        return row and row[:2]
+
+    def declared(self, name: str) -> float:
+        """The days that a cookie is declared for."""
+        row = self._whole(f"cookie:{name}")
+        assert row is not None
+        return row[2]
 
 
 @pytest.fixture(scope="module", params=sorted(POLICIES))
@@ -112,8 +125,10 @@ def test_every_address_is_the_same_service_s_as_for_the_gate(resolved: Policy, t
     assert wrong == {}
 
 
-def test_every_cookie_is_the_same_category_s_as_for_the_gate(resolved: Policy, table: Table) -> None:
-    matcher = Matcher(held_back(resolved))
+def test_every_cookie_has_the_category_and_the_life_that_the_gate_gives_it(
+    resolved: Policy, table: Table
+) -> None:
+    matcher, facts = Matcher(held_back(resolved)), cookie_names(held_back(resolved))
     names = {"session", "_", "_g", "_gaa", "theme"}
     for each in (*resolved.services.values(), *resolved.known.values()):
         for cookie in each.cookies:
@@ -128,6 +143,10 @@ def test_every_cookie_is_the_same_category_s_as_for_the_gate(resolved: Policy, t
             category = resolved.category_of(owner) or ""
             most = least_days(resolved.lifetimes.cap(category)) if category else 0
             assert found == (category, most), name
+            stated = facts(name)
+            assert stated is not None
+            wanted = days_in(stated.cookie.lifetime, resolved.lifetimes.cap(category)) if category else 0
+            assert table.declared(name) == wanted, name
 
 
 def test_our_own_cookies_are_no_script_s_to_write_or_remove(table: Table) -> None:
@@ -162,6 +181,19 @@ def test_strict_rules_put_what_nobody_declared_last() -> None:
     cut = Table(guard_table(resolve(policy(services=OWN, cookies={"undeclared": "strict"})), PREFIX))
     assert cut("cookie:session") == ("", 0)
     assert cut("cookie:_st") == ("analytics", least_days(13))
+
+
+def test_each_cookie_has_the_life_it_is_declared_for_though_a_service_has_several() -> None:
+    lives = ["P30D", "P2Y", "P13M", "session", "PT30M", "P6M"]
+    several = [{"name": f"_st_{n}", "lifetime": life} for n, life in enumerate(lives)]
+    several.append({"name": "_st_*", "lifetime": "P2W"})
+    keys = [{"area": "local", "key": "_st_*"}]
+    stats = service("stats", "analytics", cookies=several, storage=keys)
+    table = Table(guard_table(resolve(policy(services=[stats])), PREFIX))
+    found = [table.declared(f"_st_{n}") for n in range(7)]
+    assert found == pytest.approx([30, 400, 400, 1, 1 / 48, 180, 14])
+    assert {table(f"cookie:_st_{n}") for n in range(7)} == {("analytics", 392)}
+    assert table("Storage:_st_0") == ("analytics", 392)
 
 
 @pytest.mark.parametrize("months", range(1, 14))

@@ -98,6 +98,40 @@ def test_what_is_shorter_than_its_cap_leaves_as_it_was(client: TestClient) -> No
 
 
 @pytest.mark.parametrize(
+    ("name", "life"),
+    [("_visit", timedelta(days=30)), ("_visit_7", timedelta(minutes=30)), ("_visited", None)],
+)
+def test_a_tracker_lives_as_long_as_visitors_are_told_each_time_and_to_its_end_at_most(
+    tmp_path: Path, clock: Clock, name: str, life: timedelta | None
+) -> None:
+    """L20: the lifetime in the notice is the one that is applied; of several cookies, each has its own."""
+    told = {"_visit": "P30D", "_visit_*": "PT30M", "_visited": "session"}
+    counter = visits(cookies=[{"name": name, "lifetime": lifetime} for name, lifetime in told.items()])
+    with visitor(tmp_path, clock, services=[counter]) as browser:
+        for days in (0, 1, 40, 170, 190, 380):
+            clock.now = START + timedelta(days=days)
+            choose(browser, "analytics")
+            cookie = set_by(browser, f"{name}=1; Path=/; Max-Age={TWO_YEARS}")
+            assert end_of(cookie, clock.now) == (life and min(clock.now + life, END))
+        clock.now = END
+        assert end_of(set_by(browser, f"{name}=1; Path=/; Max-Age={TWO_YEARS}"), clock.now) == clock.now
+
+
+def test_a_tracker_that_is_only_named_lives_as_long_as_its_category_may(tmp_path: Path, clock: Clock) -> None:
+    with visitor(tmp_path, clock, services=[visits(cookies=["_visit"])]) as browser:
+        choose(browser, "analytics")
+        assert end_of(set_by(browser, f"_visit=1; Path=/; Max-Age={TWO_YEARS}"), clock.now) == END
+
+
+def test_a_tracker_for_the_session_is_removed_as_it_asks(tmp_path: Path, clock: Clock) -> None:
+    counter = visits(cookies=[{"name": "_visit", "lifetime": "session"}])
+    with visitor(tmp_path, clock, services=[counter]) as browser:
+        choose(browser, "analytics")
+        for line in ("_visit=; Path=/; Max-Age=0", "_visit=1; Path=/; SameSite=Lax"):
+            assert lines_of(browser.get("/sets", params={"line": line}), "_visit") == [line]
+
+
+@pytest.mark.parametrize(
     ("life", "session"), [("session", True), ("P1D", False), ("P2Y", False), ("PT30M", False)]
 )
 def test_a_necessary_cookie_lives_as_long_as_its_declaration_says(

@@ -7,7 +7,7 @@ from dateutil.relativedelta import relativedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consentkit.policy.periods import count_of, end_of, exceeds
+from consentkit.policy.periods import count_of, days_in, end_of, exceeds
 from consentkit.policy.registry import known_services
 
 START = datetime(2026, 8, 31, 12, 0, 0, tzinfo=UTC)
@@ -64,7 +64,27 @@ def test_what_begins_ends_after_its_lifetime_or_the_most_there_is(
     assert abs(found - wanted) < timedelta(milliseconds=1)
 
 
+@given(
+    st.sampled_from(
+        ["P1M", "P3M", "P12M", "P1Y", "P13M", "P30D", "P30W", "P395D", "PT30M", "PT15S", "P9999Y"]
+    ),
+    st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)),  # noqa: DTZ001
+    st.sampled_from([3, 12, 13]),
+)
+@settings(max_examples=200, derandomize=True, deadline=None)
+def test_the_days_of_a_lifetime_never_go_beyond_it_and_hardly_stay_behind(
+    lifetime: str, start: datetime, months: int
+) -> None:
+    start = start.replace(tzinfo=UTC)
+    end = end_of(lifetime, start, months)
+    assert end is not None
+    ends = min(start + timedelta(days=days_in(lifetime, months)), start + relativedelta(months=months))
+    assert timedelta(0) <= end - ends <= timedelta(days=4)
+
+
 def test_a_session_has_no_end_and_a_hostile_number_has_the_latest() -> None:
     assert end_of("session", START, 12) is None
+    assert days_in("session", 12) == 1
     for lifetime in ("P999999999Y", "P999999999W", "PT999999999H"):
+        assert days_in(lifetime, 12) == 400
         assert end_of(lifetime, START, 12) == datetime(2027, 8, 31, 12, 0, 0, tzinfo=UTC)

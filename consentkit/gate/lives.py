@@ -1,7 +1,8 @@
 """The trackers that one visitor allows, held to their clock: what has ended, and what may live how long.
 
-A tracker lives until its anchor's end, however often it is set again (B6, L4). What a script sets shows no
-end in any request, so the end of each is kept (`anchors`), and asked here.
+A tracker lives for what is declared each time it is set, and never beyond its anchor's end, however often
+that is (B6, L4, L20). What a script sets shows no end in any request, so the end of each is kept (`anchors`),
+and asked here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from functools import cached_property
 from consentkit.gate.anchors import (
     DONE,
     LONGEST_PAYLOAD,
+    NEVER,
     Anchor,
     Seen,
     first_end,
@@ -24,10 +26,8 @@ from consentkit.gate.orders import Orders, Terms
 from consentkit.gate.setcookie import clamped, parsed, session_only, session_pair
 from consentkit.gate.sightings import Sighting, observed, to_reissue
 from consentkit.policy.births import born
-from consentkit.policy.bounds import NECESSARY_MONTHS
 from consentkit.policy.domains import registrable
 from consentkit.policy.months import day_of, end_day, seconds_left, start_of
-from consentkit.policy.periods import end_of
 
 Told = Mapping[str, str]
 """The trackers that a page reports: cookies, storage keys as `area:key`; each with a mark of its value."""
@@ -159,21 +159,19 @@ class Lives:
     def cut(self, line: bytes, terms: Terms) -> bytes:
         """Return a Set-Cookie line with no more life than the cookie may have; the same object if it fits.
 
+        What is declared for the session is set for it, whatever the line says.
         A tracker whose life is over is ended by the line that would have set it once more.
         """
         if terms.months:
             return self._cut_tracker(line, terms)
-        if terms.cookie is None:
-            return line
-        end = end_of(terms.cookie.lifetime, self._now, NECESSARY_MONTHS)
-        return session_only(line, self._now) if end is None else self._until(line, end)
+        return line if terms.cookie is None else self._lasting(line, terms)
 
     def _cut_tracker(self, line: bytes, terms: Terms) -> bytes:
         if self._runs_as_known(line, terms):
             return line
         cookie = parsed(line)
         if cookie is None:  # no browser is known to keep it; one that does shall not for longer
-            return self._until(line, start_of(end_day(self._today, terms.months)))
+            return self._lasting(line, terms, end_day(self._today, terms.months))
         end = cookie.ends(self._now)
         if end is not None and end <= self._now:
             return line  # removes it
@@ -182,12 +180,12 @@ class Lives:
         self._set.append(cookie.name)
         anchor = self._running.get(key_of(cookie.name))
         if anchor is not None and anchor.mark == DONE and _is_as_known(anchor, sighting, self._today):
-            return self._until(line, start_of(anchor.end))
+            return self._lasting(line, terms, anchor.end)
         self.novel = True
         last = self.seen.end_of(cookie.name)
         if last is None or self.seen.has_ended(cookie.name, self._today):
             return clamped(line, 0, self._now)
-        return self._until(line, start_of(last))
+        return self._lasting(line, terms, last)
 
     def _runs_as_known(self, line: bytes, terms: Terms) -> bool:
         """Return whether a line sets a tracker for the session whose anchor tells all of it: as most do."""
@@ -203,8 +201,12 @@ class Lives:
         self._take(sighting)
         return True
 
-    def _until(self, line: bytes, end: datetime) -> bytes:
-        return clamped(line, seconds_left(end, self._now), self._now)
+    def _lasting(self, line: bytes, terms: Terms, last: int = NEVER) -> bytes:
+        """Return a line that lives as long as is declared, and not beyond the start of the day `last`."""
+        declared, end = terms.declared_end(self._now), start_of(last)
+        if declared is None:
+            line, declared = session_only(line, self._now), end
+        return clamped(line, seconds_left(min(declared, end), self._now), self._now)
 
     # What a page tells.
 
@@ -264,7 +266,7 @@ class Lives:
         cookie, last = terms.cookie, seen.end_of(sighting.name)
         if cookie is None or not cookie.scope or last is None:
             return None
-        declared = end_of(cookie.lifetime, self._now, terms.months)
+        declared = terms.declared_end(self._now)
         if declared is None:
             return None
         domain = registrable(host) if cookie.scope == "domain" else None

@@ -16,8 +16,10 @@ from consentkit.gate.headers import Headers
 from consentkit.gate.markup import Rules
 from consentkit.gate.state import CONSENT_COOKIE, OURS, Seal
 from consentkit.gate.told import Tell
+from consentkit.policy.bounds import NECESSARY_MONTHS
 from consentkit.policy.decision import decide
 from consentkit.policy.names import cookie_names, storage_names
+from consentkit.policy.periods import end_of
 from consentkit.policy.registry import Cookie
 from consentkit.tally import Kind
 
@@ -46,6 +48,11 @@ class Terms:
     cookie: Cookie | None = None
     months: int = 0
     seen: Seen | None = None
+
+    def declared_end(self, now: datetime) -> datetime | None:
+        """Return when a cookie set at `now` is over by what is stated of it; None for the session's end."""
+        lifetime = self.cookie.lifetime if self.cookie is not None else "session"
+        return end_of(lifetime, now, self.months or NECESSARY_MONTHS)
 
 
 class Orders:

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_DAY = EPOCH.toordinal()
+_LEAP_CYCLE = 1461
+"""Days: four years, in which every run of calendar months comes up in all the lengths it can have."""
 
 
 def add_months(instant: datetime, months: int) -> datetime:
@@ -41,6 +43,15 @@ def end_day(anchor: int, months: int) -> int:
     Rounded down: what came in the course of the day lives a part of a day less than the calendar months.
     """
     return day_of(add_months(start_of(anchor), months))
+
+
+@lru_cache(maxsize=32)
+def least_days(months: int) -> int:
+    """Return how many whole days from any instant on never go beyond so many calendar months from its day.
+
+    392 for 13 months.
+    """
+    return min(end_day(day, months) - day for day in range(_LEAP_CYCLE)) - 1
 
 
 @lru_cache(maxsize=4096)  # every request asks again about the instants in its visitor's cookie

@@ -4,14 +4,17 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
-from consentkit.policy.months import add_months
+from consentkit.policy.months import add_months, least_days
 
 UNITS: Final = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 TIME_UNITS: Final = {"H": "hour", "M": "minute", "S": "second"}
 
 _PERIOD: Final = re.compile(r"P(?:([0-9]+)([YMWD])|T([0-9]+)([HMS]))")
-_DAYS: Final = {"week": 7.0, "day": 1.0, "hour": 1 / 24, "minute": 1 / 1440, "second": 1 / 86400}
+_MONTHS: Final = {"year": 12, "month": 1}
+_DAYS: Final = {"week": 7, "day": 1, "hour": 1 / 24, "minute": 1 / 1440, "second": 1 / 86400}
 _DAYS_A_MONTH: Final = 30.44
+MOST_DAYS: Final = 400
+"""No browser keeps a cookie longer (RFC 6265bis §5.5, L30)."""
 
 
 def count_of(lifetime: str) -> tuple[int, str] | None:
@@ -29,7 +32,7 @@ def months_of(lifetime: str) -> float:
     if counted is None:
         return 0.0
     count, unit = counted
-    whole = {"year": 12, "month": 1}.get(unit)
+    whole = _MONTHS.get(unit)
     return count * (whole or _DAYS[unit] / _DAYS_A_MONTH)
 
 
@@ -50,6 +53,21 @@ def end_of(lifetime: str, start: datetime, months: int) -> datetime | None:
     latest = add_months(start, months)
     if exceeds(lifetime, months + 1):
         return latest
-    whole = {"year": 12, "month": 1}.get(unit)
+    whole = _MONTHS.get(unit)
     end = add_months(start, count * whole) if whole else start + timedelta(days=count * _DAYS[unit])
     return min(end, latest)
+
+
+def days_in(lifetime: str, months: int) -> float:
+    """Return how many days from any instant on never go beyond `lifetime`; one for a session.
+
+    MOST_DAYS for what lasts as many calendar months as it may live at all: that end comes first.
+    """
+    counted = count_of(lifetime)
+    if counted is None:
+        return 1
+    count, unit = counted
+    if unit in _DAYS:
+        return min(count * _DAYS[unit], MOST_DAYS)
+    whole = count * _MONTHS[unit]
+    return least_days(whole) if whole < months else MOST_DAYS

@@ -202,7 +202,7 @@ const guard = (view) => {
   );
 
   /**
-   * Refuses a cookie in silence, as browsers do, or has its life cut; a removal only of our own ones, whose
+   * Refuses a cookie in silence, as browsers do, or has its life cut, to what is declared and to its end; a removal only of our own ones, whose
    * row has a text instead of days.
    *
    * @param {any} name
@@ -213,7 +213,7 @@ const guard = (view) => {
     const row = find("cookie:" + name);
     if (!row) return;
     if (!(until <= Date.now() + row[2]) && !allows(row[1])) return nothing;
-    if (until) cut(Math.min(until, endOf(name) ?? Date.now() + row[2] * 864e5));
+    if (until) cut(Math.min(until, Date.now() + row[3] * 864e5, endOf(name) ?? Date.now() + row[2] * 864e5));
   };
   on(/^Document$/, /^cookie$/, (_, args) => {
     const text = args[0];

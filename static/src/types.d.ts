@@ -93,10 +93,10 @@ interface ConsentKit {
 declare const __CONFIG__: Config;
 
 /**
- * A pattern, the category of what it names, and whose it is: a service's id, or the days a cookie lives at most.
- * The first row that matches decides.
+ * A pattern, the category of what it names, and whose it is: a service's id; or the days a cookie lives at most,
+ * and those it is declared for. The first row that matches decides.
  */
-type Row = [pattern: { test(text: string): boolean }, category: string, detail: any];
+type Row = [pattern: { test(text: string): boolean }, category: string, detail: any, declared: number];
 
 declare const __GUARD__: Row[];
 
