@@ -525,24 +525,38 @@ def test_a_hint_without_a_consent_goes(client: TestClient) -> None:
     assert "set-cookie" not in sync(client).headers
 
 
-def test_withdrawal_forgets_the_anchors_of_what_was_withdrawn(client: TestClient) -> None:
-    sent(client, "/page", _ga="GA1.1.1.1", _fbp="fb.1.1.1")
-    assert len(anchors(client).running) == 2
-    choose(client, "analytics")
-    assert [each.end for each in anchors(client).running.values()] == [day(END)]
-    choose(client)
-    assert "consentkit_seen" not in client.cookies
+@pytest.mark.parametrize("left", [(), ("marketing",)])
+def test_no_tracker_begins_anew_because_its_visitor_said_no_and_then_yes(
+    client: TestClient, clock: Clock, left: tuple[str, ...]
+) -> None:
+    """B6: one below another path, or on a sibling host, is still there; nothing is anchored after a no."""
+    line = f"_ga=GA1.1.1.1; Path=/a; Max-Age={TWO_YEARS}"
+    for days in (0, 170, 340):
+        clock.now = START + timedelta(days=days)
+        choose(client, *left)
+        sync(client, trackers={"_gid": "aa"})
+        choose(client, "analytics")
+        assert end_of(set_by(client, line), clock.now) == END
+    assert anchors(client).running.keys() == {key_of("_ga")}
 
 
-def test_after_a_no_to_everything_no_anchor_is_left(client: TestClient) -> None:
-    """Neither storage nor cookies below other paths come with a withdrawal."""
+def test_after_a_no_to_everything_scripts_read_no_anchor(client: TestClient, clock: Clock) -> None:
+    """The sealed ones stay as they were, also when our cookies are set again."""
     sync(client, trackers={"_ga": "bb", "_fbp": "cc"})
-    assert len(anchors(client).running) == 2
+    kept = client.cookies["consentkit_seen"]
     choose(client)
-    assert "consentkit_seen" not in client.cookies
-    assert len(client.cookies["consentkit_allows"].partition("~")[2]) == 3  # the day alone
-    sync(client)
-    assert "consentkit_seen" not in client.cookies
+    for days, renewing in enumerate([sync, lambda browser: browser.get("/page")]):
+        clock.now = START + timedelta(days=6 * days)
+        renewing(client)
+        assert client.cookies["consentkit_seen"] == kept
+        assert len(client.cookies["consentkit_allows"].partition("~")[2]) == 3  # the day alone
+    assert len(anchors(client).running) == 2
+
+
+def test_who_never_allowed_anything_has_no_anchors(tmp_path: Path, clock: Clock) -> None:
+    with visitor(tmp_path, clock) as browser:
+        answers = [choose(browser), sync(browser, trackers={"_ga": "aa"}), browser.get("/page")]
+        assert [lines_of(each, "consentkit_seen") for each in answers] == [[], [], []]
 
 
 def test_a_cookie_for_the_session_ends_with_its_anchor_whatever_was_known_of_it(

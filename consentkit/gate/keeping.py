@@ -25,7 +25,7 @@ from consentkit.gate.lives import NOTHING_TOLD, Lives, Told
 from consentkit.gate.orders import Orders
 from consentkit.gate.state import CONSENT_MARK, OURS, REISSUE_DAYS, State, home_of, issued_in
 from consentkit.gate.visitor import VisitorConsent
-from consentkit.policy.decision import Decision, Reason
+from consentkit.policy.decision import Reason
 from consentkit.policy.months import day_of
 from consentkit.policy.registry import Cookie
 from consentkit.request import host_of, is_secure
@@ -131,9 +131,9 @@ def kept(
 ) -> list[str]:
     """Return the Set-Cookie values of a visitor's state, for an answer to what they, or the page, said.
 
-    With the anchors of what came and is allowed; of what is refused, none; after a no to everything, none at
-    all, also of what didn't come with the request, as storage never does. What waits for an answer keeps its
-    anchor: a visitor who is asked again, and accepts again, gives no tracker a day more (B6).
+    With the anchors of what came and is allowed. No answer forgets one: trackers that it couldn't reach would
+    begin anew with the next yes, and whoever accepts again gives none a day more (B6). Of a visitor who
+    allows nothing the sealed anchors stay as they are, and the hint lists none.
 
     Our own cookies are always set. What came and may not stay is there for sure: it has the room that is
     left. Where the visitor has just `chosen`, all that isn't allowed goes, also what the policy names, as
@@ -143,9 +143,7 @@ def kept(
     lives = Lives(orders, cookies, decision.allowed, now)
     lives.tell(told)
     no = denied(orders, cookies, decision.allowed)
-    seen = lives.forgetting(lives.seen, _refused(orders, no, decision))
-    if all(decision.reasons.get(each) is Reason.REFUSED for each in orders.edition.policy.categories):
-        seen = Seen(day_of(now))
+    seen = lives.seen if len(decision.allowed) > 1 else None
     if is_secure(scope) and first(scope["headers"], b"origin").startswith(b"http:"):
         orders.tell(OVER_HTTP)
     named = _named(orders, decision.allowed) if chosen else []
@@ -182,12 +180,6 @@ def _page_path(scope: Scope) -> str:
         return urlsplit(first(scope["headers"], b"referer").decode("latin-1")).path
     except ValueError:  # any page may send any Referer
         return "/"
-
-
-def _refused(orders: Orders, names: Iterable[str], decision: Decision) -> list[str]:
-    """The denied cookies about which this visitor has said no."""
-    needed = ((name, orders.terms[name.encode("latin-1")].need) for name in names)
-    return [name for name, need in needed if need and decision.reasons.get(need) is Reason.REFUSED]
 
 
 def _named(orders: Orders, allowed: Container[str]) -> list[Cookie]:

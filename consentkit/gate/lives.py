@@ -5,7 +5,7 @@ that is (B6, L4, L20). What a script sets shows no end in any request, so the en
 and asked here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 
@@ -231,12 +231,6 @@ class Lives:
             return self._orders.terms[name.encode()].need
         category = self._orders.edition.policy.category_of(service)
         return None if category == "necessary" else category
-
-    def forgetting(self, seen: Seen, names: Iterable[str]) -> Seen:
-        """Return anchors without those of some cookies: what is refused has no life to keep."""
-        keys = {key_of(name) for name in names}
-        running = {key: each for key, each in seen.running.items() if key not in keys}
-        return seen if len(running) == len(seen.running) else Seen(self._today, running, seen.ended)
 
     # What the server sets once more.
 

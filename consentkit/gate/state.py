@@ -183,7 +183,8 @@ class State:
         """Return the Set-Cookie values that keep this state.
 
         Consent and hint go when the last answer ends. The anchors outlive them: a tracker's first day doesn't
-        move because its visitor was asked again. `seen` is None where nobody has looked at them.
+        move because its visitor was asked again, or said no. Without any, the browser keeps what it has:
+        `seen` is None where nobody has looked at them, and for a visitor who allows nothing.
         """
         today = day_of(now)
         seen = self.seen or Seen(today)
@@ -200,6 +201,4 @@ class State:
             left = seconds_left(start_of(end_day(today, SEEN_MONTHS)), now)
             sealed = seal.seal_seen(replace(seen, issued=today))
             rows.append(home.set_cookie(SEEN_COOKIE, sealed, left, http_only=True))
-        elif self.seen is not None:
-            rows.append(home.set_cookie(SEEN_COOKIE, "", 0))
         return rows
