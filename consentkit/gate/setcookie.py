@@ -28,6 +28,8 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LIFE = re.compile(rb";[ \t]*(?:max-age[ \t]*=([\"+ \t]*)([0-9]*)|expires[ \t]*=)([^;]*)", re.IGNORECASE)
 _ATTRIBUTES = re.compile(rb";[ \t]*(?:max-age|expires)[ \t]*(?:=[^;]*)?(?![^;])", re.IGNORECASE)
 _MAX_AGE = re.compile(rb"-?[0-9]+")
+# An Expires that no browser can read more into: none, 0 and -1.
+_NO_DATE = re.compile(rb"-?[0-9]?")
 _NO_VALUE = (b"", b'""')
 _ENDS = b"; Max-Age=0; Expires=" + http_date(EPOCH)
 
@@ -98,9 +100,10 @@ def clamped(line: bytes, most: int, now: datetime) -> bytes:
     """Return a Set-Cookie line whose life is cut to `most` whole seconds from `now`.
 
     Every Max-Age and Expires that says more says `most` instead, in its own place, rounded down: the life is
-    the same whichever of them a browser goes by, and never longer than it was. Where nothing says more, and
-    where the line ends the cookie or sets it for the session, the same object comes back. Where `most` leaves
-    nothing, the line ends the cookie: its name and attributes without a value.
+    the same whichever of them a browser goes by, and never longer than it was. An Expires without a date is
+    left out: by the standard it says nothing, but Chromium reads `1 Jan 2038 000:00:00`, too. Where nothing
+    says more, and where the line ends the cookie or sets it for the session, the same object comes back.
+    Where `most` leaves nothing, the line ends the cookie: its name and attributes without a value.
     """
     if most <= 0:
         return _ending(line, now)
@@ -152,11 +155,15 @@ def _age_beyond(found: re.Match[bytes], most: int) -> tuple[int, bytes, int] | N
 
 
 def _date_beyond(found: re.Match[bytes], most: int, now: datetime) -> tuple[int, bytes, int] | None:
-    """Return the same for an Expires' date, if it is more than `most` seconds away."""
+    """Return the same for an Expires' date, if it is more than `most` seconds away; all of one without."""
     text = found[3].strip(SPACE)
-    date = cookie_date(text) if len(text) <= LONGEST_ATTRIBUTE else None
+    if len(text) > LONGEST_ATTRIBUTE or _NO_DATE.fullmatch(text):
+        return None
+    date = cookie_date(text)
+    if date is None:
+        return found.start(), b"", found.end()
     # In whole seconds, as `http_date` remembers what it wrote.
-    if date is None or date <= (last := now.replace(microsecond=0) + timedelta(seconds=most)):
+    if date <= (last := now.replace(microsecond=0) + timedelta(seconds=most)):
         return None
     bare = found[3].lstrip(_AROUND)
     start = found.end() - len(bare)
