@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from sample import Clock, app, browsing, choose, policy, visits
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocket
 
 from consentkit.gate.anchors import MOST, Seen, key_of, mark_of
 from consentkit.gate.keeping import denied
@@ -48,9 +50,17 @@ def clock() -> Clock:
     return Clock(START)
 
 
+async def socket(asked: WebSocket) -> None:
+    lines = asked.query_params.getlist("line")
+    await asked.accept(headers=[(b"set-cookie", line.encode()) for line in lines])
+    await asked.close()
+
+
 def visitor(folder: Path, clock: Clock, **changes: Any) -> Any:
     routes = [Route(f"/{each.__name__}", each) for each in (sets, sees, page, cached, closed)]
-    return browsing(app(*routes), folder, clock=clock, policy=policy(**changes))
+    return browsing(
+        app(*routes, WebSocketRoute("/socket", socket)), folder, clock=clock, policy=policy(**changes)
+    )
 
 
 @pytest.fixture
@@ -89,6 +99,24 @@ def test_a_tracker_s_end_never_moves_however_often_it_is_set_again(client: TestC
     for day in (0, 1, 40, 170):
         clock.now = START + timedelta(days=day)
         assert end_of(set_by(client, f"_ga=GA1.1.1.{day}; Path=/; Max-Age={TWO_YEARS}"), clock.now) == END
+
+
+def test_a_websocket_sets_a_tracker_without_an_anchor_for_the_session(
+    client: TestClient, clock: Clock
+) -> None:
+    """B6: its answer carries no anchor, so a longer life would begin anew at each visit."""
+
+    def accepted(line: str) -> SetCookie | None:
+        where = "/socket?" + urlencode({"line": line})
+        with client.websocket_connect(where, headers={"cookie": whole(client)}) as session:
+            (found,) = [value for name, value in session.extra_headers if name == b"set-cookie"]
+        return parsed(found)
+
+    line = f"_ga=GA1.1.1.1; Path=/; Max-Age={TWO_YEARS}"
+    assert end_of(accepted(line), clock.now) is None
+    assert end_of(accepted("_ga=; Path=/; Max-Age=0"), clock.now) == clock.now
+    set_by(client, line)
+    assert end_of(accepted(line), clock.now) == END
 
 
 def test_what_is_shorter_than_its_cap_leaves_as_it_was(client: TestClient) -> None:

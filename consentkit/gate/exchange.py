@@ -106,8 +106,10 @@ class Exchange:
     @property
     def _lives(self) -> Lives:
         if self._known_lives is None:
-            visitor = self._visitor
-            self._known_lives = Lives(self._orders, visitor.cookies or b"", visitor.allowed, visitor.now)
+            visitor, anchoring = self._visitor, self._scope["type"] == "http"
+            self._known_lives = Lives(
+                self._orders, visitor.cookies or b"", visitor.allowed, visitor.now, anchoring=anchoring
+            )
         return self._known_lives
 
     # The answer -------------------------------------------------------------------------------------

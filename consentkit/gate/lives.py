@@ -48,14 +48,24 @@ def _is_as_known(anchor: Anchor, each: Sighting, today: int) -> bool:
 class Lives:
     """One visitor's allowed trackers, in one request and its answer.
 
-    `cookies` is what the request's Cookie header says, `allowed` the categories that this visitor allows.
+    `cookies` is what the request's Cookie header says, `allowed` the categories that this visitor allows;
+    `anchoring` is False where no answer can carry a new anchor, as a WebSocket's doesn't.
     """
 
-    def __init__(self, orders: Orders, cookies: bytes, allowed: frozenset[str], now: datetime) -> None:
+    def __init__(
+        self,
+        orders: Orders,
+        cookies: bytes,
+        allowed: frozenset[str],
+        now: datetime,
+        *,
+        anchoring: bool = True,
+    ) -> None:
         self._orders = orders
         self._cookies = cookies
         self._allowed = allowed
         self._now = now
+        self._anchoring = anchoring
         self._today = day_of(now)
         self._payload = orders.grants.anchors(cookies)
         self._first_end = None if self._payload is None else first_end(self._payload)
@@ -185,6 +195,8 @@ class Lives:
         last = self.seen.end_of(cookie.name)
         if last is None or self.seen.has_ended(cookie.name, self._today):
             return clamped(line, 0, self._now)
+        if anchor is None and not self._anchoring:
+            return session_only(line, self._now)  # else it had a new clock at each visit
         return self._lasting(line, terms, last)
 
     def _runs_as_known(self, line: bytes, terms: Terms) -> bool:
