@@ -21,7 +21,8 @@ VISITS = visits()
         ({"services": [VISITS, "hotjar"]}, False),
         ({"services": [{**VISITS, "vendor": "Somebody Else Inc"}]}, False),
         ({"services": [{**VISITS, "purposes": ["audience-measurement", "session-replay"]}]}, False),
-        ({"services": [{**VISITS, "cookies": ["_visit"]}]}, True),
+        ({"services": [{**VISITS, "cookies": [{"name": "_visit", "lifetime": "session"}]}]}, True),
+        ({"services": [{**VISITS, "cookies": ["_visit"]}]}, False),  # nobody was told that it keeps anything
     ],
 )
 def test_an_analytics_answer_after_a_change(changes: dict[str, Any], counts: bool) -> None:
@@ -62,6 +63,29 @@ def test_a_yes_covers_no_longer_life_than_was_told(
     assert still_counts(old, new, "analytics", granted=True) is counts
     assert still_counts(old, new, "marketing", granted=True)
     assert still_counts(old, new, "analytics", granted=False)
+
+
+@pytest.mark.parametrize(
+    ("now", "counts"),
+    [
+        ({"visit": "P1D", "visit2": "P1M"}, True),
+        ({"visit": "P1D", "visit2": "P2M"}, False),
+        ({"visitor": "P13M", "longest": "P1M"}, False),
+        ({"visit*": "P13M"}, False),
+        ({"visit*": "P1D"}, True),
+    ],
+)
+def test_a_new_name_lives_no_longer_than_what_its_service_kept_before(
+    now: dict[str, str], counts: bool
+) -> None:
+    """L20: nobody was told of more by another name."""
+
+    def keeping(lives: dict[str, str]) -> Any:
+        cookies = [{"name": name, "lifetime": life} for name, life in lives.items()]
+        return resolve(policy(services=[visits(cookies=cookies)]))
+
+    old = keeping({"visit": "P1D", "longest": "P1M"})
+    assert still_counts(old, keeping(now), "analytics", granted=True) is counts
 
 
 def test_storage_lives_as_long_as_its_category_and_a_vendor_s_cookie_as_it_says() -> None:

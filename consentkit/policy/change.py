@@ -15,8 +15,9 @@ def still_counts(old: Policy, new: Policy, category: str, *, granted: bool) -> b
     It does as long as nobody new is let in: every service of the category was already in it, for the same
     vendor and no further purpose. Words, removed services and shorter lives change nothing (EDPB 05/2020
     §110: the processing must change, not the wording). Nor does a yes cover a longer life than it was given
-    on: how long a cookie lives is what visitors must be told before they consent (L20: Planet49, §81). Who
-    said no to less isn't asked whether more would do.
+    on: how long a cookie lives is what visitors must be told before they consent (L20: Planet49, §81). A new
+    name, also a renamed one, may live as long as the longest of its service did. Who said no to less isn't
+    asked whether more would do.
     """
     return old.version == new.version or _covers(old, new, category, granted)
 
@@ -33,7 +34,10 @@ def _covers(old: Policy, new: Policy, category: str, granted: bool) -> bool:
 
 def _lives_longer(old: Policy, new: Policy, category: str) -> bool:
     before, now = _lives(old, category), _lives(new, category)
-    return any(now[each] > before[each] for each in now.keys() & before.keys())
+    longest: dict[str, float] = {}
+    for (id_, _), months in before.items():
+        longest[id_] = max(months, longest.get(id_, 0.0))
+    return any(months > before.get(each, longest.get(each[0], 0.0)) for each, months in now.items())
 
 
 def _lives(policy: Policy, category: str) -> dict[tuple[str, str], float]:
