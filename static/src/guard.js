@@ -159,7 +159,7 @@ const guard = (view) => {
     }
   };
 
-  on(/^Navigator$/, /^sendB/, (_, args, call) => {
+  on(/^Nav/, /^sendB/, (_, args, call) => {
     const row = refused(args[0]);
     return row && (() => !later(row, (no) => no || call()));
   });
@@ -168,15 +168,15 @@ const guard = (view) => {
     const value = self.getAttribute(MARK + "-" + name);
     return value && (() => value);
   });
-  on(/^Element$/, /^setAttribute(NS)?$/, (self, args, _, name) => {
+  on(/^Element$/, /^setAttr/, (self, args, _, name) => {
+    const [it] = args;
     const at = +/S/.test(name);
-    return hold(self, args[at], args[at + 1]);
+    return hold(self, it?.name ?? args[at], it?.value ?? args[at + 1]);
   });
-  on(/^Element$/, /^setAttributeNode/, (self, [{ name, value }]) => hold(self, name, value));
   on(
     /^(Node|Ele|Char|Doc|Shad|Range)/,
-    // append, adopt, prepend, insert, replace, before, surround, import, innerHTML, outerHTML, write, setHTML, exec, …
-    /^(a[dfp]|pre|ins|rep|be|su|im|inn|ou|wr|setH|exe)|lF/,
+    // append, adopt, prepend, insert, replace, before, surround, import, write, exec, …HTML, …Fragment
+    /^(a[dfp]|pre|ins|rep|be|su|im|wr|ex)|[FM]/,
     (self, args, call, name) => {
       if (/^w/.test(name) && args[1]?.big) args.splice(0, 99, args.join(""));
       for (const at in args) {
@@ -184,7 +184,7 @@ const guard = (view) => {
         // What a document has itself was seen as it was set: only what comes from another can bring something.
         if (it?.querySelectorAll) it.ownerDocument != self.ownerDocument && sift(it);
         // Of scripts, styles and text areas the markup is text.
-        else if (/ML|wr|Co/.test(name) && /src|pos|data|<l|mage/i.test(it) && !/^(sc|sty|te)\w+$/.test(self.localName)) {
+        else if (/ML|wr|Co/.test(name) && /rc|pos|data|<l|mage/i.test(it) && !/^(sc|sty|te)\w+$/.test(self.localName)) {
           // As it was given: where only trusted types may be parsed, a text would be reported.
           if (sift(parse(it))) {
             const box = parse("<template>" + it).head.firstChild;
@@ -201,40 +201,26 @@ const guard = (view) => {
     },
   );
 
-  /**
-   * Refuses a cookie in silence, as browsers do, or has its life cut, to what is declared and to its end; a removal only of our own ones, whose
-   * row has a text instead of days.
-   *
-   * @param {any} name
-   * @param {any} until NaN for the session
-   * @param {(end: number) => void} cut
-   */
-  const clamp = (name, until, cut) => {
-    const row = find("cookie:" + name);
-    if (!row) return;
-    if (!(until <= Date.now() + row[2]) && !allows(row[1])) return nothing;
-    if (until) cut(Math.min(until, Date.now() + row[3] * 864e5, endOf(name) ?? Date.now() + row[2] * 864e5));
-  };
-  on(/^Document$/, /^cookie$/, (_, args) => {
-    const text = args[0];
-    if (!text) return;
-    // Of several the last one counts, and max-age before expires (RFC 6265, 5.3).
-    const age = /.*;\s*max-age\s*=([^;]+)/is.exec(text)?.[1];
-    const date = /.*;\s*expires\s*=([^;]+)/is.exec(text)?.[1];
-    return clamp(
-      /[^\s=]+/.exec(text),
+  // Refuses a cookie in silence, as browsers do, or cuts its life to what is declared and to its end; a removal
+  // only of our own ones, whose row has a text instead of days. The getter's call and what has no row fail in here, so they are the browser's.
+  on(/^(Doc|CookieS)/, /^(cookie|set)/, (_, args) => {
+    const it = args[0];
+    const name = it.name ?? /[^\s=]+/.exec(it);
+    const row = /** @type {any} */ (find("cookie:" + name));
+    // Of several the last one counts, and max-age before expires (RFC 6265, 5.3). What browsers read as neither,
+    // as a date without a month or a time, is left to them: it must not live longer by us, nor end.
+    const date = /.*;\s*expires\s*=(?=[^;]*[a-z]{3})([^;]*:[^;]*:[^;]*)/i.exec(it)?.[1];
+    const until =
+      Date.now() + (it.maxAge ?? /.*;\s*max-age\s*=\s*(-?\d+)\s*(;|$)/i.exec(it)?.[1]) * 1e3 ||
+      it.expires ||
       // Cookies' dates aren't read as ours are: whatever this one says, a max-age of ours says it better.
-      Date.now() + /** @type {any} */ (age) * 1e3 || (date && (Date.parse(date) + 1 || 1e99)),
-      (end) => (args[0] = text + ";max-age=" + Math.floor((end - Date.now()) / 1e3)),
-    );
-  });
-  on(/^CookieStore$/, /^set$/, (_, args) => {
-    const options = args[0];
-    return clamp(
-      options.name ?? options,
-      Date.now() + options.maxAge * 1e3 || options.expires,
-      (end) => (args[0] = { ...options, expires: end, maxAge: undefined }),
-    );
+      (date && (1 + Date.parse(date) || 1e99));
+    if (!(until <= Date.now() + row[2]) && !allows(row[1])) return nothing;
+    const end = Math.min(until, Date.now() + row[3] * 864e5, endOf(name) ?? Date.now() + row[2] * 864e5);
+    if (until)
+      args[0] = it.name
+        ? { ...it, expires: end, maxAge: undefined }
+        : it + ";max-age=" + Math.floor((end - Date.now()) / 1e3);
   });
 
   on(/^HTMLIF/, /^content/, (_, __, call) => {
@@ -255,19 +241,19 @@ const guard = (view) => {
   on(/^window$/, /^(WebSocket|EventSource|Audio)$|Worker$/, (_, args) => {
     if (refused(args[0])) args[0] = NOWHERE;
   });
-  on(/^XMLHttpRequest$/, /^(open|abort|send)$/, (self, args, call, name) => {
+  on(/^XML/, /^(open|abort|send)$/, (self, args, call, name) => {
     let row = self[KNOWN];
     if (name[0] == "s")
       return row && (() => {
         /** @param {string} [no] */
-        const go = (no) => self[KNOWN] == row && ((self[KNOWN] = 0), 1) && (no && self.open("POST", no), call());
+        const go = (no) => self[KNOWN] == row && !(self[KNOWN] = 0) && (no && self.open("POST", no), call());
         later(row, go);
         // The page's own limit ends the waiting too.
         self.timeout && setTimeout(go, self.timeout, NOWHERE);
       });
     row = name[0] == "o" && refused(args[1]);
     // Who waits for the answer on the spot can't wait for a choice.
-    self[KNOWN] = row && ((args[2] ?? 1) ? row : !(args[1] = NOWHERE));
+    self[KNOWN] = row && ((args[2] ?? 1) ? [...row] : !(args[1] = NOWHERE));
   });
   // Nothing stands before a store's properties unless it is another object, which pages can tell: so what is
   // written that way goes as soon as the script is done.

@@ -31,7 +31,7 @@ export const keyOf = (name) =>
  */
 export function endOf(name) {
   // `consentkit_allows=<choices>~<issued day, 3 digits><records of 9: key, end day>`
-  const records = /_allows=[^;~]*~...([^;]*)/.exec(document.cookie)?.[1]?.match(/.{9}/g);
+  const records = /(?:^|; )consentkit_allows=[^;~]*~...([^;]*)/.exec(document.cookie)?.[1]?.match(/.{9}/g);
   const record = records?.map(number).find((each) => !((each / KEYS) ^ keyOf(name)));
   return record ? (record % KEYS) * 864e5 : records?.[63] && Date.now() + 864e5;
 }
