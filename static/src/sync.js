@@ -55,7 +55,7 @@ async function look({ config, may }, leaving) {
   const services = declared(config, allowed, true).map(pattern);
   const denied = pattern(declared(config, allowed, false).flat());
   const today = Math.floor(Date.now() / DAY);
-  const [hint, records = ""] = /(?:^|; )consentkit_allows=[^;~]*~?([^;]*)/.exec(document.cookie) ?? [];
+  const [hint, records = ""] = /(?<=^|; )consentkit_allows=[^;~]*~?([^;]*)/.exec(document.cookie) ?? [];
   const age = today - number(records.slice(0, 3).padStart(9, "A"));
 
   /** @type {{ service: RegExp, cookie: boolean, over: boolean, remove: () => unknown }[]} */
