@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from consentkit.errors import VerificationError
+from consentkit.policy.months import milliseconds
 from consentkit.proof.bundle import verify_bundle, verify_receipt
 from consentkit.proof.claims import claims
 from consentkit.proof.log import ProofLog
@@ -49,7 +50,7 @@ def _place(log: ProofLog, when: str) -> int:
     except ValueError:
         raise click.UsageError(f"{when!r} is no index and no day such as 2026-08-31") from None
     instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-    return log.first_since(round(instant.timestamp() * 1000))
+    return log.first_since(milliseconds(instant))
 
 
 @click.command()

@@ -1,7 +1,6 @@
 """Commands that erase: what a visitor asks to be forgotten, and what the policy's rule says has aged."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import click
 
 from consentkit.errors import ConfigurationError
 from consentkit.kit import utc_now
-from consentkit.policy.months import add_months
+from consentkit.policy.months import add_months, milliseconds
 from consentkit.proof.bundle import verify_receipt
 from consentkit.proof.entry import LOOKUP_BYTES
 from consentkit.proof.erasure import Plan, Wish, aged, requested, undone
@@ -78,14 +77,14 @@ def retain(dry_run: bool, store: str, keys: str, as_json: bool) -> None:
         if policy is None or rule is None:
             raise ConfigurationError("the published policy has no [retention]: set months and reason first")
         # Counted back from a month's last days this may spare a record for a few days; it takes none early.
-        before = _milliseconds(add_months(utc_now(), -rule.months))
+        before = milliseconds(add_months(utc_now(), -rule.months))
         wish = aged(before, {"months": rule.months, "policy": policy.version})
         _erase(log, wish, yes=not dry_run, as_json=as_json)
 
 
 def _erase(log: ProofLog, wish: Wish, *, yes: bool, as_json: bool) -> None:
     try:
-        plan = log.erase(wish, _milliseconds(utc_now()), pretend=not yes)
+        plan = log.erase(wish, milliseconds(utc_now()), pretend=not yes)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     say(_told(plan, yes=yes), "\n".join(_lines(plan, yes=yes)), as_json=as_json)
@@ -124,7 +123,3 @@ def _tag(text: str) -> bytes:
     if len(tag) != LOOKUP_BYTES:
         raise click.UsageError(f"a visitor's tag is {2 * LOOKUP_BYTES} hex digits, not {text[:80]!r}")
     return tag
-
-
-def _milliseconds(instant: datetime) -> int:
-    return round(instant.astimezone(UTC).timestamp() * 1000)

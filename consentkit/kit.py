@@ -16,6 +16,7 @@ from consentkit.policy.change import still_counts
 from consentkit.policy.coded import Declared
 from consentkit.policy.decision import Choice, Consent, Decision, Reason, decide, valid_until
 from consentkit.policy.lint import lint
+from consentkit.policy.months import milliseconds
 from consentkit.policy.reading import read_json, read_toml
 from consentkit.policy.version import Policy, resolve
 from consentkit.proof.entry import Kind, Record, Stored, subject_id
@@ -199,9 +200,9 @@ class ConsentKit:
         stmt = {
             "action": kind.label,
             "categories": {"necessary": True, **{c: choice.granted for c, choice in choices.items()}},
-            "decided": {c: _milliseconds(choice.decided) for c, choice in choices.items()},
+            "decided": {c: milliseconds(choice.decided) for c, choice in choices.items()},
             "until": {
-                c: _milliseconds(valid_until(self.published.policies[choice.version], choice))
+                c: milliseconds(valid_until(self.published.policies[choice.version], choice))
                 for c, choice in choices.items()
             },
             "versions": {c: choice.version for c, choice in choices.items()},
@@ -212,7 +213,7 @@ class ConsentKit:
             "previous": previous,
         }
         subj = {"sub": subject_id(cid), **subject}
-        return Record(kind, _milliseconds(now), stmt, subj, lookup=self.log.lookup(cid))
+        return Record(kind, milliseconds(now), stmt, subj, lookup=self.log.lookup(cid))
 
     def records_of(self, consent: Consent) -> list[Stored]:
         """Return everything the log holds on a visitor, oldest first (Q4, Q28).
@@ -271,7 +272,3 @@ def _choices_of(stmt: Mapping[str, Any]) -> dict[str, Choice]:
         )
         for category in stmt["decided"]
     }
-
-
-def _milliseconds(instant: datetime) -> int:
-    return round(instant.timestamp() * 1000)

@@ -9,6 +9,7 @@ from consentkit.assets import served_name
 from consentkit.edition import Edition
 from consentkit.errors import ConfigurationError, ConsentKitError, SizeMoved
 from consentkit.policy.change import still_counts
+from consentkit.policy.months import milliseconds
 from consentkit.policy.version import Policy, from_bytes
 from consentkit.proof.entry import Kind, Record
 from consentkit.proof.log import ProofLog
@@ -53,7 +54,7 @@ class Publications:
         raise ConfigurationError("the policy can't be published: other processes keep writing to the log")
 
     def _records(self, edition: Edition, latest: Mapping[str, Any] | None) -> list[Record]:
-        t = round(self._clock().timestamp() * 1000)
+        t = milliseconds(self._clock())
         documents = [
             Record(Kind.DOCUMENT, t, {"name": part.name, "media_type": part.media_type}, body=part.body)
             for part in edition.documents()

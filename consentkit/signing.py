@@ -3,6 +3,7 @@
 import click
 
 from consentkit.kit import utc_now
+from consentkit.policy.months import milliseconds
 from consentkit.proof import rotation
 from consentkit.shell import explained, json_option, log_options, opened, say
 
@@ -33,7 +34,7 @@ def rotate(store: str, keys: str, as_json: bool) -> None:
     Back the keys folder up, hand the new verifier key out, and retire the old one when everybody has it.
     """
     with explained(), opened(store, keys, read_only=False) as log:
-        new = rotation.rotate(log, _now())
+        new = rotation.rotate(log, milliseconds(utc_now()))
         folder = log.keys.path
     text = f"New key: {new.vkey}\nBack up {folder} now. Later: consentkit key retire"
     say({"vkey": new.vkey}, text, as_json=as_json)
@@ -45,11 +46,7 @@ def rotate(store: str, keys: str, as_json: bool) -> None:
 def retire(store: str, keys: str, as_json: bool) -> None:
     """Let the older of two keys sign no more. What it signed stays good for ever."""
     with explained(), opened(store, keys, read_only=False) as log:
-        old, away = rotation.retire(log, _now())
+        old, away = rotation.retire(log, milliseconds(utc_now()))
     told = f"Its private half is now {away}: destroy it, in your backups as well." if away else ""
     text = f"Retired: {old.vkey}\n{told}".strip()
     say({"vkey": old.vkey, "file": str(away) if away else None}, text, as_json=as_json)
-
-
-def _now() -> int:
-    return round(utc_now().timestamp() * 1000)

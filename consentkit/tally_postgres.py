@@ -59,11 +59,6 @@ class PostgresTally:
     def _transaction(self, mode: str) -> Iterator[Link]:
         with unavailable("the table of what was seen"):
             link = Link(self._address, self._timeout + _STEP_SECONDS)
-            try:
-                link.run(link.raw.execute(link.beginning(mode, self._timeout)))
+            with link.transaction(mode, self._timeout, "COMMIT"):
                 yield link
-                link.run(link.raw.execute("COMMIT"))
-            except BaseException:
-                link.drop()
-                raise
             link.close()

@@ -1,22 +1,18 @@
 """The tally's table, in the database file of the log but no part of the log: nothing proves it."""
 
-import fcntl
-import os
 import sqlite3
-import threading
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import get_args
 
 from consentkit.errors import StoreUnavailable
+from consentkit.proof.turns import turn
 from consentkit.tally import Kind, Name, Row, bounded
 
 TIMEOUT = 2.0
 """Seconds to wait for other processes; nobody but the tally's own thread waits, or a server that stops."""
-_PAUSE = 0.005
 _TABLE = """CREATE TABLE IF NOT EXISTS tally(
     day TEXT NOT NULL, version TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (day, version, name, kind)) STRICT, WITHOUT ROWID"""
@@ -73,29 +69,9 @@ class SqliteTally:
         connection.execute("PRAGMA trusted_schema=0")
         return connection
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> AbstractContextManager[None]:
         # The log's own lock: no two connections may reset a WAL at once, and closing the last one does.
-        handle = os.open(self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            deadline = time.monotonic() + self._timeout
-            while not _taken(handle):
-                if time.monotonic() > deadline:
-                    raise StoreUnavailable("another process has held the log's lock for too long")
-                threading.Event().wait(_PAUSE)
-            yield
-        finally:
-            # Said aloud, for a process forked meanwhile holds the same lock until it ends.
-            fcntl.flock(handle, fcntl.LOCK_UN)
-            os.close(handle)
-
-
-def _taken(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return turn(self.path.with_name(self.path.name + ".lock"), self._timeout)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from hashlib import sha256, sha384, sha512
 from html import escape
 
-from consentkit.edition import UNDECLARED, Edition, held_back
+from consentkit.edition import UNDECLARED, Edition
 from consentkit.gate.cookies import Brought, ByName, ByNames
 from consentkit.gate.csp import UNRESTRICTED, Admission, admission
 from consentkit.gate.grants import Grants
@@ -17,8 +17,9 @@ from consentkit.gate.markup import Rules
 from consentkit.gate.state import CONSENT_COOKIE, OURS, Seal
 from consentkit.gate.told import Tell
 from consentkit.policy.bounds import NECESSARY_MONTHS
+from consentkit.policy.contested import Owners
 from consentkit.policy.decision import decide
-from consentkit.policy.names import cookie_names, storage_names
+from consentkit.policy.names import storage_names
 from consentkit.policy.periods import end_of
 from consentkit.policy.registry import Cookie
 from consentkit.tally import Kind
@@ -69,10 +70,8 @@ class Orders:
         self.brought = ByNames(self._brought)
         self.unreadable_passes = edition.policy.pages.unreadable == "pass"
         self.known = edition.policy.known.keys()
-        # What needs consent comes first: a name that both kinds claim waits.
-        services = edition.policy.services.values()
-        self._trackers, self._declared = cookie_names(held_back(edition.policy)), cookie_names(services)
-        self.storage = storage_names(services)
+        self._owners = Owners(edition.policy)
+        self.storage = storage_names(edition.policy.services.values())
         self._strict = edition.policy.cookies.undeclared == "strict"
         self.allowed_to_nobody = decide(edition.policy, {}, None, datetime.min.replace(tzinfo=UTC)).allowed
         self.grants = Grants(seal, edition.policy)
@@ -100,7 +99,7 @@ class Orders:
 
     def _terms(self, cookie: str) -> Terms:
         policy = self.edition.policy
-        stated = self._trackers(cookie) or self._declared(cookie)
+        stated = self._owners(cookie)
         if stated is not None:
             category = self.edition.category_of(stated.service)
             if category == "necessary":

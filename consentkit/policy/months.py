@@ -21,6 +21,11 @@ def add_months(instant: datetime, months: int) -> datetime:
     return _moved(instant, months)
 
 
+def milliseconds(instant: datetime) -> int:
+    """Return an instant as the log has it: UTC milliseconds since 1970."""
+    return round(instant.timestamp() * 1000)
+
+
 def seconds_left(end: datetime, now: datetime) -> int:
     """Return the whole seconds from `now` to `end`, rounded down and never negative (a Max-Age)."""
     return max(0, int((end - now).total_seconds()))

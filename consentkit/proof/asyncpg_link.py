@@ -127,6 +127,17 @@ class Link:
             f"SET LOCAL lock_timeout = {max(1, round(lock_seconds * 1000))}"
         )
 
+    @contextmanager
+    def transaction(self, mode: str, lock_seconds: float, end: str) -> Iterator[None]:
+        """Run what stands within in one transaction, ended by `end` (SQL); hang up if any of it fails."""
+        try:
+            self.run(self.raw.execute(self.beginning(mode, lock_seconds)))
+            yield
+            self.run(self.raw.execute(end))
+        except BaseException:
+            self.drop()
+            raise
+
     @property
     def stale(self) -> bool:
         """True when the server hung up, or nobody used the connection for a minute."""

@@ -128,13 +128,8 @@ class PostgresStore:
         self._after_fork()
         with unavailable("the consent log"):
             link = self._borrow()
-            try:
-                link.run(link.raw.execute(link.beginning(_READ, self._timeout)))
+            with link.transaction(_READ, self._timeout, "ROLLBACK"):
                 yield link
-                link.run(link.raw.execute("ROLLBACK"))
-            except BaseException:
-                link.drop()
-                raise
             if len(self._idle) < _IDLE_READERS:
                 self._idle.append(link)
             else:
