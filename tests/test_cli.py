@@ -419,7 +419,10 @@ def edited(folder: Path, index: int) -> None:
 
 
 def edited_entry(folder: Path, index: int) -> None:
-    sql(folder, f"UPDATE leaf SET entry = CAST(substr(entry, 1, 65) || x'00' AS BLOB) WHERE idx = {index}")
+    # Always another byte: one written over blindly is the byte that stood there once in 256 runs.
+    other = "CASE WHEN substr(entry, 3, 1) = x'00' THEN x'01' ELSE x'00' END"
+    entry = f"substr(entry, 1, 2) || {other} || substr(entry, 4)"
+    sql(folder, f"UPDATE leaf SET entry = CAST({entry} AS BLOB) WHERE idx = {index}")
 
 
 def deleted(folder: Path, index: int) -> None:
