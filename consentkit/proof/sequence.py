@@ -1,6 +1,5 @@
 """The sequencer: gives entries their place, signs the tree over them, commits, proves (prooflog §3.4)."""
 
-import json
 import logging
 import os
 import time
@@ -9,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from consentkit.errors import ConsentKitError, LogRefused, SizeMoved, StoreUnavailable, VerificationError
+from consentkit.proof.emission import emit
 from consentkit.proof.entry import SALT_BYTES, Draft, Kind, Sealed, decode, kind_of
 from consentkit.proof.keys import Keys
 from consentkit.proof.merkle import leaf_hash, peak_ids, verify_inclusion
@@ -237,7 +237,8 @@ class Sequencer:
         self._checkpoint, self._guard, self._ring = note, note, ring
         self._keys.confirm(ring)
         if publish:
-            self._emit(checkpoint, note)
+            self._published_at = time.monotonic()
+            emit(checkpoint.origin, checkpoint.size, note)
         return checkpoint
 
     def _same_guard(self, same: bool) -> None:
@@ -245,11 +246,6 @@ class Sequencer:
             raise LogRefused(
                 "the guard was moved by somebody else", "another checkpoint", "the one of this log"
             )
-
-    def _emit(self, checkpoint: Checkpoint, note: str) -> None:
-        self._published_at = time.monotonic()
-        line = {"event": "checkpoint", "origin": checkpoint.origin, "size": checkpoint.size, "note": note}
-        logger.info("%s", json.dumps(line, ensure_ascii=False))
 
     def _prove(
         self, tree: Tree, start: int, sealed: Sequence[tuple[int, Sealed]], checkpoint: Checkpoint
