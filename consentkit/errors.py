@@ -66,3 +66,7 @@ class LogRefused(ConsentKitError):
 
 class VerificationError(ConsentKitError):
     """A checkpoint, receipt or proof that is malformed or doesn't hold."""
+
+
+class OutsideRefused(ConsentKitError):
+    """A time stamp authority or a witness didn't give what it was asked for; it is asked again later."""

@@ -4,6 +4,7 @@ import logging
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from functools import partial
 from hashlib import sha256 as hashed
 from pathlib import Path
 from typing import Self
@@ -17,11 +18,12 @@ from consentkit.proof.keys import Keys
 from consentkit.proof.listing import get, head_of, listed, page, time_of
 from consentkit.proof.merkle import leaf_hash, verify_inclusion
 from consentkit.proof.note import Receipt, open_checkpoint
+from consentkit.proof.quorum import NONE, Quorum
 from consentkit.proof.sequence import Appended, Sequencer, check_guard, guarded_size, trusted_tree
 from consentkit.proof.store import Document, Head, Store
 from consentkit.proof.stores import open_store
 from consentkit.proof.tiles import Tree
-from consentkit.proof.verify import Check, Finding, Progress, Report, untold, verify
+from consentkit.proof.verify import NOBODY, Check, Finding, Progress, Report, Trust, untold, verify
 from consentkit.proof.writer import Writer
 
 logger = logging.getLogger("consentkit.proof")
@@ -244,6 +246,7 @@ class ProofLog:
         anchors: Sequence[str] = (),
         receipts: Sequence[str] = (),
         progress: Progress = untold,
+        trust: Trust = NOBODY,
     ) -> Report:
         """Everything there is to check on this store, against its key, its guard and what was kept."""
         guard, problem = None, "the keys folder holds no guard to compare with"
@@ -254,15 +257,8 @@ class ProofLog:
         try:
             with self._store.reading() as view:
                 kept = [*([] if guard is None else [guard]), *anchors]
-                report = verify(
-                    view,
-                    self.vkey,
-                    kept,
-                    checks,
-                    receipts=receipts,
-                    progress=progress,
-                    hints=self._keys.vkeys,
-                )
+                check = partial(verify, receipts=receipts, progress=progress, trust=trust)
+                report = check(view, self.vkey, kept, checks, hints=self._keys.vkeys)
         except StoreUnavailable as error:
             return Report(0, {}, [Finding(None, "database", str(error.__cause__ or error))])
         if guard is None:
@@ -283,13 +279,13 @@ class ProofLog:
             self._store.scrub()
         return plan
 
-    def export(self, folder: Path, start: int = 0, stop: int | None = None) -> range:
+    def export(self, folder: Path, start: int = 0, stop: int | None = None, quorum: Quorum = NONE) -> range:
         """Write the auditor's bundle (prooflog §3.10) into a folder that doesn't exist yet or is empty.
 
-        It shows the entries `start` to `stop` - 1; returns that range.
+        It shows the entries `start` to `stop` - 1, and says which witnesses there are; returns that range.
         """
         with self._store.reading() as view:
-            return write_bundle(view, self._keys.vkeys, folder, start, stop)
+            return write_bundle(view, self._keys.vkeys, folder, start, stop, quorum)
 
     def first_since(self, t: int) -> int:
         """The index of the first entry made at `t` (UTC ms) or later; the log's size when there is none."""
