@@ -1,7 +1,7 @@
 """Commands of proof: write the auditor's bundle on the operator's machine, verify it on the auditor's."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +11,23 @@ import click
 
 from consentkit.errors import VerificationError
 from consentkit.policy.months import milliseconds
+from consentkit.proof.attest import read_quorum, stamper
 from consentkit.proof.bundle import verify_bundle, verify_receipt
 from consentkit.proof.claims import claims
 from consentkit.proof.log import ProofLog
 from consentkit.proof.note import Verifier
-from consentkit.proof.verify import Progress, Report, untold
-from consentkit.shell import FINDING, explained, json_option, log_options, opened, say, with_log
+from consentkit.proof.quorum import NONE
+from consentkit.proof.verify import Progress, Report, Trust, untold
+from consentkit.shell import (
+    FINDING,
+    explained,
+    json_option,
+    log_options,
+    opened,
+    say,
+    with_log,
+    witnesses_option,
+)
 
 TEXTS = click.File("rb")
 
@@ -27,12 +38,16 @@ TEXTS = click.File("rb")
 @click.option("--bundle", is_flag=True, expose_value=False, help="The one format there is.")
 @click.option("--from", "start", default="0", metavar="WHEN", help="The first entry, or its day.")
 @click.option("--to", "stop", metavar="WHEN", help="The first entry, or day, that is left out.")
-def export(log: ProofLog, folder: Path, start: str, stop: str | None, as_json: bool) -> None:
+@witnesses_option
+def export(
+    log: ProofLog, folder: Path, start: str, stop: str | None, witnesses: Path | None, as_json: bool
+) -> None:
     """Write the auditor's bundle, of the whole log or a range, to FOLDER; it verifies without this machine.
 
     WHEN is an index or an instant such as 2026-08-31 or 2026-08-31T12:00:00+00:00.
     """
-    shown = log.export(folder, _place(log, start), None if stop is None else _place(log, stop))
+    quorum = read_quorum(witnesses) if witnesses else NONE
+    shown = log.export(folder, _place(log, start), None if stop is None else _place(log, stop), quorum)
     text = (
         f"Wrote {len(shown)} of {log.size} entries to {folder}.\n"
         f"Verify: consentkit audit verify {folder} --key '{log.vkey}'\n"
@@ -58,6 +73,14 @@ def _place(log: ProofLog, when: str) -> int:
 @click.option("--key", "vkey", help="The verifier key; needed for a bundle or a receipt.")
 @click.option("--old", "--anchor", "olds", multiple=True, type=TEXTS, help="A checkpoint you kept earlier.")
 @click.option("--receipt", "receipts", multiple=True, type=TEXTS, help="A receipt that must hold with it.")
+@click.option(
+    "--tsa-root",
+    "roots",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Certificates (PEM) of the authority whose time stamps you trust.",
+)
+@witnesses_option
 @log_options
 @json_option
 def verify(
@@ -65,6 +88,8 @@ def verify(
     vkey: str | None,
     olds: tuple[Any, ...],
     receipts: tuple[Any, ...],
+    roots: tuple[Path, ...],
+    witnesses: Path | None,
     store: str,
     keys: str,
     as_json: bool,
@@ -79,11 +104,12 @@ def verify(
         sys.exit(check_receipt(path, known(vkey or ""), as_json=as_json))
     kept, held = ([file.read().decode("utf-8", "replace") for file in files] for files in (olds, receipts))
     with explained(), _progress() as progress:
+        trust = trusting(roots, witnesses)
         if path is None:
             with opened(store, keys) as log:
-                report = log.verify(claims(), kept, held, progress)
+                report = log.verify(claims(), kept, held, progress, trust)
         else:
-            report = verify_bundle(path, known(vkey or ""), kept, claims(), held, progress)
+            report = verify_bundle(path, known(vkey or ""), kept, claims(), held, progress, trust)
     rows = [{"index": f.index, "table": f.table, "problem": f.problem} for f in report.findings]
     value = {
         "ok": report.ok,
@@ -96,6 +122,17 @@ def verify(
     }
     say(value, "\n".join(report_lines(report)), as_json=as_json)
     sys.exit(0 if report.ok else FINDING)
+
+
+def trusting(roots: Sequence[Path], witnesses: Path | None) -> Trust:
+    """Whom to believe beside the log; ConfigurationError for a file that can't be used."""
+    quorum = read_quorum(witnesses) if witnesses else None
+    if not roots:
+        return Trust(None, quorum)
+    stamper()  # says what is missing, if it is
+    from consentkit.proof.stamps import roots_in, stamped_by
+
+    return Trust(stamped_by(roots_in(roots)), quorum)
 
 
 @contextmanager
