@@ -90,14 +90,20 @@ class Attester:
     """
 
     def __init__(
-        self, store: Store, lock: Path, stamps: Stamps | None, quorum: Quorum | None, clock: Clock
+        self,
+        store: Store,
+        lock: Path,
+        stamps: Stamps | None,
+        quorum: Quorum | None,
+        clock: Clock,
+        stamp: Stamp | None,
     ) -> None:
         self._store = store
         self._lock = lock
         self._stamps = stamps
         self._witnesses = list(quorum.witnesses.values()) if quorum else []
         self._clock = clock
-        self._stamp = stamper() if stamps else None
+        self._stamp = stamp
         self._seen: dict[str, int] = {}
         self._listed = -1
         self._cosigned: set[str] = set()
@@ -233,4 +239,5 @@ def attesting(
     quorum = read_quorum(Path(witnesses)) if witnesses else None
     for witness in quorum.witnesses.values() if quorum else ():
         web_address(witness.url or "")
-    return Attester(open_store(store, keys, _LOCK_SECONDS), keys / ATTESTING, wanted, quorum, clock)
+    stamp = stamper() if wanted else None
+    return Attester(open_store(store, keys, _LOCK_SECONDS), keys / ATTESTING, wanted, quorum, clock, stamp)
