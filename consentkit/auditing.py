@@ -14,12 +14,16 @@ from consentkit.policy.months import milliseconds
 from consentkit.proof.attest import read_quorum, stamper
 from consentkit.proof.bundle import verify_bundle, verify_receipt
 from consentkit.proof.claims import claims
+from consentkit.proof.emission import checkpoints_in
+from consentkit.proof.evidence import TITLE, Evidence
 from consentkit.proof.log import ProofLog
 from consentkit.proof.note import Verifier
 from consentkit.proof.quorum import NONE
+from consentkit.proof.splitview import evidence_between
 from consentkit.proof.verify import Progress, Report, Trust, untold
 from consentkit.shell import (
     FINDING,
+    USAGE,
     explained,
     json_option,
     log_options,
@@ -71,7 +75,9 @@ def _place(log: ProofLog, when: str) -> int:
 @click.command()
 @click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--key", "vkey", help="The verifier key; needed for a bundle or a receipt.")
-@click.option("--old", "--anchor", "olds", multiple=True, type=TEXTS, help="A checkpoint you kept earlier.")
+@click.option(
+    "--old", "--anchor", "olds", multiple=True, type=TEXTS, help="A checkpoint you kept, or log lines."
+)
 @click.option("--receipt", "receipts", multiple=True, type=TEXTS, help="A receipt that must hold with it.")
 @click.option(
     "--tsa-root",
@@ -94,15 +100,16 @@ def verify(
     keys: str,
     as_json: bool,
 ) -> None:
-    """Verify the log, or offline an exported bundle or a visitor's receipt at PATH.
+    """Verify the log, or offline an exported bundle, a visitor's receipt or evidence at PATH.
 
-    Exit code 1, naming each entry that is wrong.
+    Exit code 1, naming each entry that is wrong; also for evidence that proves what it says.
     """
     if path is not None and vkey is None:
         raise click.UsageError("a bundle or receipt needs --key: the verifier key, from anywhere but itself")
     if path is not None and path.is_file():
-        sys.exit(check_receipt(path, known(vkey or ""), as_json=as_json))
+        sys.exit(check_file(path, known(vkey or ""), as_json=as_json))
     kept, held = ([file.read().decode("utf-8", "replace") for file in files] for files in (olds, receipts))
+    kept = [note for text in kept for note in checkpoints_in(text)]
     with explained(), _progress() as progress:
         trust = trusting(roots, witnesses)
         if path is None:
@@ -148,6 +155,41 @@ def _progress() -> Iterator[Progress]:
             bar.update(done - bar.pos)
 
         yield tell
+
+
+@click.command()
+@click.argument("a", type=click.Path(exists=True, path_type=Path))
+@click.argument("b", type=click.Path(exists=True, path_type=Path))
+@click.option("--key", "vkey", required=True, help="The verifier key, from anywhere but A and B.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@json_option
+def evidence(a: Path, b: Path, vkey: str, out: Path, as_json: bool) -> None:
+    """Put on paper that A and B, which one key signed, can't both be true of one log.
+
+    A and B are checkpoints, receipts or bundles. Anybody can check the file: consentkit audit verify.
+    """
+    with explained():
+        found = evidence_between(a, b, known(vkey))
+        verdict = found.verdict(Verifier.parse(vkey))
+    try:
+        out.write_text(found.told(Verifier.parse(vkey)), "utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{out} can't be written: {error.strerror}") from error
+    say({"file": str(out), "proved": verdict}, f"{verdict}\nWrote {out}.", as_json=as_json)
+
+
+def check_file(path: Path, vkey: str, *, as_json: bool) -> int:
+    """Verify a receipt or evidence on its own and say so; returns the exit code."""
+    text = path.read_text("utf-8", "replace")
+    if not text.startswith(TITLE):
+        return check_receipt(path, vkey, as_json=as_json)
+    try:
+        verdict = Evidence.parse(text).verdict(Verifier.parse(vkey))
+    except VerificationError as error:
+        say({"proved": None, "problem": str(error)}, f"NOT PROVED: {error}", as_json=as_json)
+        return USAGE
+    say({"proved": verdict}, f"PROVED: {verdict}", as_json=as_json)
+    return FINDING
 
 
 def check_receipt(path: Path, vkey: str, *, as_json: bool) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from consentkit.auditing import export, verify
+from consentkit.auditing import evidence, export, verify
 from consentkit.checkup import declared_by, missing_from
 from consentkit.desk import trackers as seen_trackers
 from consentkit.erasing import erase, retain
@@ -129,6 +129,7 @@ def audit() -> None:
 
 audit.add_command(verify)
 audit.add_command(export)
+audit.add_command(evidence)
 
 
 @audit.command("log")

@@ -66,7 +66,7 @@ def peak_ids(size: int) -> list[tuple[int, int]]:
     return ids
 
 
-def _split(width: int) -> int:
+def split(width: int) -> int:
     """The largest power of two smaller than `width` (RFC 6962 §2.1)."""
     return 1 << ((width - 1).bit_length() - 1)
 
@@ -89,7 +89,7 @@ class Prover:
             raise ValueError(f"no entry {index} in a tree of {self.size}")
         low, high, path = 0, self.size, []
         while high - low > 1:
-            middle = low + _split(high - low)
+            middle = low + split(high - low)
             if index < middle:
                 path.append(self._range(middle, high))
                 high = middle
@@ -104,7 +104,7 @@ class Prover:
             raise ValueError(f"no consistency from {size} to {self.size}")
         low, high, path = 0, self.size, []
         while size != high:
-            middle = low + _split(high - low)
+            middle = low + split(high - low)
             if size <= middle:
                 path.append(self._range(middle, high))
                 high = middle
@@ -122,7 +122,7 @@ class Prover:
             return self._read(level, low >> level)
         known = self._ragged.get((low, high))
         if known is None:
-            middle = low + _split(width)
+            middle = low + split(width)
             known = node_hash(self._range(low, middle), self._range(middle, high))
             self._ragged[low, high] = known
         return known
