@@ -245,6 +245,8 @@ def test_a_site_asks_while_it_runs_and_an_auditor_is_convinced_by_the_roots_they
     witness.now = int(time.time())
     with browsing(app(), tmp_path, clock=lambda: datetime.now(UTC)) as client:
         witness.trust(client.get("/consent/log/vkey").text.strip())
+        choose(client, "analytics")
+        assert client.get("/consent/receipt?cosigned").status_code == 404
         client.app.kit.close()
     with answering(authority.answer) as tsa, answering(witness.answer) as url:
         file.write_text(f"witness w {witness.vkey} {url}\nquorum w\n")
@@ -258,6 +260,8 @@ def test_a_site_asks_while_it_runs_and_an_auditor_is_convinced_by_the_roots_they
                     rows = list(view.attested())
                 if any(row.token for row in rows) and rows[0].size == size and rows[0].cosignatures:
                     break
+            proof = client.get("/consent/receipt?cosigned")
+            assert (proof.status_code, f"— {witness.name} " in proof.text) == (200, True)
             client.app.kit.close()
 
     where = ["--store", f"sqlite:///{tmp_path / 'log.db'}", "--keys", str(tmp_path / "keys")]

@@ -165,7 +165,14 @@ def test_a_witness_cosigns_each_continuation_and_the_cosigned_checkpoint_is_a_no
                 key = Verifier.parse(witness.vkey, COSIGNATURE)
                 assert cosigned(note, lines, [key]) == {key: witness.now}
                 assert open_checkpoint(note + lines, Verifier.parse(log.vkey)).size == log.size
-            assert Receipt.parse(log.receipt(5) + lines).verify(Verifier.parse(log.vkey)).size == seen
+                log._store.publish()
+                log._store.attest(log.size, cosignatures=lines)
+            grow(log, 1)
+            proof = Receipt.parse(log.receipt(5, cosigned=True))
+            assert proof.verify(Verifier.parse(log.vkey)).size == seen
+            assert list(cosigned(proof.checkpoint, proof.checkpoint.rpartition("\n\n")[2], [key])) == [key]
+            with pytest.raises(ValueError, match="no entry 1008"):
+                log.receipt(1008, cosigned=True)
             assert witness.asked == [0, 1, 7, 8, 308]
 
 

@@ -237,13 +237,19 @@ class Api:
         return self.form.page(request, decision, records)
 
     async def receipt(self, request: Request) -> Response:
-        """Answer the visitor's own receipt: C2SP text, or the readable record for JSON."""
+        """Answer the visitor's own receipt: C2SP text, or the readable record for JSON.
+
+        `?cosigned` has it against the newest checkpoint that witnesses have cosigned, once one has the entry.
+        """
         consent, _, _ = self._visitor(request)
         records = await run_in_threadpool(self.kit.records_of, consent) if consent else []
         record = records[-1] if records else None
         if record is None:
             return Json({"error": "there is no choice of this browser yet"}, 404)
-        text = self.kit.log.receipt(record.index)
+        try:
+            text = self.kit.log.receipt(record.index, cosigned="cosigned" in request.query_params)
+        except ValueError:
+            return Json({"error": "no witness has cosigned this choice yet"}, 404)
         if "application/json" in request.headers.get("accept", ""):
             return Json(self.form.readable(record) | {"receipt": text, "vkey": self.kit.log.vkey})
         headers = {**PRIVATE, "content-disposition": f'attachment; filename="receipt-{record.index}.txt"'}

@@ -15,7 +15,7 @@ from consentkit.proof.entry import Draft, Kind, Record, Stored
 from consentkit.proof.erasure import Plan, Wish
 from consentkit.proof.export import write_bundle
 from consentkit.proof.keys import Keys
-from consentkit.proof.listing import get, head_of, listed, page, time_of
+from consentkit.proof.listing import cosigned_head, get, head_of, listed, page, time_of
 from consentkit.proof.merkle import leaf_hash, verify_inclusion
 from consentkit.proof.note import Receipt, open_checkpoint
 from consentkit.proof.quorum import NONE, Quorum
@@ -223,13 +223,14 @@ class ProofLog:
             return None
         return Document(sha256, str(stmt.get("name")), str(stmt.get("media_type")), row.body, row.index or 0)
 
-    def receipt(self, index: int) -> str:
+    def receipt(self, index: int, *, cosigned: bool = False) -> str:
         """The proof that entry `index` is in the log, against the newest checkpoint (C2SP tlog-proof).
 
-        ValueError when there is no such entry; VerificationError when the store can't prove it any more.
+        Or against the newest that witnesses have cosigned, with what they signed. ValueError when there is
+        none with such an entry; VerificationError when the store can't prove it any more.
         """
         with self._store.reading() as view:
-            head = head_of(view)
+            head = cosigned_head(view) if cosigned else head_of(view)
             ring = self._keys.ring(head.checkpoint) or self._keys.verifiers
             checkpoint = open_checkpoint(head.checkpoint, *ring)
             try:
