@@ -127,7 +127,12 @@ def verify(
         "findings": rows,
         "more": report.more,
     }
-    say(value, "\n".join(report_lines(report)), as_json=as_json)
+    lines = [*report_lines(report)]
+    if path is not None and {"anchor", "receipt"} & {finding.table for finding in report.findings}:
+        lines.insert(
+            -1, f"If that key signed both, keep proof: consentkit audit evidence FILE {path} --key …"
+        )
+    say(value, "\n".join(lines), as_json=as_json)
     sys.exit(0 if report.ok else FINDING)
 
 

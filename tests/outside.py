@@ -35,7 +35,7 @@ def answering(answer: Callable[[str, bytes], Answer]) -> Iterator[str]:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))
-            if status == 307:
+            if status == 303:
                 self.send_header("Location", "/elsewhere")
             self.end_headers()
             self.wfile.write(data)

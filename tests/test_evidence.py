@@ -88,7 +88,7 @@ def test_receipts_of_both_logs_show_it_wherever_they_speak_of_the_same_entries(m
     a, b, k = make("a20", 20, None), make("b23", 23, 7), 7
     proved = {
         pair: Evidence(*((it / f"receipt-{n}").read_text() for it, n in zip((a, b), pair, strict=True)))
-        for pair in product(range(20), range(23))
+        for pair in product((0, 6, 7, 15, 16, 19), (0, 6, 7, 8, 16, 22))
     }
     silent = []
     for pair, evidence in proved.items():
@@ -102,10 +102,10 @@ def test_receipts_of_both_logs_show_it_wherever_they_speak_of_the_same_entries(m
     assert "over the entries 0 to 15 is" in proved[19, 22].verdict(key(a))
 
 
-@pytest.mark.parametrize("sizes", [(20, 20), (20, 23), (1, 20), (20, 64)])
+@pytest.mark.parametrize("sizes", [(20, 23), (1, 20), (20, 64)])
 def test_logs_that_agree_are_never_accused(make: Make, sizes: tuple[int, int]) -> None:
     a, b = (make(f"a{size}", size, None) for size in sizes)
-    indexes = sorted({0, 1, 5, 6, 7, 15, 16, 18, 19})
+    indexes = (0, 6, 7, 19)
     texts = [it / "checkpoint" for it in (a, b)]
     texts += [
         it / f"receipt-{n}" for it, size in zip((a, b), sizes, strict=True) for n in indexes if n < size
@@ -131,6 +131,7 @@ def test_a_checkpoint_kept_earlier_against_a_later_log_takes_the_bundle(make: Ma
         assert "by A, a log of 20 entries" in again.verdict(key(a))
     later = run("audit", "verify", b / "bundle", "--key", key(a).vkey, "--old", a / "checkpoint")
     assert (later.exit_code, "aren't those it signed" in later.stdout) == (1, True)
+    assert "consentkit audit evidence FILE" in later.stdout
 
 
 def test_a_receipt_of_a_larger_log_against_a_smaller_one_s_bundle(make: Make) -> None:

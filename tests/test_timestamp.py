@@ -120,7 +120,7 @@ def test_an_answer_that_answers_something_else_is_refused(authority: Authority, 
         "something else": stamp(address, NOTE + b"x", 5),
     }
     said = [(200, answer, problem) for problem, answer in answers.items()]
-    said += [(307, b"", "status 307"), (500, b"", "status 500"), (200, bytes(1 << 19), "more than")]
+    said += [(303, b"", "status 303"), (500, b"", "status 500"), (200, bytes(1 << 19), "more than")]
     for status, answer, problem in said:
         reply = (status, "x/y", answer)
         with answering(lambda *_, reply=reply: reply) as url, pytest.raises(OutsideRefused, match=problem):

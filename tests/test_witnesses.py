@@ -3,6 +3,7 @@
 import runpy
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 from outside import LocalWitness, answering
@@ -97,6 +98,38 @@ def test_a_policy_that_is_none_is_refused_by_both(name: str) -> None:
         Quorum.parse(BAD_POLICIES[name])
     with pytest.raises(ALONE["Bad"]):
         ALONE["Witnesses"](BAD_POLICIES[name])
+
+
+NAMES = ["w1", "w2", "w3", "a", "b", "any", "all", "1", "2"]
+
+
+def rule(random: Random) -> str:
+    """A line that may well make sense, below what stands above it."""
+    rest = random.sample(NAMES, random.randrange(1, 4))
+    group = ["group", random.choice("ab"), random.choice(["any", "all", "2", "0"]), *rest]
+    return " ".join(
+        random.choice([group, group, ["quorum", rest[0]], ["log", *rest], ["witness", *rest], [""]])
+    )
+
+
+def test_policies_made_of_any_lines_are_read_alike_by_both(full: bool) -> None:
+    read, rounds = 0, 20_000 if full else 600
+    for seed in range(rounds):
+        random = Random(seed)  # noqa: S311
+        lines = [rule(random) for _ in range(random.randrange(4))]
+        text = "\n".join([LINES, *lines, random.choice(["quorum a", "quorum none", "quorum w1"])])
+        told: list[object] = []
+        for parse, bad, name in (
+            (Quorum.parse, VerificationError, "name"),
+            (ALONE["Witnesses"], ALONE["Bad"], "quorum"),
+        ):
+            try:
+                told.append(getattr(parse(text), name))
+            except bad:
+                told.append(None)
+        assert told[0] == told[1], text
+        read += told[0] is not None
+    assert rounds / 5 < read < rounds * 4 / 5
 
 
 # Cosignatures
@@ -213,13 +246,13 @@ def test_a_log_cut_off_or_split_gets_no_cosignature(tmp_path: Path) -> None:
         ((404, b""), "doesn't know this log"),
         ((403, b""), "trusts another key"),
         ((429, b""), "status 429"),
-        ((307, b""), "status 307"),
+        ((303, b""), "status 303"),
         ((409, b"many\n"), "doesn't say which"),
         ((409, b"0\n"), "another log of 0 entries"),
         ((200, b""), "doesn't hold"),
         ((200, b"\xff\n"), "doesn't hold"),
     ],
-    ids=["404", "403", "429", "307", "409 in words", "409 again", "empty", "not text"],
+    ids=["404", "403", "429", "303", "409 in words", "409 again", "empty", "not text"],
 )
 def test_a_witness_that_refuses_is_told_of_in_words(
     tmp_path: Path, answer: tuple[int, bytes], problem: str
@@ -232,8 +265,19 @@ def test_a_witness_that_refuses_is_told_of_in_words(
             pytest.raises(OutsideRefused, match=problem),
         ):
             asking(log, "w", witness.vkey, url)(0)
-        other = LocalWitness("w", log.vkey)
+
+
+def test_a_cosignature_by_another_key_or_over_another_checkpoint_is_not_kept(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        grow(log, 1)
+        witness, other = LocalWitness("w", log.vkey), LocalWitness("w", log.vkey)
         with answering(other.answer) as url, pytest.raises(OutsideRefused, match="by the key"):
+            asking(log, "w", witness.vkey, url)(0)
+        line = witness.cosignature("something else\n").encode()
+        with (
+            answering(lambda *_: (200, "text/plain", line)) as url,
+            pytest.raises(OutsideRefused, match="the signature of w doesn't hold"),
+        ):
             asking(log, "w", witness.vkey, url)(0)
 
 
