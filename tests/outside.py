@@ -4,6 +4,7 @@ The witness shares no code with consentkit: keys, notes and the consistency of t
 """
 
 import base64
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -164,6 +166,9 @@ class Authority:
     """`openssl ts -reply` with a key and a root of its own, in a folder."""
 
     def __init__(self, folder: Path) -> None:
+        pytest.importorskip("rfc3161_client", reason="the extra `stamp` isn't installed")
+        if shutil.which("openssl") is None:
+            pytest.skip("OpenSSL isn't installed")
         folder.mkdir()
         self.folder, self.root = folder, folder / "root.pem"
         root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))

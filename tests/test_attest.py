@@ -166,6 +166,23 @@ def test_what_fails_is_told_once_and_asked_again(tmp_path: Path, caplog: pytest.
         assert sum(bool(row.token) for row in here.rows()) == 1
 
 
+def test_another_machine_that_was_faster_is_no_trouble_but_a_log_cut_off_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = [3, 9]
+
+    def ahead(_: str, __: bytes) -> Answer:
+        here.grow(2)  # the others' entries
+        return 409, "text/x.tlog.size", b"%d\n" % seen.pop(0)
+
+    with site(tmp_path, ahead) as here:
+        here.grow()
+        here.attester.round()
+        assert "didn't cosign" not in caplog.text
+        here.attester.round()
+        assert "the witness w0 didn't cosign: it has seen 9 entries, this log shows 3" in caplog.text
+
+
 def test_a_database_that_is_gone_ends_no_round(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with site(tmp_path) as here:
         here.grow()
@@ -239,7 +256,6 @@ def test_a_site_asks_while_it_runs_and_an_auditor_is_convinced_by_the_roots_they
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole way: middleware, thread, OpenSSL's authority, a witness, bundle, both verifiers."""
-    pytest.importorskip("rfc3161_client", reason="the extra `stamp` isn't installed")
     monkeypatch.setattr("consentkit.proof.attest.ROUND_SECONDS", 0.01)
     authority, witness, file = Authority(tmp_path / "tsa"), LocalWitness("w"), tmp_path / "witnesses"
     witness.now = int(time.time())

@@ -171,7 +171,7 @@ Ask = Callable[..., str]
 
 
 def asking(log: ProofLog, name: str, vkey: str, url: str) -> Ask:
-    witness = Witness("w", Verifier.parse(vkey, COSIGNATURE), url)
+    witness = Witness("w", Verifier.parse(vkey, COSIGNATURE), f"{url}/")
     assert witness.verifier.name == name
 
     def ask(seen: int, note: str | None = None) -> str:

@@ -164,17 +164,22 @@ class Attester:
             try:
                 self._ask(witness, head)
             except OutsideRefused as error:
+                if error.seen and error.seen <= self._head().size:
+                    continue  # another machine was faster
                 troubles[witness.name] = f"the witness {witness.name} didn't cosign: {error}"
 
     def _publish(self) -> Head:
-        with self._store.reading() as view:
-            head = head_of(view)
+        head = self._head()
         if head.size != self._listed:
             head, new = self._store.publish()
-            self._listed, self._cosigned = head.size, self._cosigners(head)
+            self._listed, self._cosigned = head.size, set() if new else self._cosigners(head)
             if new:
                 emit(Checkpoint.parse(split_note(head.checkpoint)[0]).origin, head.size, head.checkpoint)
         return head
+
+    def _head(self) -> Head:
+        with self._store.reading() as view:
+            return head_of(view)
 
     def _cosigners(self, head: Head) -> set[str]:
         """Who has cosigned a checkpoint already, asked by this process or another."""

@@ -29,9 +29,10 @@ def cosign(witness: Witness, note: str, seen: int, prove: Prove, seconds: float)
     `seen` is the size that it is thought to have cosigned last; it says so if that is wrong, and is asked
     again. `seconds` is how long any step may take. OutsideRefused when it gives no good cosignature.
     """
+    address = (witness.url or "").rstrip("/") + "/add-checkpoint"
     size = Checkpoint.parse(split_note(note)[0]).size
     for _ in range(_TRIES):
-        status, body = post(f"{witness.url}/add-checkpoint", _request(note, seen, prove), _TEXT, seconds)
+        status, body = post(address, _request(note, seen, prove), _TEXT, seconds)
         if status == _OK:
             return _lines(witness, note, body)
         if status != _CONFLICT:
@@ -62,8 +63,8 @@ def _other_size(body: bytes, seen: int, size: int) -> int:
     if not re.fullmatch("0|[1-9][0-9]{0,18}", told, re.ASCII):
         raise OutsideRefused("it has seen another size, but doesn't say which")
     if int(told) > size:
-        why = "another machine was faster, or the log was cut off"
-        raise OutsideRefused(f"it has seen {told} entries, this log shows {size}: {why}")
+        message = f"it has seen {told} entries, this log shows {size}: was it cut off?"
+        raise OutsideRefused(message, int(told))
     if int(told) == seen:
         raise OutsideRefused(f"it has seen another log of {told} entries under this name")
     return int(told)
