@@ -1,6 +1,7 @@
 """Asking outside, round by round: what is due is asked for, what fails is asked again, nobody waits."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -159,10 +160,14 @@ def test_what_fails_is_told_once_and_asked_again(tmp_path: Path, caplog: pytest.
         ]
         assert (len(calls), here.stamped) == (3, 1)  # a time stamp is asked for again after a minute
         assert [len(row.cosignatures.splitlines()) for row in here.rows()] == [1, 1, 1]
+        here.clock.t += HOUR
+        here.grow()
+        here.attester.round()
+        assert caplog.text.count("the witness w0 didn't cosign") == 2  # and once an hour
         here.ahead = 0
         here.clock.t += 60_000
         here.attester.round()
-        assert here.stamped == 2
+        assert here.stamped == 3
         assert sum(bool(row.token) for row in here.rows()) == 1
 
 
@@ -243,13 +248,26 @@ def test_a_file_of_witnesses_is_read_or_refused_with_the_reason(tmp_path: Path) 
     assert attesting("sqlite:///x", tmp_path, None, None, Instant()) is None
     for text, problem in {
         "quorum w\n": "can't say 'quorum w'",
-        f"witness w {witness.vkey}\nquorum w\n": "not an address",
+        f"witness w {witness.vkey}\nquorum w\n": "doesn't say where to ask the witness w",
+        f"witness w {witness.vkey} ftp://w.example\nquorum w\n": "not an address",
     }.items():
         file.write_text(text)
         with pytest.raises(ConfigurationError, match=problem):
             attesting("sqlite:///x", tmp_path, None, file, Instant())
     with pytest.raises(ConfigurationError, match="nowhere"):
         read_quorum(tmp_path / "nowhere")
+
+
+def test_without_the_extra_an_operator_and_an_auditor_are_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "consentkit.proof.stamps", None)
+    with pytest.raises(ConfigurationError, match=r"consentkit\[stamp\]"):
+        attesting("sqlite:///x", tmp_path, "https://tsa.example", None, Instant())
+    with site(tmp_path) as here:
+        here.grow()
+        where = ["--store", f"sqlite:///{tmp_path / 'log.db'}", "--keys", str(tmp_path / "keys")]
+        assert "consentkit[stamp]" in run("audit", "verify", *where, "--tsa-root", "root.pem", code=2)
 
 
 def test_a_site_asks_while_it_runs_and_an_auditor_is_convinced_by_the_roots_they_trust(

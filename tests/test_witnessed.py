@@ -4,6 +4,7 @@ import runpy
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from stores import copied_log, database, place_in_postgres, store_url
 import consentkit.proof
 from consentkit.proof.bundle import verify_bundle
 from consentkit.proof.entry import Kind, Record
+from consentkit.proof.erasure import requested
 from consentkit.proof.log import ProofLog
 from consentkit.proof.quorum import NONE, Quorum
 from consentkit.proof.timestamp import read_stamp
@@ -132,6 +134,27 @@ def test_an_entry_made_up_for_an_hour_that_is_stamped_already_is_found(log: Proo
     report = audits(log, tmp_path / "bundle")
     assert places(report) == [(10, "time"), (11, "time")]
     assert "wasn't there when the log was time-stamped at 2026-08-31 13:00:00" in report.findings[0].problem
+
+
+def test_an_erasure_that_takes_long_does_not_claim_the_time_it_began(
+    log: ProofLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each tombstone takes two minutes here, and the log is time-stamped meanwhile."""
+    hourly(log, 1)
+    seconds = iter(range(0, 999, 120))
+
+    def monotonic() -> int:
+        passed = next(seconds)
+        if passed > 120:
+            publish(log, START + 2 * HOUR + 1000 * passed)
+        return passed
+
+    monkeypatch.setattr("consentkit.proof.erasure._MOST_ENTRIES", 1)
+    monkeypatch.setattr("consentkit.proof.log.time", SimpleNamespace(monotonic=monotonic))
+    log.erase(requested([2, 5, 7]), START + 2 * HOUR)
+    report = audits(log, tmp_path / "bundle")
+    assert places(report) == []
+    assert (report.counts["tombstone"], report.counts["time stamps, by whom wasn't checked"]) == (3, 3)
 
 
 def test_every_time_stamp_counts_not_only_the_next(log: ProofLog, tmp_path: Path) -> None:

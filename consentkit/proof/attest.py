@@ -7,7 +7,7 @@ fails is logged and tried again.
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,7 @@ _LOCK_SECONDS = 5.0
 _END_SECONDS = 2.0
 _AGAIN_MS = 60_000
 """After a time stamp couldn't be had."""
+_TOLD_MS = 3_600_000
 NEEDS_STAMP = "time stamps need rfc3161-client: pip install 'consentkit[stamp]'"
 
 Clock = Callable[[], int]  # UTC ms
@@ -108,7 +109,7 @@ class Attester:
         self._listed = -1
         self._cosigned: set[str] = set()
         self._due = 0
-        self._told: Mapping[str, str] = {}
+        self._told: dict[str, int] = {}
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -131,27 +132,22 @@ class Attester:
     def round(self) -> None:
         """Publish the newest checkpoint and have it cosigned and, when that is due, time-stamped.
 
-        Never raises: what doesn't work now is logged, once as long as it stays the same, and left to the next
+        Never raises: what doesn't work now is logged, once an hour if it stays the same, and left to the next
         round.
         """
-        troubles: dict[str, str] = {}
         try:
             with ExitStack() as held:
                 try:
                     held.enter_context(turn(self._lock, 0))
                 except StoreUnavailable:
                     return  # another process of this machine is at it
-                self._attest(troubles)
+                self._attest()
         except ConsentKitError as error:
-            troubles["log"] = f"the newest checkpoint can't be published now: {error.__cause__ or error}"
+            self._tell(f"the newest checkpoint can't be published now: {error.__cause__ or error}")
         except Exception as error:  # noqa: BLE001 - the thread must live to try again
-            troubles["log"] = f"nobody outside can be asked to speak for the log: {error!r}"
-        for whom, trouble in troubles.items():
-            if self._told.get(whom) != trouble:
-                logger.warning("%s", trouble)
-        self._told = troubles
+            self._tell(f"nobody outside can be asked to speak for the log: {error!r}")
 
-    def _attest(self, troubles: dict[str, str]) -> None:
+    def _attest(self) -> None:
         now, head = self._clock(), self._publish()
         if not head.size:
             return  # of an empty log nobody has anything to say
@@ -159,14 +155,21 @@ class Attester:
             self._stamp_if_due(head, now)  # first: entries that come now are later than what is stamped
         except OutsideRefused as error:
             self._due = now + _AGAIN_MS
-            troubles["stamps"] = f"no time stamp could be had: {error}"
+            self._tell(f"no time stamp could be had: {error}")
         for witness in self._witnesses:
             try:
                 self._ask(witness, head)
             except OutsideRefused as error:
-                if error.seen and error.seen <= self._head().size:
-                    continue  # another machine was faster
-                troubles[witness.name] = f"the witness {witness.name} didn't cosign: {error}"
+                if not error.seen or error.seen > self._head().size:  # else another machine was faster
+                    self._tell(f"the witness {witness.name} didn't cosign: {error}")
+
+    def _tell(self, trouble: str) -> None:
+        """Log a trouble, but not the same one every ten seconds."""
+        now = self._clock()
+        self._told = {text: t for text, t in self._told.items() if now - t < _TOLD_MS}
+        if trouble not in self._told:
+            self._told[trouble] = now
+            logger.warning("%s", trouble)
 
     def _publish(self) -> Head:
         head = self._head()
@@ -243,6 +246,8 @@ def attesting(
     wanted = Stamps.parse(stamps) if stamps else None
     quorum = read_quorum(Path(witnesses)) if witnesses else None
     for witness in quorum.witnesses.values() if quorum else ():
-        web_address(witness.url or "")
+        if witness.url is None:
+            raise ConfigurationError(f"{witnesses} doesn't say where to ask the witness {witness.name}")
+        web_address(witness.url)
     stamp = stamper() if wanted else None
     return Attester(open_store(store, keys, _LOCK_SECONDS), keys / ATTESTING, wanted, quorum, clock, stamp)
