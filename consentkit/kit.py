@@ -147,7 +147,7 @@ class ConsentKit:
         choices = self._choices(consent, answer, shown, now)
         cid = consent.id if consent else secrets.token_bytes(16)
         record = self._entry(cid, consent, previous, choices, answer, subject, now)
-        appended = (await asyncio.wrap_future(self.log.append([record])))[0]
+        appended = (await self.log.appended([record]))[0]
         state = Consent(cid, appended.index, choices)
         return Recorded(state, self.decide(state, now), appended.receipt)
 

@@ -20,7 +20,7 @@ from consentkit.proof.bundle import verify_receipt
 from consentkit.proof.entry import Kind, Record
 from consentkit.proof.erasure import requested
 from consentkit.proof.log import ProofLog
-from consentkit.proof.sequence import Appended
+from consentkit.proof.request import Appended
 
 WRITES, SYNCS = 1, 2
 WAIT = 30

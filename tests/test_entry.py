@@ -1,7 +1,6 @@
 """Entries: canonical bytes, commitments, and what may never be public."""
 
 import json
-from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -79,14 +78,14 @@ def test_the_tag_an_entry_is_found_by_is_committed_to() -> None:
     assert opens_lookup(opening)
     assert read(0, sealed.entry, opening).intact
     for lookup in (None, b"m" * 16, b""):
-        moved = replace(opening, lookup=lookup)
+        moved = opening._replace(lookup=lookup)
         assert not opens_lookup(moved)
         assert not read(0, sealed.entry, moved).intact
-    assert opens_lookup(replace(opening, lookup=None, salt2=None, subj=None))  # erased
+    assert opens_lookup(opening._replace(lookup=None, salt2=None, subj=None))  # erased
     untagged = Draft.of(Record(Kind.POLICY, 7, {})).seal(7, SALTS).opening
     assert untagged
     assert opens_lookup(untagged)
-    assert not opens_lookup(replace(untagged, lookup=b"l" * 16))
+    assert not opens_lookup(untagged._replace(lookup=b"l" * 16))
 
 
 @pytest.mark.parametrize("subj", [None, b"", b"[]", b"5", b"{}", b'{"tag":5}', b'{"tag":"xyz"}', b"\xff"])
@@ -113,7 +112,7 @@ def test_an_entry_whose_payload_can_not_be_read_is_still_an_entry() -> None:
     assert sealed.opening
     assert glance(0, sealed.entry, sealed.opening) == read(0, sealed.entry, sealed.opening)
     for payload in (b"", b"[]", b'{"t":"noon"}'):
-        seen = glance(4, sealed.entry, replace(sealed.opening, stmt=payload))
+        seen = glance(4, sealed.entry, sealed.opening._replace(stmt=payload))
         assert (seen.index, seen.kind, seen.t, seen.stmt, seen.intact) == (4, Kind.CHOICE, None, None, False)
     assert not glance(4, b"\x01\x12{", None).intact
     with pytest.raises(VerificationError):

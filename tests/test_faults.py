@@ -39,7 +39,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 POINTS = {
-    "unsynced": 3,  # the write-ahead file, the guard, its folder
+    "unsynced": 2,  # the write-ahead file, the guard
     "full": 6,  # those it writes, and putting the guard in place
     "erasing": 12,
     "killed": 9,

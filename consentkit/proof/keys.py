@@ -10,14 +10,12 @@
 The folder has mode 700, the files 600; all of it must be backed up, apart from the database.
 """
 
-import fcntl
 import hmac
 import logging
-import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -30,8 +28,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from consentkit.errors import ConfigurationError, LogRefused, VerificationError
-from consentkit.proof.durable import replace_file, staged, sync_folder
+from consentkit.proof.durable import replace_file, sync_folder
 from consentkit.proof.entry import LOOKUP_BYTES
+from consentkit.proof.guard import Guard, locked
 from consentkit.proof.note import Verifier, sign_note, signer_ids, valid_name
 
 logger = logging.getLogger("consentkit.proof")
@@ -48,6 +47,7 @@ class Keys:
         self.path = path
         self.origin = origin
         self._lookup = lookup
+        self._guard = Guard(path / _GUARD)
         self._load()
 
     def _load(self) -> None:
@@ -126,7 +126,7 @@ class Keys:
 
     def add(self) -> Verifier:
         """A further signing key, on disk; it signs nothing before an entry under the old one has named it."""
-        with self._locked():
+        with locked(self.path):
             self._load()
             unnamed = [verifier for verifier in self.verifiers if verifier.vkey not in self.vkeys]
             if unnamed:
@@ -140,7 +140,7 @@ class Keys:
         """List the keys that an entry has named by now."""
         if all(verifier.vkey in self.vkeys for verifier in ring):
             return
-        with self._locked():
+        with locked(self.path):
             self._load()
             new = [verifier.vkey for verifier in ring if verifier.vkey not in self.vkeys]
             replace_file(self.path / _VKEYS, "".join(f"{vkey}\n" for vkey in (*self.vkeys, *new)).encode())
@@ -148,7 +148,7 @@ class Keys:
 
     def put_away(self, verifier: Verifier) -> Path | None:
         """Rename a retired key's file, so that it never signs again; returns where it is now."""
-        with self._locked():
+        with locked(self.path):
             for file in self.path.glob(_SIGNINGS):
                 if _verifier(self.origin, _load_signing(file)) == verifier:
                     away = file.rename(self.path / f"retired-{verifier.id.hex()}.pem")
@@ -162,47 +162,17 @@ class Keys:
         return hmac.digest(self._lookup, cid, "sha256")[:LOOKUP_BYTES]
 
     def guard(self) -> str | None:
-        """The checkpoint last swapped in, or None when there is none; ConfigurationError if it can't be read.
-
-        Bytes that aren't text are replaced: what they make is no checkpoint, and is refused as such.
-        """
-        try:
-            return (self.path / _GUARD).read_text("utf-8", "replace")
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise ConfigurationError(f"{self.path / _GUARD} can't be read: {error.strerror}") from error
+        """The checkpoint last answered for (see `Guard.read`)."""
+        return self._guard.read()
 
     def swap_guard(self, old: str | None, new: str) -> bool:
-        """Swap the guard for `new` if it still is `old` (or is `new`); else change nothing, return False.
-
-        Durable once it returns: written aside, synced, renamed, the folder synced.
-        """
-        with self.guard_ready(old, new) as swap:
+        """Swap the guard for `new` if it still is `old` (or is `new`); else change nothing, return False."""
+        with self._guard.ready(old, new) as swap:
             return swap()
 
-    @contextmanager
-    def guard_ready(self, old: str | None, new: str) -> Iterator[Callable[[], bool]]:
+    def guard_ready(self, old: str | None, new: str) -> AbstractContextManager[Callable[[], bool]]:
         """Do all of `swap_guard` that may fail for want of space or rights; yields what does the rest."""
-        with staged(self.path / _GUARD, new.encode()) as put:
-
-            def swap() -> bool:
-                with self._locked():
-                    if self.guard() not in (old, new):
-                        return False
-                    put()
-                    return True
-
-            yield swap
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
+        return self._guard.ready(old, new)
 
 
 def _create(path: Path, origin: str) -> None:

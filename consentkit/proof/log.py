@@ -1,12 +1,13 @@
 """ProofLog: the memory as the rest of consentkit sees it: append, find, prove, verify."""
 
+import asyncio
 import logging
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from hashlib import sha256 as hashed
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from consentkit.errors import ConfigurationError, LogRefused, StoreUnavailable, VerificationError
 from consentkit.proof.address import shown
@@ -17,16 +18,20 @@ from consentkit.proof.keys import Keys
 from consentkit.proof.listing import get, head_of, listed, page, time_of
 from consentkit.proof.merkle import leaf_hash, verify_inclusion
 from consentkit.proof.note import Receipt, open_checkpoint
-from consentkit.proof.sequence import Appended, Sequencer, check_guard, guarded_size, trusted_tree
+from consentkit.proof.request import Appended, Request
+from consentkit.proof.sequence import Sequencer
 from consentkit.proof.store import Document, Head, Store
 from consentkit.proof.stores import open_store
 from consentkit.proof.tiles import Tree
+from consentkit.proof.trust import check_guard, guarded_size, trusted_tree
 from consentkit.proof.verify import Check, Finding, Progress, Report, untold, verify
 from consentkit.proof.writer import Writer
 
 logger = logging.getLogger("consentkit.proof")
 
 _PAGE = 256
+
+AnyWaiting = TypeVar("AnyWaiting", Future[list[Appended]], asyncio.Future[list[Appended]])
 
 
 class ProofLog:
@@ -163,9 +168,21 @@ class ProofLog:
         SizeMoved when `expected_size` isn't the log's size. ValueError, at once, for a record that has no
         canonical form.
         """
+        return self._submit(records, expected_size, Future())
+
+    def appended(
+        self, records: Sequence[Record], *, expected_size: int | None = None
+    ) -> "asyncio.Future[list[Appended]]":
+        """As `append`, for a task to await: an event loop is woken once for all who wait in it."""
+        return self._submit(records, expected_size, asyncio.get_running_loop().create_future())
+
+    def _submit(
+        self, records: Sequence[Record], expected_size: int | None, waiting: AnyWaiting
+    ) -> AnyWaiting:
         if self._writer is None:
             raise ConfigurationError("this log was opened for reading only")
-        return self._writer.submit([Draft.of(record) for record in records], expected_size)
+        self._writer.submit(Request([Draft.of(record) for record in records], expected_size, waiting))
+        return waiting
 
     def get(self, index: int) -> Stored | None:
         """One entry, or None when the log isn't that long; VerificationError when its bytes are no entry.

@@ -135,7 +135,7 @@ class SqliteWriting(_View):
         many("INSERT INTO leaf VALUES (?, ?)", enumerate(batch.entries, batch.start))
         many(
             "INSERT INTO opening VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ((i, o.created_ms, o.lookup, o.salt1, o.stmt, o.salt2, o.subj) for i, o in batch.openings),
+            ((index, *payload) for index, payload in batch.openings),
         )
         many(
             "INSERT INTO tile VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET hashes = excluded.hashes",
@@ -157,7 +157,7 @@ class SqliteWriting(_View):
 
     def _swap_head(self, batch: Batch) -> None:
         new = (batch.head.size, batch.head.frontier, batch.head.checkpoint)
-        if self.head() is None and batch.start == 0:
+        if batch.start == 0 and self.head() is None:
             self._connection.execute("INSERT INTO head VALUES (0, ?, ?, ?)", new)
             return
         query = "UPDATE head SET size = ?, frontier = ?, checkpoint = ? WHERE size = ?"
