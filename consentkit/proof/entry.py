@@ -178,10 +178,13 @@ def subject_id(cid: bytes) -> str:
 class Draft(NamedTuple):
     """A record that was found well-formed, encoded as if the log gave it its own time."""
 
-    record: Record
-    stmt: dict[str, Any]
-    encoded: bytes
+    kind: Kind
+    t: int
+    lookup: bytes | None
+    stmt: bytes
     subj: bytes
+    sha256: str | None
+    body: bytes | None
 
     @classmethod
     def of(cls, record: Record) -> "Draft":
@@ -197,27 +200,28 @@ class Draft(NamedTuple):
             raise ValueError("an entry that names a visitor needs the tag to find it by")
         if "clock" in record.stmt or "tag" in record.subj:
             raise ValueError("a statement's `clock` and a subject's `tag` are the log's to add")
-        stmt = {**record.stmt, "t": record.t}
+        stmt, digest = {**record.stmt, "t": record.t}, None
         if record.body is not None:
-            stmt["sha256"] = sha256(record.body).hexdigest()
+            stmt["sha256"] = digest = sha256(record.body).hexdigest()
         encoded = canonical(stmt)
         if kind.public and len(encoded) > MAX_ENTRY - _CLAMP_ROOM:
             raise ValueError(
                 f"a public entry holds at most {MAX_ENTRY - _CLAMP_ROOM} bytes, this one has {len(encoded)}"
             )
         subj = record.subj if record.lookup is None else {**record.subj, "tag": record.lookup.hex()}
-        return cls(record, stmt, encoded, canonical(subj))
+        return cls(kind, record.t, record.lookup, encoded, canonical(subj), digest, record.body)
 
     def seal(self, t: int, salts: bytes) -> Sealed:
         """The entry at time `t` (≥ the record's own), with 64 fresh random bytes of salt."""
-        record = self.record
-        stmt = self.encoded if t == record.t else canonical({**self.stmt, "t": t, "clock": record.t})
-        head = bytes((VERSION, record.kind))
-        if record.kind.public:
-            return Sealed(head + stmt, None, self.stmt.get("sha256"), record.body)
+        stmt = self.stmt
+        if t != self.t:
+            stmt = canonical({**(decode(stmt) or {}), "t": t, "clock": self.t})
+        head = bytes((VERSION, self.kind))
+        if self.kind.public:
+            return Sealed(head + stmt, None, self.sha256, self.body)
         salt1, salt2 = salts[:SALT_BYTES], salts[SALT_BYTES:]
         entry = head + commit_stmt(salt1, stmt) + commit_subj(salt2, self.subj)
-        return Sealed(entry, Opening(t, record.lookup, salt1, stmt, salt2, self.subj))
+        return Sealed(entry, Opening(t, self.lookup, salt1, stmt, salt2, self.subj))
 
 
 def kind_of(entry: bytes) -> Kind:

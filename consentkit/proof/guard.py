@@ -32,13 +32,14 @@ class Guard:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._folder = file.parent
 
     def read(self) -> str | None:
         """The checkpoint last swapped in, or None when there is none; ConfigurationError if it can't be read.
 
         Bytes that aren't text are replaced: what they make is no checkpoint, and is refused as such.
         """
-        with locked(self._file.parent):  # what is written over might be seen half written
+        with locked(self._folder):  # what is written over might be seen half written
             return self._read()
 
     def _read(self) -> str | None:
@@ -67,14 +68,14 @@ class Guard:
                 yield lambda: self._replaced(put, (old, new))
 
     def _replaced(self, put: Callable[[], None], expected: tuple[str | None, str]) -> bool:
-        with locked(self._file.parent):
+        with locked(self._folder):
             if self._read() not in expected:
                 return False
             put()
             return True
 
     def _overwritten(self, handle: int, expected: tuple[str, str], data: bytes) -> bool:
-        with locked(self._file.parent):
+        with locked(self._folder):
             if self._read() not in expected or not os.path.samestat(os.fstat(handle), self._file.stat()):
                 return False
             if os.pwrite(handle, data, 0) != len(data):

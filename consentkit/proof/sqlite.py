@@ -16,7 +16,9 @@ from consentkit.proof.turns import turn
 logger = logging.getLogger("consentkit.proof")
 
 _WRITER_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "secure_delete": 1,
-                   "trusted_schema": 0, "wal_autocheckpoint": 0, "mmap_size": 0}  # fmt: skip
+                   "trusted_schema": 0, "wal_autocheckpoint": 0, "mmap_size": 0,
+                   "cache_size": -(16 << 10)}  # fmt: skip
+"""The cache, in KiB, is room for the pages of a whole batch: what doesn't fit is written twice."""
 _WAL_LIMIT = 4 << 20
 _IDLE_READERS = 8
 
