@@ -318,10 +318,12 @@ class Forger:
         self.rebuild(database)
 
     def rebuild(self, database: Database) -> Tree:
-        tree = Tree(0, lambda *_: b"")
+        tiles: dict[tuple[int, int], bytes] = {}
+        tree = Tree(0, lambda level, n: tiles.get((level, n), b""))
         leaves = [leaf_hash(entry) for (entry,) in database.execute("SELECT entry FROM leaf ORDER BY idx")]
         database.execute("DELETE FROM tile")
-        for (level, n), hashes in tree.extend(leaves).items():
+        tiles |= tree.extend(leaves)
+        for (level, n), hashes in tiles.items():
             database.execute("INSERT INTO tile VALUES (?, ?, ?)", (level, n, hashes))
         frontier = b"".join(tree.read(level, index) for level, index in peak_ids(tree.size))
         database.execute("UPDATE head SET size = ?, frontier = ?", (tree.size, frontier))

@@ -41,6 +41,7 @@ class Kind(IntEnum):
     KEY = 0x11
     DOCUMENT = 0x12
     CLOSE = 0x13
+    SUCCESSION = 0x14
 
     @property
     def public(self) -> bool:

@@ -8,13 +8,21 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 
-from consentkit.errors import ConsentKitError, LogRefused, SizeMoved, StoreUnavailable, VerificationError
-from consentkit.proof.entry import SALT_BYTES, Draft, Kind, Sealed, decode, kind_of
+from consentkit.errors import (
+    ConsentKitError,
+    LogClosed,
+    LogRefused,
+    SizeMoved,
+    StoreUnavailable,
+    VerificationError,
+)
+from consentkit.proof.entry import SALT_BYTES, Draft, Kind, Sealed, decode
 from consentkit.proof.keys import Keys
 from consentkit.proof.merkle import fold, leaf_hash
 from consentkit.proof.note import Checkpoint, Receipt, Verifier, open_checkpoint, receipts
 from consentkit.proof.request import Appended, Reply, Request, answer
 from consentkit.proof.store import Batch, DocumentRow, Head, Store, Writing
+from consentkit.proof.succession import Ending
 from consentkit.proof.tiles import Tree
 from consentkit.proof.tombstones import erasures_of
 from consentkit.proof.trust import check_guard, frontier_of, trusted_tree
@@ -43,6 +51,7 @@ class Sequencer:
         self._guard: str | None = None
         self._ring: tuple[Verifier, ...] = self._keys.verifiers
         self._t = 0
+        self._ending = Ending(self._keys.origin)
         self._warned = False
 
     def create(self) -> None:
@@ -80,7 +89,7 @@ class Sequencer:
         sealed = _seal(asked, self._t)
         with self._store.writing() as session:
             tree = self._catch_up(session)
-            places, drafts = _placed(requests, tree.size)
+            places, drafts = _placed(requests, tree.size, self._ending)
             if len(drafts) < len(asked):
                 sealed = _seal(drafts, self._t)
             if not sealed:
@@ -88,7 +97,8 @@ class Sequencer:
             self._clamp(drafts, sealed)
             due = time.monotonic() - self._published_at >= self._publish_every
             # Who trusts one key learns of the next from a published checkpoint that both have signed.
-            due = due or any(draft.kind is Kind.KEY for draft in drafts)
+            # And a log's end is what the next one begins with.
+            due = due or any(draft.kind in (Kind.KEY, Kind.CLOSE) for draft in drafts)
             checkpoint = self._write(session, tree, [item for _, item in sealed], publish=due)
         proved = self._prove(tree, sealed, checkpoint)
         return [proved[place] if isinstance(place, slice) else place for place in places]
@@ -108,7 +118,8 @@ class Sequencer:
             tree = self._tree = trusted_tree(head, self._tile, ring)
             self._ring = ring
             self._keys.confirm(ring)
-            self._checkpoint, self._t = head.checkpoint, _last_t(session.last(head.size))
+            self._ending = Ending(self._keys.origin, session.last, head.size)
+            self._checkpoint, self._t = head.checkpoint, self._ending.t
             self._guard = None  # what it was compared with is no longer what we stand on
         guard = self._keys.guard()
         if guard is None:
@@ -189,16 +200,18 @@ class Sequencer:
         return list(map(Appended, range(growth.start, growth.size), times, texts))
 
 
-def _placed(requests: Sequence[Request], size: int) -> tuple[list[slice | SizeMoved], list[Draft]]:
+def _placed(
+    requests: Sequence[Request], size: int, ending: Ending
+) -> tuple[list[slice | SizeMoved | LogClosed], list[Draft]]:
     """Where in a batch each request's records are, or why they aren't; and the records, in order."""
-    places, drafts = list[slice | SizeMoved](), list[Draft]()
+    places, drafts = list[slice | SizeMoved | LogClosed](), list[Draft]()
     for request in requests:
         first = len(drafts)
-        if request.expected_size in (None, size + first):
+        moved = request.expected_size not in (None, size + first)
+        refused = SizeMoved(size + first) if moved else ending.refusal(request.drafts)
+        if refused is None:
             drafts += request.drafts
-            places.append(slice(first, len(drafts)))
-        else:
-            places.append(SizeMoved(size + first))
+        places.append(refused or slice(first, len(drafts)))
     return places, drafts
 
 
@@ -224,15 +237,6 @@ def _ring_after(
     if not ring:
         raise LogRefused("the last key can't be retired", "no key", "one that signs")
     return ring
-
-
-def _last_t(last: tuple[bytes, int | None] | None) -> int:
-    if last is None:
-        return 0
-    entry, created_ms = last
-    if kind_of(entry).public:
-        return int((decode(entry[2:]) or {}).get("t", 0))
-    return created_ms or 0
 
 
 def _unavailable(error: BaseException) -> StoreUnavailable:

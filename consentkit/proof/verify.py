@@ -14,6 +14,7 @@ from consentkit.proof.note import Checkpoint
 from consentkit.proof.recount import Finding, Recount
 from consentkit.proof.report import Progress, Report, untold
 from consentkit.proof.store import DocumentRow, Head, Source
+from consentkit.proof.succession import Bounds
 from consentkit.proof.tiles import WIDTH
 from consentkit.proof.tombstones import Tombstones
 
@@ -57,6 +58,8 @@ class _Audit:
         self._commitments: set[bytes] = set()
         self._cited: dict[str, int] = {}
         self._tombstones = Tombstones()
+        first = next((entry for _, entry in source.leaves(0, 1)), b"")
+        self._bounds = Bounds(keyring.origin, first)
         self._t = 0
 
     def run(self, anchors: Sequence[str], receipts: Sequence[str], progress: Progress) -> Report:
@@ -117,8 +120,12 @@ class _Audit:
         if 0 not in sizes:
             self._report.add(None, "published", "the checkpoint of the empty log was taken out")
         for note in anchors:
-            self._open("anchor", note)
             self._report.count("anchors")
+            other = self._bounds.compare(note)
+            if other is None:
+                self._open("anchor", note)
+            elif other:
+                self._report.add(None, "anchor", other)
 
     def _read_receipts(self, receipts: Sequence[str]) -> None:
         for text in receipts:
@@ -150,6 +157,8 @@ class _Audit:
             self._report.add(index, "leaf", str(error))
             return
         self._report.count(kind.label)
+        for problem in self._bounds.add(index, kind, entry):
+            self._report.add(index, "leaf", problem)
         if kind.public and opening:
             self._report.add(index, "opening", "a payload was added to a public entry")
         elif not kind.public and not self._opening(index, entry, opening):
@@ -211,6 +220,8 @@ class _Audit:
             self._report.add(finding.index, finding.table, finding.problem)
         for finding in self._tombstones.settle(self._source):
             self._report.add(finding.index, finding.table, finding.problem)
+        for index, problem in self._bounds.settle(size):
+            self._report.add(index, "leaf", problem)
         for finding in self._keyring.findings(recount.agrees):
             self._report.add(finding.index, finding.table, finding.problem)
         good, bad = 0, 0
