@@ -10,6 +10,7 @@ import click
 
 from consentkit.auditing import export, verify
 from consentkit.checkup import declared_by, missing_from
+from consentkit.closing import close
 from consentkit.desk import trackers as seen_trackers
 from consentkit.erasing import erase, retain
 from consentkit.errors import PolicyError
@@ -129,6 +130,7 @@ def audit() -> None:
 
 audit.add_command(verify)
 audit.add_command(export)
+audit.add_command(close)
 
 
 @audit.command("log")

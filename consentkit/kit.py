@@ -5,13 +5,20 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from consentkit.edition import Edition, compile_edition
-from consentkit.errors import ChoiceError, ConfigurationError, ConsentKitError, Problem
+from consentkit.errors import (
+    ChoiceError,
+    ConfigurationError,
+    ConsentKitError,
+    LogClosed,
+    Problem,
+    StoreUnavailable,
+)
 from consentkit.policy.change import still_counts
 from consentkit.policy.coded import Declared
 from consentkit.policy.decision import Choice, Consent, Decision, Reason, decide, valid_until
@@ -21,7 +28,7 @@ from consentkit.policy.reading import read_json, read_toml
 from consentkit.policy.version import Policy, resolve
 from consentkit.proof.entry import Kind, Record, Stored, subject_id
 from consentkit.proof.keys import recorded_origin
-from consentkit.proof.log import ProofLog
+from consentkit.proof.shards import Shards
 from consentkit.publication import Publications
 from consentkit.setters import declared_cookies
 from consentkit.tally import Tally
@@ -30,6 +37,8 @@ from consentkit.tally_stores import open_store
 logger = logging.getLogger("consentkit")
 
 MECHANISMS = ("banner", "preferences", "form", "api")
+MOST_YEARS = 3
+"""How many logs may be closed while one answer is on its way."""
 MOST_TOLD = 5
 """Lines that the log gets on a policy: every process of a site writes them at every start."""
 
@@ -116,7 +125,7 @@ class ConsentKit:
         self.edition: Edition = compile_edition(wanted, prefix)
         # A log keeps the name it was born with, whatever the site calls itself later.
         origin = recorded_origin(Path(keys)) or log_origin(wanted.site.name)
-        self.log = ProofLog.open(store, Path(keys), origin=origin, accept_log=accept_log)
+        self.log = Shards.open(store, Path(keys), origin=origin, accept_log=accept_log)
         self.published = Publications(self.log, clock)
         self.published.publish(self.edition)
         self.tally = Tally(open_store(store), clock)
@@ -147,9 +156,21 @@ class ConsentKit:
         choices = self._choices(consent, answer, shown, now)
         cid = consent.id if consent else secrets.token_bytes(16)
         record = self._entry(cid, consent, previous, choices, answer, subject, now)
-        appended = (await self.log.appended([record]))[0]
-        state = Consent(cid, appended.index, choices)
-        return Recorded(state, self.decide(state, now), appended.receipt)
+        number, receipt = await self._append(record, cid)
+        state = Consent(cid, number, choices)
+        return Recorded(state, self.decide(state, now), receipt)
+
+    async def _append(self, record: Record, cid: bytes) -> tuple[int, str]:
+        """Append where the site's log goes on, under the tag it has there; return its number and receipt."""
+        for _ in range(MOST_YEARS):
+            shard = self.log.newest
+            tagged = replace(record, lookup=shard.log.lookup(cid))
+            try:
+                appended = (await shard.log.appended([tagged]))[0]
+                return shard.first + appended.index, appended.receipt
+            except LogClosed:
+                await asyncio.to_thread(self.log.follow)
+        raise StoreUnavailable("the consent log is closed, and no other goes on")
 
     def _shown(self, answer: Answer) -> Policy:
         if not self.published.knows(answer.version):
@@ -213,7 +234,7 @@ class ConsentKit:
             "previous": previous,
         }
         subj = {"sub": subject_id(cid), **subject}
-        return Record(kind, milliseconds(now), stmt, subj, lookup=self.log.lookup(cid))
+        return Record(kind, milliseconds(now), stmt, subj)
 
     def records_of(self, consent: Consent) -> list[Stored]:
         """Return everything the log holds on a visitor, oldest first (Q4, Q28).
@@ -221,7 +242,7 @@ class ConsentKit:
         An index can lead astray, so each record must itself be about this visitor. Raises StoreUnavailable.
         """
         subject = subject_id(consent.id)
-        found = self.log.find(self.log.lookup(consent.id))
+        found = self.log.of_visitor(consent.id)
         return [record for record in found if record.intact and (record.subj or {}).get("sub") == subject]
 
     def _before(self, consent: Consent) -> tuple[Consent, int | None]:

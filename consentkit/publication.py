@@ -7,12 +7,13 @@ from typing import Any
 
 from consentkit.assets import served_name
 from consentkit.edition import Edition
-from consentkit.errors import ConfigurationError, ConsentKitError, SizeMoved
+from consentkit.errors import ConfigurationError, ConsentKitError, LogClosed, SizeMoved
 from consentkit.policy.change import still_counts
 from consentkit.policy.months import milliseconds
 from consentkit.policy.version import Policy, from_bytes
 from consentkit.proof.entry import Kind, Record
 from consentkit.proof.log import ProofLog
+from consentkit.proof.shards import Shards
 from consentkit.proof.store import Document
 
 logger = logging.getLogger("consentkit")
@@ -23,9 +24,9 @@ RELOAD_PAUSE = timedelta(seconds=1)
 
 
 class Publications:
-    """The published past of one log, read as it grows; `policies` holds every version by its id (64 hex)."""
+    """A site's published past, read as its log grows; `policies` has every version by its id (64 hex)."""
 
-    def __init__(self, log: ProofLog, clock: Callable[[], datetime]) -> None:
+    def __init__(self, log: ProofLog | Shards, clock: Callable[[], datetime]) -> None:
         self.policies: dict[str, Policy] = {}
         self._log = log
         self._clock = clock
@@ -46,7 +47,7 @@ class Publications:
                 return
             try:
                 self._log.append(self._records(edition, latest), expected_size=size).result()
-            except SizeMoved:
+            except (SizeMoved, LogClosed):
                 continue
             self._tell(edition.policy, latest)
             self._learn(self._log.size)

@@ -11,6 +11,7 @@ import orjson
 
 from consentkit.errors import ConfigurationError, ConsentKitError, StoreUnavailable, VerificationError
 from consentkit.middleware import KEYS, STORE
+from consentkit.proof.handover import Place, located
 from consentkit.proof.keys import recorded_origin
 from consentkit.proof.log import ProofLog
 
@@ -45,19 +46,39 @@ def say(value: Any, text: str, *, as_json: bool) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() if as_json else text)
 
 
+def _wanted(context: click.Context, _: click.Parameter, origin: str | None) -> None:
+    context.meta[_SHARD] = origin
+
+
+_SHARD = "consentkit.shard"
+shard_option = click.option(
+    "--shard",
+    metavar="ORIGIN",
+    expose_value=False,
+    callback=_wanted,
+    help="Of a site's logs one that was closed, by its name; else it is the one that goes on.",
+)
+
+
 def log_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say where the log is."""
-    return store_option(keys_option(command))
+    return store_option(keys_option(shard_option(command)))
+
+
+def where(store: str, keys: str) -> tuple[Place, str]:
+    """Return where the log is that the running command is about, and its name. ConfigurationError."""
+    origin = recorded_origin(Path(keys))
+    if origin is None:
+        raise ConfigurationError(f"there are no log keys in {keys}; name their folder with --keys")
+    context = click.get_current_context(silent=True)
+    return located(Place(store, Path(keys)), origin, context.meta.get(_SHARD) if context else None)
 
 
 @contextmanager
 def opened(store: str, keys: str, *, read_only: bool = True) -> Iterator[ProofLog]:
     """Yield the log; for reading only it may be damaged, so that it can be audited all the same."""
-    folder = Path(keys)
-    origin = recorded_origin(folder)
-    if origin is None:
-        raise ConfigurationError(f"there are no log keys in {folder}; name their folder with --keys")
-    with ProofLog.open(store, folder, origin=origin, read_only=read_only) as log:
+    place, origin = where(store, keys)
+    with ProofLog.open(place.store, place.keys, origin=origin, read_only=read_only) as log:
         yield log
 
 

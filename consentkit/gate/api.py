@@ -243,11 +243,11 @@ class Api:
         record = records[-1] if records else None
         if record is None:
             return Json({"error": "there is no choice of this browser yet"}, 404)
-        text = self.kit.log.receipt(record.index)
+        proof = self.kit.log.proof(record.index)
         if "application/json" in request.headers.get("accept", ""):
-            return Json(self.form.readable(record) | {"receipt": text, "vkey": self.kit.log.vkey})
+            return Json(self.form.readable(record) | proof)
         headers = {**PRIVATE, "content-disposition": f'attachment; filename="receipt-{record.index}.txt"'}
-        return PlainTextResponse(text, headers=headers)
+        return PlainTextResponse(proof["receipt"], headers=headers)
 
     async def export(self, request: Request) -> Response:
         """Answer everything the log holds on this browser, as JSON (F8, Q28)."""
@@ -257,7 +257,7 @@ class Api:
 
     def _records(self, consent: Consent) -> list[dict[str, Any]]:
         records = self.kit.records_of(consent)
-        return [self.form.readable(r) | {"receipt": self.kit.log.receipt(r.index)} for r in records]
+        return [self.form.readable(r) | self.kit.log.proof(r.index) for r in records]
 
     async def policy(self, _: Request) -> Response:
         """Answer the policy in force."""

@@ -4,6 +4,7 @@
     vkeys         once there was a second: all public keys the log ever had, one a line, the first first
     lookup.key    32 random bytes; without them nobody can find a visitor's entries
     origin        the log's name, one line
+    site          where the log follows another one: the first verifier key of the site's first log
     guard         the last checkpoint answered for: a log behind it was cut off or restored (prooflog §3.8)
     turns         empty; the processes of this machine that append to a PostgreSQL log lock it in turns
 
@@ -35,7 +36,7 @@ from consentkit.proof.note import Verifier, sign_note, signer_ids, valid_name
 
 logger = logging.getLogger("consentkit.proof")
 
-_SIGNING, _LOOKUP, _ORIGIN, _GUARD = "signing.pem", "lookup.key", "origin", "guard"
+_SIGNING, _LOOKUP, _ORIGIN, _GUARD, _SITE = "signing.pem", "lookup.key", "origin", "guard", "site"
 TURNS = "turns"
 _SIGNINGS, _VKEYS = "signing*.pem", "vkeys"
 
@@ -62,14 +63,14 @@ class Keys:
         self.vkeys = tuple(named) or (self.verifiers[0].vkey,)
 
     @classmethod
-    def open(cls, path: Path, origin: str, *, create: bool) -> "Keys":
-        """Open the folder, or with `create` make it if there is none (or an empty one).
+    def open(cls, path: Path, origin: str, *, create: bool, site: str | None = None) -> "Keys":
+        """Open the folder, or with `create` make it if there is none (or an empty one), for `site` as there.
 
         ConfigurationError when it is missing, incomplete, readable by others, or of another origin.
         """
         path = Path(path)
         if create and not (path.is_dir() and any(path.iterdir())):
-            _create(path, origin)
+            _create(path, origin, site)
         if not path.is_dir():
             raise ConfigurationError(
                 f"there is no keys folder {path}; a log can't be continued without its keys, and one that "
@@ -94,8 +95,9 @@ class Keys:
 
     @property
     def identity(self) -> str:
-        """The first verifier key that the log ever had: what it is known by whatever keys come and go."""
-        return self.vkeys[0]
+        """The first verifier key of the site's first log: what it is known by whatever comes and goes."""
+        site = self.path / _SITE
+        return _read(site).decode("ascii", "replace").strip() if site.exists() else self.vkeys[0]
 
     def sign(self, text: bytes) -> bytes:
         """The newest key's Ed25519 signature (64 bytes) over `text`."""
@@ -175,7 +177,7 @@ class Keys:
         return self._guard.ready(old, new)
 
 
-def _create(path: Path, origin: str) -> None:
+def _create(path: Path, origin: str, site: str | None) -> None:
     if not valid_name(origin):
         raise ConfigurationError(f"{origin!r} can't name a log: no spaces, no plus sign, not empty")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -184,6 +186,8 @@ def _create(path: Path, origin: str) -> None:
     replace_file(aside / _SIGNING, _pem(Ed25519PrivateKey.generate()))
     replace_file(aside / _LOOKUP, secrets.token_bytes(32))
     replace_file(aside / _ORIGIN, f"{origin}\n".encode())
+    if site:
+        replace_file(aside / _SITE, f"{site}\n".encode())
     try:
         aside.rename(path)
     except OSError:
