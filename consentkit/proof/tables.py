@@ -9,7 +9,8 @@ from consentkit.proof.entry import Kind, Opening
 from consentkit.proof.store import Batch, DocumentRow, Head
 from consentkit.proof.values import blob, document, opening, text, whole
 
-SCHEMA_VERSION = 1
+MIGRATIONS: tuple[str, ...] = ()
+"""What made each version out of the one before, from 2 on; `SCHEMA` is what has come of it."""
 SCHEMA = """
 CREATE TABLE leaf(idx INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT;
 CREATE TABLE opening(idx INTEGER PRIMARY KEY, created_ms INTEGER NOT NULL, lookup BLOB,
