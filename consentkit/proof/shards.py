@@ -10,7 +10,7 @@ from consentkit.proof.entry import Kind, Record, Stored
 from consentkit.proof.handover import Place, Shard, follow, successor_of
 from consentkit.proof.keys import Keys
 from consentkit.proof.log import ProofLog
-from consentkit.proof.sequence import Appended
+from consentkit.proof.request import Appended
 from consentkit.proof.store import Document
 from consentkit.proof.verify import Check, Report
 
