@@ -48,12 +48,13 @@ def _texts(notices: Any) -> list[str]:
 def _complete(entry: Stored) -> Iterator[str]:
     if entry.kind not in ANSWERS or entry.stmt is None:
         return
-    categories = entry.stmt.get("categories", {})
-    optional = set(categories) - {NECESSARY}
-    if categories.get(NECESSARY) is not True or not all(isinstance(v, bool) for v in categories.values()):
+    stmt, categories = entry.stmt, entry.stmt.get("categories", {})
+    optional = {*categories} - {NECESSARY}
+    if categories.get(NECESSARY) is not True or {*map(type, categories.values())} != {bool}:
         yield "does not say yes or no about every category"
     for field in ("decided", "until", "versions"):
-        if set(entry.stmt.get(field, {})) != optional:
+        if {*stmt.get(field, {})} != optional:
             yield f"gives {field} for other categories than it answers"
-    if any(entry.stmt["decided"][c] > entry.stmt["t"] for c in optional & set(entry.stmt.get("decided", {}))):
+    decided = stmt.get("decided", {})
+    if any(decided[category] > stmt["t"] for category in optional.intersection(decided)):
         yield "was decided after it was logged"

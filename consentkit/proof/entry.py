@@ -5,7 +5,7 @@ every proof stays valid. A public entry is `0x01 ‖ kind ‖ canonical JSON`: n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from hashlib import sha256
 from types import NoneType
@@ -51,7 +51,7 @@ class Kind(IntEnum):
     @property
     def label(self) -> str:
         """The kind in words, for people: `choice`, `withdrawal`, …"""
-        return self.name.lower()
+        return self._name_.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,15 +225,15 @@ class Draft(NamedTuple):
         return Sealed(entry, Opening(t, self.lookup, salt1, stmt, salt2, self.subj))
 
 
+_BEGINNINGS = {bytes((VERSION, kind)): kind for kind in Kind}
+
+
 def kind_of(entry: bytes) -> Kind:
     """The kind of an entry; VerificationError when these bytes are no entry of ours."""
-    try:
-        if entry[0] != VERSION:
-            raise ValueError
-        kind = Kind(entry[1])
-    except (IndexError, ValueError):
-        raise VerificationError(f"not an entry: it begins with {entry[:2].hex() or 'nothing'}") from None
-    if not kind.public and len(entry) != 2 + 32 + 32:
+    kind = _BEGINNINGS.get(entry[:2])
+    if kind is None:
+        raise VerificationError(f"not an entry: it begins with {entry[:2].hex() or 'nothing'}")
+    if len(entry) != 2 + 32 + 32 and not kind.public:
         raise VerificationError(f"a committed entry is 66 bytes, this one has {len(entry)}")
     return kind
 
@@ -268,27 +268,39 @@ def opens_subj(entry: bytes, opening: Opening) -> bool:
 def committed_lookup(subj: bytes | None) -> bytes | None:
     """The lookup tag that a stored subject commits to; None when it has none, is erased or is no subject."""
     try:
-        return bytes.fromhex(orjson.loads(subj or b"")["tag"])
+        return _tag(orjson.loads(subj or b""))
+    except ValueError:
+        return None
+
+
+def _tag(subj: Any) -> bytes | None:
+    try:
+        return bytes.fromhex(subj["tag"])
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def opens_lookup(opening: Opening) -> bool:
-    """True when the subject is erased or commits to the very tag that the entry is found by."""
-    return opening.subj is None or opening.lookup == committed_lookup(opening.subj)
-
-
 def read(index: int, entry: bytes, opening: Opening | None) -> Stored:
     """An entry as stored, decoded; VerificationError when it can't be."""
-    kind = kind_of(entry)
-    if kind.public:
+    stored = decoded(index, kind_of(entry), entry, opening)
+    if opening is None or stored.kind.public or (opens_stmt(entry, opening) and opens_subj(entry, opening)):
+        return stored
+    return replace(stored, intact=False)
+
+
+def decoded(index: int, kind: Kind, entry: bytes, opening: Opening | None) -> Stored:
+    """An entry as `read`, but that its payload opens the commitments is for the caller to see.
+
+    So `intact` says no more than that it is found by the tag that its subject states, unless that is erased.
+    """
+    if kind >= 0x10:
         payload = decode(entry[2:]) or {}
         return Stored(index, kind, payload.get("t"), entry, payload, None, opening, opening is None)
     if opening is None:
         return Stored(index, kind, None, entry, None, None)
     stmt, subj = decode(opening.stmt), decode(opening.subj)
-    intact = opens_stmt(entry, opening) and opens_subj(entry, opening) and opens_lookup(opening)
-    return Stored(index, kind, stmt.get("t") if stmt else None, entry, stmt, subj, opening, intact)
+    found = subj is None or opening.lookup == _tag(subj)
+    return Stored(index, kind, stmt.get("t") if stmt else None, entry, stmt, subj, opening, found)
 
 
 def glance(index: int, entry: bytes, opening: Opening | None) -> Stored:

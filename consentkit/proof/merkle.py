@@ -55,7 +55,14 @@ def peaks_of(nodes: Sequence[bytes]) -> list[bytes]:
 
 def root_of(nodes: Sequence[bytes]) -> bytes:
     """The root over a row of equal subtrees, for example over leaf hashes."""
-    return fold(peaks_of(nodes))
+    if not nodes:
+        return EMPTY_ROOT
+    row = nodes
+    while len(row) > 1:
+        pairs = zip(row[::2], row[1::2], strict=False)
+        # An odd last node waits for its neighbour on a higher level.
+        row = [*[sha256(b"\x01" + left + right).digest() for left, right in pairs], *row[len(row) & ~1 :]]
+    return row[0]
 
 
 def peak_ids(size: int) -> list[tuple[int, int]]:

@@ -3,11 +3,11 @@
 Pure: the log is read through a `store.Source`; nothing here trusts a row that a signature doesn't cover.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 
 from consentkit.errors import VerificationError
-from consentkit.proof.entry import Kind, Opening, Stored, kind_of, opens_lookup, opens_stmt, opens_subj, read
+from consentkit.proof.entry import Kind, Opening, Stored, decoded, kind_of, opens_stmt, opens_subj
 from consentkit.proof.keyring import Keyring
 from consentkit.proof.merkle import leaf_hash
 from consentkit.proof.note import Checkpoint
@@ -144,7 +144,7 @@ class _Audit:
             recount.believe(self._source.tile(0, start // WIDTH), stop - start)
             return
         openings = dict(self._source.openings(start, stop))
-        leaves = [leaf_hash(entries[i]) if i in entries else None for i in range(start, stop)]
+        leaves = [leaf_hash(entries[i]) if i in entries else b"" for i in range(start, stop)]
         recount.add(leaves, self._source.tile(0, start // WIDTH))
         for index in range(start, stop):
             if index in entries:
@@ -159,30 +159,36 @@ class _Audit:
         self._report.count(kind.label)
         for problem in self._bounds.add(index, kind, entry):
             self._report.add(index, "leaf", problem)
-        if kind.public and opening:
+        public = kind.public
+        if public and opening:
             self._report.add(index, "opening", "a payload was added to a public entry")
-        elif not kind.public and not self._opening(index, entry, opening):
+        elif not public and not self._opening(index, entry, opening):
             return
         try:
-            stored = read(index, entry, None if kind.public else opening)
+            stored = decoded(index, kind, entry, None if public else opening)
         except VerificationError as error:
-            self._report.add(index, "leaf" if kind.public else "opening", str(error))
+            self._report.add(index, "leaf" if public else "opening", str(error))
             return
         self._payload(stored)
 
     def _opening(self, index: int, entry: bytes, opening: Opening | None) -> bool:
-        if entry[2:34] in self._commitments:
+        commitment = entry[2:34]
+        if commitment in self._commitments:
             self._report.add(index, "leaf", "the same commitment as an earlier entry: a replay")
-        self._commitments.add(entry[2:34])
+        self._commitments.add(commitment)
         if opening is None and index not in self._report.scope:
             self._report.count("not shown")
             return False
-        problems = list(_opening_problems(entry, opening))
-        for problem in problems:
-            self._report.add(index, "opening", problem)
-        if not problems and self._tombstones.missing(index, opening):
+        good = True
+        if opening is not None and not opens_stmt(entry, opening):
+            self._report.add(index, "opening", "the statement doesn't open the entry's commitment")
+            good = False
+        if opening is not None and not opens_subj(entry, opening):
+            self._report.add(index, "opening", "the subject doesn't open the entry's commitment")
+            good = False
+        if good and self._tombstones.missing(index, opening):
             self._report.count("erased")
-        return not problems
+        return good
 
     def _payload(self, stored: Stored) -> None:
         if stored.t is not None:
@@ -198,7 +204,7 @@ class _Audit:
             self._keyring.learn(stored.index, stored.stmt)
         if stored.kind is Kind.DOCUMENT and stored.stmt:
             self._cited.setdefault(str(stored.stmt.get("sha256")), stored.index)
-        if stored.opening and not opens_lookup(stored.opening):
+        if not stored.intact:
             problem = "the tag it is found by isn't the one that its subject commits to"
             self._report.add(stored.index, "opening", problem)
         if stored.stmt and "clock" in stored.stmt:
@@ -266,12 +272,3 @@ class _Audit:
         if sha256(row.body).hexdigest() != row.sha256:
             return f"the document's text isn't the one that entry {cited} logs"
         return None
-
-
-def _opening_problems(entry: bytes, opening: Opening | None) -> Iterator[str]:
-    if opening is None:
-        return
-    if not opens_stmt(entry, opening):
-        yield "the statement doesn't open the entry's commitment"
-    if not opens_subj(entry, opening):
-        yield "the subject doesn't open the entry's commitment"
