@@ -127,17 +127,18 @@ class Bounds:
         """`origin` is the log's own name, `first` its entry 0 (b"" where there is none)."""
         before = predecessor_in(first)
         self._before = before if before and before.origin != origin else None
-        self._closed: int | None = None
+        self.closed: int | None = None
+        """Where the log was closed; an entry before that, unless it is public, needs no look."""
         self._after = 0
 
     def add(self, index: int, kind: Kind, entry: bytes) -> Iterator[str]:
         """Take the next entry; yields what is wrong with where it stands, or with what it names."""
-        if self._closed is not None:
+        if self.closed is not None:
             self._after += 1
             if kind is not Kind.TOMBSTONE:
-                yield f"it stands after entry {self._closed}, which closed the log"
+                yield f"it stands after entry {self.closed}, which closed the log"
         if kind is Kind.CLOSE:
-            self._closed = index if self._closed is None else self._closed
+            self.closed = index if self.closed is None else self.closed
             if not Successor.named(_stmt(entry)):
                 yield "it closes the log without a word on the one that follows"
         if kind is Kind.SUCCESSION and (index or not self._before):
@@ -145,8 +146,8 @@ class Bounds:
 
     def settle(self, size: int) -> Iterator[tuple[int, str]]:
         """Yield what a log of `size` entries keeps back after it was closed: the index, and the problem."""
-        if self._closed is not None and self._after < size - 1 - self._closed:
-            yield self._closed, "of the entries after this one, which closed the log, not all are shown"
+        if self.closed is not None and self._after < size - 1 - self.closed:
+            yield self.closed, "of the entries after this one, which closed the log, not all are shown"
 
     def compare(self, note: str) -> str | None:
         """Return what a checkpoint of the log before says against this one: "" for nothing.

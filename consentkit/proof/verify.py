@@ -3,6 +3,7 @@
 Pure: the log is read through a `store.Source`; nothing here trusts a row that a signature doesn't cover.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 
@@ -146,20 +147,26 @@ class _Audit:
         openings = dict(self._source.openings(start, stop))
         leaves = [leaf_hash(entries[i]) if i in entries else b"" for i in range(start, stop)]
         recount.add(leaves, self._source.tile(0, start // WIDTH))
+        kinds: Counter[Kind] = Counter()
         for index in range(start, stop):
-            if index in entries:
-                self._entry(index, entries[index], openings.get(index))
+            if index not in entries:
+                continue
+            entry = entries[index]
+            try:
+                kind = kind_of(entry)
+            except VerificationError as error:
+                self._report.add(index, "leaf", str(error))
+                continue
+            kinds[kind] += 1
+            self._entry(index, kind, entry, openings.get(index))
+        for kind, number in kinds.items():
+            self._report.count(kind.label, number)
 
-    def _entry(self, index: int, entry: bytes, opening: Opening | None) -> None:
-        try:
-            kind = kind_of(entry)
-        except VerificationError as error:
-            self._report.add(index, "leaf", str(error))
-            return
-        self._report.count(kind.label)
-        for problem in self._bounds.add(index, kind, entry):
-            self._report.add(index, "leaf", problem)
-        public = kind.public
+    def _entry(self, index: int, kind: Kind, entry: bytes, opening: Opening | None) -> None:
+        public = kind >= 0x10
+        if public or self._bounds.closed is not None:
+            for problem in self._bounds.add(index, kind, entry):
+                self._report.add(index, "leaf", problem)
         if public and opening:
             self._report.add(index, "opening", "a payload was added to a public entry")
         elif not public and not self._opening(index, entry, opening):
@@ -179,43 +186,49 @@ class _Audit:
         if opening is None and index not in self._report.scope:
             self._report.count("not shown")
             return False
-        good = True
-        if opening is not None and not opens_stmt(entry, opening):
+        stmt = opening is None or opens_stmt(entry, opening)
+        subj = opening is None or opens_subj(entry, opening)
+        if not stmt:
             self._report.add(index, "opening", "the statement doesn't open the entry's commitment")
-            good = False
-        if opening is not None and not opens_subj(entry, opening):
+        if not subj:
             self._report.add(index, "opening", "the subject doesn't open the entry's commitment")
-            good = False
-        if good and self._tombstones.missing(index, opening):
+        if stmt and subj and self._tombstones.missing(index, opening):
             self._report.count("erased")
-        return good
+        return stmt and subj
 
     def _payload(self, stored: Stored) -> None:
-        if stored.t is not None:
-            if stored.t < self._t:
-                self._report.add(stored.index, "time", f"time runs backwards, from {self._t} to {stored.t}")
-            self._t = max(self._t, stored.t)
-            if stored.opening and stored.opening.created_ms != stored.t:
-                self._report.add(stored.index, "opening", "the row's time isn't the statement's")
-        if stored.kind is Kind.TOMBSTONE:
-            for problem in self._tombstones.add(stored):
-                self._report.add(stored.index, "leaf", problem)
-        if stored.kind is Kind.KEY and stored.stmt:
-            self._keyring.learn(stored.index, stored.stmt)
-        if stored.kind is Kind.DOCUMENT and stored.stmt:
-            self._cited.setdefault(str(stored.stmt.get("sha256")), stored.index)
+        index, t, stmt = stored.index, stored.t, stored.stmt
+        if t is not None:
+            if t < self._t:
+                self._report.add(index, "time", f"time runs backwards, from {self._t} to {t}")
+            else:
+                self._t = t
+            if stored.opening and stored.opening.created_ms != t:
+                self._report.add(index, "opening", "the row's time isn't the statement's")
+        if stored.kind >= 0x10:
+            self._public(stored)
         if not stored.intact:
             problem = "the tag it is found by isn't the one that its subject commits to"
-            self._report.add(stored.index, "opening", problem)
-        if stored.stmt and "clock" in stored.stmt:
+            self._report.add(index, "opening", problem)
+        if stmt and "clock" in stmt:
             self._report.count("clamped")
         for check in self._checks:
             try:
-                problems = list(check(stored))
+                problems = [*check(stored)]
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 problems = [f"it says nothing that can be checked ({type(error).__name__}: {error})"]
             for problem in problems:
-                self._report.add(stored.index, "check", problem)
+                self._report.add(index, "check", problem)
+
+    def _public(self, stored: Stored) -> None:
+        stmt = stored.stmt or {}
+        if stored.kind is Kind.TOMBSTONE:
+            for problem in self._tombstones.add(stored):
+                self._report.add(stored.index, "leaf", problem)
+        if stored.kind is Kind.KEY and stmt:
+            self._keyring.learn(stored.index, stmt)
+        if stored.kind is Kind.DOCUMENT and stmt:
+            self._cited.setdefault(str(stmt.get("sha256")), stored.index)
 
     def _settle(self, recount: Recount, size: int) -> None:
         signed = [it.checkpoint for it in self._keyring.signed if it.table == "head"]
