@@ -1,14 +1,13 @@
 """What an entry must say to be believed, beyond its hashes: the checks a verifier runs in log order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from consentkit.proof.entry import Kind, Stored
 
-Check = Callable[[Stored], Sequence[str]]
-ANSWERS = frozenset({Kind.CHOICE, Kind.WITHDRAWAL})
+Check = Callable[[Stored], Iterator[str]]
+ANSWERS = (Kind.CHOICE, Kind.WITHDRAWAL)
 NECESSARY = "necessary"
-_BOOL = frozenset({bool})
 
 
 def claims() -> Sequence[Check]:
@@ -28,41 +27,33 @@ class _Published:
         self._versions: set[str] = set()
         self._notices: set[str] = set()
 
-    def check(self, entry: Stored) -> Sequence[str]:
-        stmt, problems = entry.stmt, []
+    def check(self, entry: Stored) -> Iterator[str]:
+        stmt = entry.stmt
         if stmt is None:
-            return ()
+            return
         if entry.kind is Kind.POLICY:
             self._versions.add(str(stmt.get("version")))
             self._notices.update(_texts(stmt.get("manifest", {}).get("notices")))
         elif entry.kind in ANSWERS:
             if stmt.get("policy") not in self._versions:
-                problems.append(
-                    f"answers policy version {stmt.get('policy')}, which was not published before it"
-                )
+                yield f"answers policy version {stmt.get('policy')}, which was not published before it"
             if stmt.get("notice") not in self._notices:
-                problems.append(f"answers notice {stmt.get('notice')}, which was not published before it")
-        return problems
+                yield f"answers notice {stmt.get('notice')}, which was not published before it"
 
 
 def _texts(notices: Any) -> list[str]:
     return [str(digest) for digest in notices.values()] if isinstance(notices, dict) else []
 
 
-def _complete(entry: Stored) -> Sequence[str]:
-    stmt, problems = entry.stmt, []
-    if stmt is None or entry.kind not in ANSWERS:
-        return ()
-    get = stmt.get
-    categories, decided = get("categories", {}), get("decided", {})
-    optional = {*categories}
-    optional.discard(NECESSARY)
-    if categories.get(NECESSARY) is not True or not _BOOL.issuperset(map(type, categories.values())):
-        problems.append("does not say yes or no about every category")
-    if not optional == {*decided} == {*get("until", ())} == {*get("versions", ())}:
-        wrong = [name for name in ("decided", "until", "versions") if {*get(name, ())} != optional]
-        problems += [f"gives {name} for other categories than it answers" for name in wrong]
-    instants = [decided[category] for category in optional if category in decided]
-    if instants and max(instants) > stmt["t"]:
-        problems.append("was decided after it was logged")
-    return problems
+def _complete(entry: Stored) -> Iterator[str]:
+    if entry.kind not in ANSWERS or entry.stmt is None:
+        return
+    categories = entry.stmt.get("categories", {})
+    optional = set(categories) - {NECESSARY}
+    if categories.get(NECESSARY) is not True or not all(isinstance(v, bool) for v in categories.values()):
+        yield "does not say yes or no about every category"
+    for field in ("decided", "until", "versions"):
+        if set(entry.stmt.get(field, {})) != optional:
+            yield f"gives {field} for other categories than it answers"
+    if any(entry.stmt["decided"][c] > entry.stmt["t"] for c in optional & set(entry.stmt.get("decided", {}))):
+        yield "was decided after it was logged"
