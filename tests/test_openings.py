@@ -52,7 +52,15 @@ def test_a_second_line_for_an_entry_counts_only_where_the_first_is_none(tmp_path
 
 @pytest.mark.parametrize(
     "bad",
-    ["\n", "5\n", "{}\n", line("true").replace("true", "null"), line("007"), line(3)[:-3], line('3,"t":1,"idx":4')],
+    [
+        "\n",
+        "5\n",
+        "{}\n",
+        line("true").replace("true", "null"),
+        line("007"),
+        line(3)[:-3],
+        line('3,"t":1,"idx":4'),
+    ],
 )
 def test_a_line_that_nobody_asked_for_is_looked_at_all_the_same(tmp_path: Path, bad: str) -> None:
     lines = openings(tmp_path, line(1), bad)

@@ -1,6 +1,5 @@
 """The sequencer: gives entries their place, signs the tree over them, commits, proves (prooflog §3.4)."""
 
-import json
 import logging
 import os
 import time
@@ -16,6 +15,7 @@ from consentkit.errors import (
     StoreUnavailable,
     VerificationError,
 )
+from consentkit.proof.emission import emit
 from consentkit.proof.entry import SALT_BYTES, Draft, Kind, Sealed, decode
 from consentkit.proof.keys import Keys
 from consentkit.proof.merkle import fold, leaf_hash
@@ -169,7 +169,8 @@ class Sequencer:
         self._checkpoint, self._guard, self._ring = note, note, ring
         self._keys.confirm(ring)
         if publish:
-            self._emit(checkpoint, note)
+            self._published_at = time.monotonic()
+            emit(checkpoint.origin, checkpoint.size, note)
         return checkpoint
 
     def _same_guard(self, same: bool) -> None:
@@ -177,11 +178,6 @@ class Sequencer:
             raise LogRefused(
                 "the guard was moved by somebody else", "another checkpoint", "the one of this log"
             )
-
-    def _emit(self, checkpoint: Checkpoint, note: str) -> None:
-        self._published_at = time.monotonic()
-        line = {"event": "checkpoint", "origin": checkpoint.origin, "size": checkpoint.size, "note": note}
-        logger.info("%s", json.dumps(line, ensure_ascii=False))
 
     def _prove(self, tree: Tree, sealed: Sequence[Timed], checkpoint: Checkpoint) -> list[Appended]:
         growth, note, entries = tree.growth, self._checkpoint or "", [item.entry for _, item in sealed]
