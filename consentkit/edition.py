@@ -99,7 +99,7 @@ def _starter(policy: Policy, prefix: str, notices: Mapping[str, Asset], served: 
         "policy": policy.version,
         "prefix": prefix,
         "categories": policy.categories,
-        "months": max(policy.lifetimes.consent_months, policy.lifetimes.refusal_months),
+        "months": max(max(months) for months in policy.answers.values()),
         "services": _categories(policy),
         "trackers": _trackers(policy),
         "sync": address["sync.js"],

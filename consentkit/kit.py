@@ -21,10 +21,11 @@ from consentkit.errors import (
 )
 from consentkit.policy.change import still_counts
 from consentkit.policy.coded import Declared
-from consentkit.policy.decision import Choice, Consent, Decision, Reason, decide, valid_until
+from consentkit.policy.decision import Choice, Consent, Decision, Reason, confirmed, decide, valid_until
 from consentkit.policy.lint import lint
 from consentkit.policy.months import milliseconds
 from consentkit.policy.reading import read_json, read_toml
+from consentkit.policy.regimes import UNKNOWN
 from consentkit.policy.version import Policy, resolve
 from consentkit.proof.entry import Kind, Record, Stored, subject_id
 from consentkit.proof.keys import recorded_origin
@@ -135,30 +136,37 @@ class ConsentKit:
         self.tally.close()
         self.log.close()
 
-    def decide(self, consent: Consent | None, now: datetime) -> Decision:
-        """Return what is allowed for a visitor at `now`."""
-        policies = self.published.policies
+    def decide(self, consent: Consent | None, now: datetime, regime: str | None = None) -> Decision:
+        """Return what is allowed for a visitor at `now`; without a `regime`, under the site's own."""
+        policies, policy = self.published.policies, self.edition.policy
         for choice in consent.choices.values() if consent else ():
             if choice.version not in policies:
                 self.published.knows(choice.version)
-        return decide(self.edition.policy, policies, consent, now)
+        return decide(policy, policies, consent, now, regime or policy.regime)
 
     async def record(
-        self, consent: Consent | None, answer: Answer, subject: Mapping[str, str], now: datetime
+        self,
+        consent: Consent | None,
+        answer: Answer,
+        subject: Mapping[str, str],
+        now: datetime,
+        regime: str | None = None,
     ) -> Recorded:
         """Make an answer durable, then return the visitor's new state and receipt.
 
         `consent` is the state before, `subject` coarse facts about the browser (no address, no full user
-        agent). Raises ChoiceError with every problem, StaleGrant, StoreUnavailable; then nothing changed.
+        agent), `regime` the visitor's, None for the site's. Raises ChoiceError with every problem,
+        StaleGrant, StoreUnavailable; then nothing changed.
         """
         shown = self._shown(answer)
         consent, previous = await asyncio.to_thread(self._before, consent) if consent else (None, None)
-        choices = self._choices(consent, answer, shown, now)
+        before = self.decide(consent, now, regime)
+        choices = self._choices(consent, answer, shown, now, before)
         cid = consent.id if consent else secrets.token_bytes(16)
-        record = self._entry(cid, consent, previous, choices, answer, subject, now)
+        record = self._entry(cid, before, previous, choices, answer, subject, now)
         number, receipt = await self._append(record, cid)
         state = Consent(cid, number, choices)
-        return Recorded(state, self.decide(state, now), receipt)
+        return Recorded(state, self.decide(state, now, regime), receipt)
 
     async def _append(self, record: Record, cid: bytes) -> tuple[int, str]:
         """Append where the site's log goes on, under the tag it has there; return its number and receipt."""
@@ -183,24 +191,26 @@ class ConsentKit:
         return shown
 
     def _choices(
-        self, consent: Consent | None, answer: Answer, shown: Policy, now: datetime
+        self, consent: Consent | None, answer: Answer, shown: Policy, now: datetime, before: Decision
     ) -> dict[str, Choice]:
         """Merge an answer into the state: an unchanged, still valid answer keeps its instant (A2).
 
         So does the answer about a category that an older notice didn't ask about.
         """
-        policy, before = self.edition.policy, self.decide(consent, now)
+        policy, policies = self.edition.policy, self.published.policies
         settled = {Reason.GRANTED: True, Reason.REFUSED: False}
         others = before.until.keys() - answer.choices.keys()
         choices = {category: consent.choices[category] for category in others} if consent else {}
         stale = []
         for category, granted in answer.choices.items():
             if consent and settled.get(before.reasons.get(category, Reason.UNKNOWN)) == granted:
-                choices[category] = consent.choices[category]
+                said = consent.choices[category]
+                choices[category] = confirmed(policies[said.version], said, before.regime)
             elif granted and not still_counts(shown, policy, category, granted=True):
                 stale.append(category)
             else:
-                choices[category] = Choice(granted, now.replace(microsecond=0), shown.version)
+                basis = shown.basis(before.regime)
+                choices[category] = Choice(granted, now.replace(microsecond=0), shown.version, basis)
         if stale and not choices.keys() & answer.choices.keys():
             raise StaleGrant([Problem(f"choices.{c}", "has changed since it was shown") for c in stale])
         return choices
@@ -208,25 +218,28 @@ class ConsentKit:
     def _entry(
         self,
         cid: bytes,
-        consent: Consent | None,
+        before: Decision,
         previous: int | None,
         choices: Mapping[str, Choice],
         answer: Answer,
         subject: Mapping[str, str],
         now: datetime,
     ) -> Record:
-        before = self.decide(consent, now).allowed
-        withdrawn = any(category in before and not choice.granted for category, choice in choices.items())
+        withdrawn = any(
+            category in before.allowed and not choice.granted for category, choice in choices.items()
+        )
         kind = Kind.WITHDRAWAL if withdrawn else Kind.CHOICE
         stmt = {
             "action": kind.label,
             "categories": {"necessary": True, **{c: choice.granted for c, choice in choices.items()}},
             "decided": {c: milliseconds(choice.decided) for c, choice in choices.items()},
             "until": {
-                c: milliseconds(valid_until(self.published.policies[choice.version], choice))
+                c: milliseconds(valid_until(self.published.policies[choice.version], choice, before.regime))
                 for c, choice in choices.items()
             },
             "versions": {c: choice.version for c, choice in choices.items()},
+            "regimes": {c: choice.regime for c, choice in choices.items() if choice.regime != UNKNOWN},
+            "regime": before.regime,
             "policy": answer.version,
             "notice": self.published.notices(answer.version)[answer.locale],
             "locale": answer.locale,
@@ -290,6 +303,7 @@ def _choices_of(stmt: Mapping[str, Any]) -> dict[str, Choice]:
             stmt["categories"][category],
             datetime.fromtimestamp(stmt["decided"][category] // 1000, UTC),
             stmt["versions"][category],
+            stmt.get("regimes", {}).get(category, UNKNOWN),
         )
         for category in stmt["decided"]
     }

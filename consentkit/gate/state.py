@@ -14,6 +14,7 @@ from consentkit.gate.seal import Signature
 from consentkit.policy.decision import Choice, Consent, Decision
 from consentkit.policy.domains import choice_domain
 from consentkit.policy.months import day_of, end_day, seconds_left, start_of
+from consentkit.policy.regimes import UNKNOWN
 from consentkit.policy.version import Policy
 from consentkit.request import host_of, is_secure
 
@@ -42,9 +43,9 @@ class Seal:
     key or a list, newest last; all of them open a seal, the newest makes it.
 
     What is sealed is text, as a request has no time for more: the format, the id, the last entry's index, and
-    once for each instant (seconds since 1970) and version that answers share, those, with what was granted
-    and what refused: `3.id.index.version:instant:analytics+preferences:marketing`. Ids and versions in
-    base64url.
+    once for each instant (seconds since 1970), version and regime that answers share, those, with what was
+    granted and what refused: `3.id.index.version:instant:analytics+preferences:marketing`. Ids and versions
+    in base64url; the regime last, as `:gb`, and only one whose months are its own.
     """
 
     def __init__(self, secret_key: str | Sequence[str], site: str) -> None:
@@ -53,13 +54,14 @@ class Seal:
 
     def seal(self, consent: Consent) -> str:
         """Return the cookie value that holds `consent`."""
-        groups: dict[tuple[str, int], tuple[list[str], list[str]]] = {}
+        groups: dict[tuple[str, int, str], tuple[list[str], list[str]]] = {}
         for category, choice in consent.choices.items():
-            group = groups.setdefault((choice.version, int(choice.decided.timestamp())), ([], []))
-            group[not choice.granted].append(category)
+            key = (choice.version, int(choice.decided.timestamp()), choice.regime)
+            groups.setdefault(key, ([], []))[not choice.granted].append(category)
         answers = [
             f"{packed(version)}:{at}:{'+'.join(granted)}:{'+'.join(refused)}"
-            for (version, at), (granted, refused) in groups.items()
+            + ("" if regime == UNKNOWN else f":{regime}")
+            for (version, at, regime), (granted, refused) in groups.items()
         ]
         payload = ".".join([FORMAT.decode(), _pack(consent.id), str(consent.index), *answers])
         return self._signature.sign(payload)
@@ -102,10 +104,11 @@ def packed(version: str) -> str:
 
 def _choices(answers: Sequence[bytes]) -> Iterator[tuple[str, Choice]]:
     for answer in answers:
-        packed, seconds, granted, refused = answer.split(b":")
+        packed, seconds, granted, refused, *own = answer.split(b":")
+        (regime,) = own or [UNKNOWN.encode()]
         version, decided = _version(packed), datetime.fromtimestamp(int(seconds), UTC)
         for value, categories in ((True, granted), (False, refused)):
-            choice = Choice(value, decided, version)
+            choice = Choice(value, decided, version, regime.decode("ascii"))
             for category in _categories(categories):
                 yield category, choice
 
