@@ -29,7 +29,8 @@ class Grants:
     """What the consents under one policy allow.
 
     Only one kind of consent is looked at: answers all given at one instant, under this very policy. Most are
-    like that; everything else takes a whole decision, which never allows less.
+    like that, and as long as they count under any regime; everything else takes a whole decision, which never
+    allows less.
     """
 
     __slots__ = ("_allowed", "_asked", "_known", "_months", "_payloads", "_seal", "_version")
@@ -38,7 +39,7 @@ class Grants:
         self._seal = seal
         self._asked = policy.categories
         self._version = packed(policy.version).encode()
-        self._months = policy.lifetimes.consent_months
+        self._months = min(months.granted for months in (policy.lifetimes.answers, *policy.answers.values()))
         self._known: dict[bytes, Grant] = {}
         self._allowed: dict[bytes, frozenset[str]] = {}
         self._payloads: dict[bytes, bytes | None] = {}
@@ -77,7 +78,7 @@ class Grants:
             if opened is None:
                 return NEVER
             _, _, _, answer = opened
-            version, instant, granted, _ = answer.split(b":")
+            version, instant, granted, *_ = answer.split(b":")
             if version != self._version:
                 return NEVER
             decided = int(instant)
