@@ -19,7 +19,6 @@ from consentkit.gate.keeping import kept
 from consentkit.gate.page import Gate
 from consentkit.gate.state import HINT_COOKIE, State
 from consentkit.gate.ua import family
-from consentkit.gate.visitor import VisitorConsent
 from consentkit.kit import Answer, ConsentKit, Recorded, StaleGrant
 from consentkit.policy.decision import Consent, Decision, Reason
 
@@ -36,7 +35,6 @@ STATUS: Mapping[type[ConsentKitError], int] = {
 }
 FOR_EVER = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
 PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-REGIME = "opt-in"
 UNRECORDED = "the choice can't be recorded now, so nothing was granted; please try again"
 UNREADABLE = "the log can't be read now; please try again"
 
@@ -109,7 +107,7 @@ class Api:
 
     def _visitor(self, request: Request) -> tuple[Consent | None, Decision, datetime]:
         now = self.kit.clock()
-        visitor = VisitorConsent(self.gate, request.scope["headers"], now)
+        visitor = self.gate.visitor(request.scope, now)
         return visitor.consent, visitor.decision, now
 
     def _address(self, request: Request) -> str | None:
@@ -136,10 +134,10 @@ class Api:
         try:
             if any(answer.choices.values()):  # a no waits behind no limit
                 self.choices.check(self._address(request), now)
-            recorded = await self.kit.record(consent, answer, self._subject(request), now)
+            recorded = await self.kit.record(consent, answer, self._subject(request), now, decision.regime)
         except ConsentKitError as error:
             response = self._failed(request, error, decision)
-            self._drop_refused(request, response, consent, answer, now)
+            self._drop_refused(request, response, consent, answer, decision, now)
             return response
         response = self._recorded(request, recorded, answer)
         state = State(recorded.consent, recorded.decision)
@@ -165,7 +163,13 @@ class Api:
         return response
 
     def _drop_refused(
-        self, request: Request, response: Response, consent: Consent | None, answer: Answer, now: datetime
+        self,
+        request: Request,
+        response: Response,
+        consent: Consent | None,
+        answer: Answer,
+        decision: Decision,
+        now: datetime,
     ) -> None:
         """A no that can't be recorded still stops the tracking: its grant goes, and is asked again."""
         if consent is None:
@@ -173,7 +177,7 @@ class Api:
         left = {c: choice for c, choice in consent.choices.items() if answer.choices.get(c, True)}
         if len(left) < len(consent.choices):
             reduced = Consent(consent.id, consent.index, left)
-            state = State(reduced, self.kit.decide(reduced, now))
+            state = State(reduced, self.kit.decide(reduced, now, decision.regime))
             _set(response, kept(self.gate.orders, request.scope, state, now, chosen=True))
 
     # Reading ----------------------------------------------------------------------------------------
@@ -186,7 +190,7 @@ class Api:
             "allowed": [category for category in order if category in decision.allowed],
             "ask": decision.ask,
             "until": {category: _instant(until) for category, until in decision.until.items()},
-            "regime": REGIME,
+            "regime": decision.regime,
             "reasons": decision.reasons,
         }
 
@@ -203,7 +207,9 @@ class Api:
     ) -> tuple[Consent | None, Decision, datetime]:
         consent, decision, now = self._visitor(request)
         latest = await run_in_threadpool(known, consent) if consent else None
-        return latest, decision if latest is consent else self.kit.decide(latest, now), now
+        if latest is not consent:
+            decision = self.kit.decide(latest, now, decision.regime)
+        return latest, decision, now
 
     async def sync(self, request: Request) -> Response:
         """Take in what a page's script sees and no request shows; answer with cookies only (design §2).

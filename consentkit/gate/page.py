@@ -10,6 +10,7 @@ from consentkit.gate.cookies import cookie_values, only_cookie
 from consentkit.gate.crash import guard_error_page
 from consentkit.gate.exchange import Exchange
 from consentkit.gate.orders import Orders
+from consentkit.gate.place import Place, regime_at
 from consentkit.gate.state import CONSENT_COOKIE, CONSENT_MARK, Seal
 from consentkit.gate.told import Told
 from consentkit.gate.visitor import VisitorConsent
@@ -24,15 +25,24 @@ class Gate:
     """Stands between the server and an application; holds no visitor's state.
 
     `exclude` is one path or several: each stands for itself and everything below it, "/" for the whole site.
-    Raises ConfigurationError for one that doesn't start with a slash, as none could ever match.
+    Raises ConfigurationError for one that doesn't start with a slash, as none could ever match. `place` tells
+    from a request's scope which regime its visitor is under; without it that is the policy's.
     """
 
-    def __init__(self, app: ASGIApp, kit: ConsentKit, seal: Seal, exclude: str | Sequence[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        kit: ConsentKit,
+        seal: Seal,
+        exclude: str | Sequence[str],
+        place: Place | None = None,
+    ) -> None:
         self.app = app
         self.kit = kit
         self.exclude = tuple(map(_subtree, (exclude,) if isinstance(exclude, str) else exclude))
         self.clock = kit.clock
         self._seal = seal
+        self._place = place
         self._tell = Told()
         self._orders = Orders(kit.edition, seal, self._tell, kit.tally.count)
         self._site: object = None
@@ -57,7 +67,14 @@ class Gate:
 
     def greet(self, scope: Scope) -> None:
         """Write down who asks, also for what stands outside of us: the site's error page, its middleware."""
-        scope["consentkit"] = VisitorConsent(self, scope["headers"])
+        scope["consentkit"] = self.visitor(scope)
+
+    def visitor(self, scope: Scope, now: datetime | None = None) -> VisitorConsent:
+        """Return who asks, as of `now` or of the first question about them."""
+        visitor = VisitorConsent(self, scope["headers"], now)
+        if self._place is not None:
+            visitor.regime = regime_at(self._place, scope, self.policy, self._tell)
+        return visitor
 
     @property
     def orders(self) -> Orders:
@@ -73,7 +90,7 @@ class Gate:
         """The policy in force."""
         return self.kit.edition.policy
 
-    def settle(self, cookies: bytes, now: datetime) -> tuple[Consent | None, Decision]:
+    def settle(self, cookies: bytes, now: datetime, regime: str | None) -> tuple[Consent | None, Decision]:
         """Return what the visitor behind a request has answered, and what is decided at `now`.
 
         Two cookies of one visitor: the later answer counts. Of different visitors: nobody's, as nobody can
@@ -83,15 +100,17 @@ class Gate:
         consents = sorted((each for each in opened if each is not None), key=lambda each: each.index)
         alone = len({each.id for each in consents}) == 1
         consent = consents[-1] if alone else None
-        return consent, self.kit.decide(consent, now)
+        return consent, self.kit.decide(consent, now, regime)
 
-    def overtaken(self, consent: Consent, now: datetime) -> tuple[Consent, Decision] | None:
+    def overtaken(
+        self, consent: Consent, now: datetime, regime: str | None
+    ) -> tuple[Consent, Decision] | None:
         """Return what a visitor has answered since, and what is decided then; None if that is all there is.
 
         Reads the log: call it in a thread. Raises StoreUnavailable.
         """
         latest = self.kit.latest(consent)
-        return None if latest is consent else (latest, self.kit.decide(latest, now))
+        return None if latest is consent else (latest, self.kit.decide(latest, now, regime))
 
     def glance(self, cookies: bytes, sealed: bytes | None, now: datetime) -> frozenset[str] | None:
         """Return what is allowed at `now`, or None where that takes a whole decision."""

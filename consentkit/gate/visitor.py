@@ -28,10 +28,15 @@ class Source(Protocol):
     def clock(self) -> Callable[[], datetime]:
         """Returns the present instant."""
 
-    def settle(self, cookies: bytes, now: datetime) -> tuple[Consent | None, Decision]:
-        """Return the visitor's consent and the decision; `cookies` as they stand in a Cookie header."""
+    def settle(self, cookies: bytes, now: datetime, regime: str | None) -> tuple[Consent | None, Decision]:
+        """Return the visitor's consent and the decision; `cookies` as they stand in a Cookie header.
 
-    def overtaken(self, consent: Consent, now: datetime) -> tuple[Consent, Decision] | None:
+        `regime` is the visitor's own, None where the site's is everybody's.
+        """
+
+    def overtaken(
+        self, consent: Consent, now: datetime, regime: str | None
+    ) -> tuple[Consent, Decision] | None:
         """Return the visitor's later consent, and its decision, if the log has one."""
 
     def glance(self, cookies: bytes, sealed: bytes | None, now: datetime) -> frozenset[str] | None:
@@ -54,6 +59,8 @@ class VisitorConsent:
     """What the request's Cookie header says, once somebody has read it."""
     sealed: bytes | None = None
     """The value of the only one of those that holds a consent, if somebody has looked for it."""
+    regime: str | None = None
+    """The visitor's own regime, where the application tells one."""
     drift: frozenset[tuple[Kind, str]] = frozenset()
     """What to count of those cookies, if a page comes of it."""
     _allowed: frozenset[str] | None = None
@@ -84,7 +91,7 @@ class VisitorConsent:
 
     def _settle(self) -> Decision:
         if not self._settled:
-            self._consent, decision = self._source.settle(self._sent(), self.now)
+            self._consent, decision = self._source.settle(self._sent(), self.now, self.regime)
             self._decision = self._decision or decision
             self._settled = True
         assert self._decision is not None  # noqa: S101 - just set
@@ -102,7 +109,7 @@ class VisitorConsent:
         Raises StoreUnavailable.
         """
         consent = self.consent
-        return self._source.overtaken(consent, self.now) if consent is not None else None
+        return self._source.overtaken(consent, self.now, self.regime) if consent is not None else None
 
     @property
     def decision(self) -> Decision:
