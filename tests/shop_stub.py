@@ -188,7 +188,11 @@ class Shop:
 
     def state(self, status: int) -> tuple[int, dict[str, str], bytes]:
         granted = [c for c in CATEGORIES if (self.choices or {}).get(c)]
-        state = {"policy": POLICY, "allowed": ["necessary", *granted], "ask": self.choices is None}
+        state = {
+            "policy": POLICY,
+            "allowed": ["necessary", *granted],
+            "ask": not {*CATEGORIES} <= {*(self.choices or ())},
+        }
         hint = "".join(f".{c}{'+' if v else '-'}{self.ends}" for c, v in (self.choices or {}).items())
         today = day_of(datetime.now(UTC))
         told = hint_records(Seen(today), today)

@@ -150,6 +150,15 @@ def test_reopening_shows_the_stored_choice_and_escape_gives_focus_back(page: Pag
     assert shop.server.paths().count("POST /consent/") == 1
 
 
+def test_in_a_partial_re_ask_reject_all_still_refuses_every_optional_category(page: Page, shop: Shop) -> None:
+    shop.choices = {"analytics": True}  # the others have changed since
+    page.reload()
+    page.wait_for_function("consentkit.state.allowed.includes('analytics')")
+    press(page, "Reject all")
+    page.wait_for_function("window.consentkit && !consentkit.state.allowed[1] && !consentkit.state.ask")
+    assert shop.posted()["choices"] == dict.fromkeys(CATEGORIES, False)
+
+
 @pytest.mark.parametrize("status", [None, 503])
 def test_withdrawal_silences_a_hostile_tracker_in_every_tab(
     page: Page, context: BrowserContext, shop: Shop, status: int | None
