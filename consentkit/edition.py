@@ -12,8 +12,9 @@ from consentkit.guard import guard_script
 from consentkit.policy.match import Matcher
 from consentkit.policy.notice import stored_notice
 from consentkit.policy.registry import Service
-from consentkit.policy.version import Policy
+from consentkit.policy.version import REWRITER, Policy
 from consentkit.policy.whose import Whose, rules_of
+from consentkit.release import __version__
 
 CONFIG_MARK = b"__CONFIG__"
 UNDECLARED = ""
@@ -22,7 +23,8 @@ UNDECLARED = ""
 
 @dataclass(frozen=True)
 class Edition:
-    """What every visitor of one policy version is served; `manifest` names each part by its SHA-256."""
+    """What every visitor of one policy version is served; `manifest` names each part by its SHA-256, and
+    the software that made it."""
 
     policy: Policy
     prefix: str
@@ -86,6 +88,7 @@ def _manifest(notices: Mapping[str, Asset], served: Mapping[str, Asset]) -> dict
     return {
         "notices": {locale: notice.sha256 for locale, notice in notices.items()},
         "files": {part.name: part.sha256 for part in parts},
+        "software": {"consentkit": __version__, "rewriter": REWRITER},
     }
 
 

@@ -25,11 +25,11 @@ from consentkit.policy.decision import Choice, Consent, Decision, Reason, confir
 from consentkit.policy.lint import lint
 from consentkit.policy.months import milliseconds
 from consentkit.policy.reading import read_json, read_toml
-from consentkit.policy.regimes import UNKNOWN
 from consentkit.policy.version import Policy, resolve
 from consentkit.proof.entry import Kind, Record, Stored, subject_id
 from consentkit.proof.keys import recorded_origin
 from consentkit.proof.shards import Shards
+from consentkit.proof.statement import Occasion, answered, choices_of, newest_answer
 from consentkit.publication import Publications
 from consentkit.setters import declared_cookies
 from consentkit.tally import Tally
@@ -37,7 +37,12 @@ from consentkit.tally_stores import open_store
 
 logger = logging.getLogger("consentkit")
 
-MECHANISMS = ("banner", "preferences", "form", "api")
+MECHANISMS = ("banner", "preferences", "reopened", "page", "form", "api")
+"""The banner's first layer, its second; the second as the visitor opened it again; a button of the site's
+own; the page that works without JavaScript; a program."""
+CONTROLS = ("accept-all", "reject-all", "save")
+MOST_CLIENT = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
 MOST_YEARS = 3
 """How many logs may be closed while one answer is on its way."""
 MOST_TOLD = 5
@@ -51,12 +56,18 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A visitor's answer as received: yes or no per category, on which notice, by which control (A9)."""
+    """A visitor's answer as received: yes or no per category, on which notice, by which control (A9).
+
+    `notice`, `control` and `client`, the visitor's own clock (UTC ms), are None where nobody tells them.
+    """
 
     choices: Mapping[str, bool]
     version: str
     mechanism: str
     locale: str
+    control: str | None = None
+    notice: str | None = None
+    client: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +196,7 @@ class ConsentKit:
             current = self.edition.policy.version
             raise ChoiceError([Problem("policy", "is not a version this site has published", (current,))])
         shown = self.published.policies[answer.version]
-        problems = list(_answer_problems(answer, shown, self.published.notices(answer.version)))
+        problems = list(_answer_problems(answer, shown, self.published))
         if problems:
             raise ChoiceError(problems)
         return shown
@@ -229,23 +240,22 @@ class ConsentKit:
             category in before.allowed and not choice.granted for category, choice in choices.items()
         )
         kind = Kind.WITHDRAWAL if withdrawn else Kind.CHOICE
-        stmt = {
-            "action": kind.label,
-            "categories": {"necessary": True, **{c: choice.granted for c, choice in choices.items()}},
-            "decided": {c: milliseconds(choice.decided) for c, choice in choices.items()},
-            "until": {
-                c: milliseconds(valid_until(self.published.policies[choice.version], choice, before.regime))
-                for c, choice in choices.items()
-            },
-            "versions": {c: choice.version for c, choice in choices.items()},
-            "regimes": {c: choice.regime for c, choice in choices.items() if choice.regime != UNKNOWN},
-            "regime": before.regime,
-            "policy": answer.version,
-            "notice": self.published.notices(answer.version)[answer.locale],
-            "locale": answer.locale,
-            "mechanism": answer.mechanism,
-            "previous": previous,
+        edition, notice = self.published.shown(answer.version, answer.locale, answer.notice) or (None, None)
+        occasion = Occasion(
+            answer.version,
+            answer.mechanism,
+            before.regime,
+            edition,
+            notice,
+            answer.locale,
+            answer.control,
+            answer.client,
+        )
+        policies = self.published.policies
+        ends = {
+            c: valid_until(policies[choice.version], choice, before.regime) for c, choice in choices.items()
         }
+        stmt = answered(occasion, choices, ends, now, previous)
         subj = {"sub": subject_id(cid), **subject}
         return Record(kind, milliseconds(now), stmt, subj)
 
@@ -278,32 +288,25 @@ class ConsentKit:
 
     def latest(self, consent: Consent) -> Consent:
         """Return the same, where nobody may take the cookie's word. Raises StoreUnavailable."""
-        records = self.records_of(consent)
-        last = records[-1] if records else None
+        last = newest_answer(self.records_of(consent))
         if last is None or last.stmt is None or last.index <= consent.index:
             return consent
-        return Consent(consent.id, last.index, _choices_of(last.stmt))
+        return Consent(consent.id, last.index, choices_of(last.stmt))
 
 
-def _answer_problems(answer: Answer, shown: Policy, notices: Mapping[str, str]) -> Iterable[Problem]:
+def _answer_problems(answer: Answer, shown: Policy, published: Publications) -> Iterable[Problem]:
     for category in answer.choices.keys() - set(shown.categories):
         yield Problem(f"choices.{category}", "is not a category this site asks about", shown.categories)
     for category in shown.categories:
         if category not in answer.choices:
             yield Problem(f"choices.{category}", "is missing; every category needs a yes or a no")
-    if answer.locale not in notices:
-        yield Problem("locale", f"{answer.locale!r} has no published notice", tuple(notices))
+    if answer.locale not in (locales := published.locales(answer.version)):
+        yield Problem("locale", f"{answer.locale!r} has no published notice", tuple(locales))
+    elif not published.shown(answer.version, answer.locale, answer.notice):
+        yield Problem("notice", f"{answer.notice!r} was never published with this version in {answer.locale}")
     if answer.mechanism not in MECHANISMS:
         yield Problem("mechanism", f"{answer.mechanism!r} is unknown", MECHANISMS)
-
-
-def _choices_of(stmt: Mapping[str, Any]) -> dict[str, Choice]:
-    return {
-        category: Choice(
-            stmt["categories"][category],
-            datetime.fromtimestamp(stmt["decided"][category] // 1000, UTC),
-            stmt["versions"][category],
-            stmt.get("regimes", {}).get(category, UNKNOWN),
-        )
-        for category in stmt["decided"]
-    }
+    if answer.control not in (None, *CONTROLS):
+        yield Problem("control", f"{answer.control!r} is unknown", CONTROLS)
+    if answer.client is not None and not 0 <= answer.client <= MOST_CLIENT:
+        yield Problem("client", "must be the milliseconds since 1970 by the visitor's clock")

@@ -1,13 +1,14 @@
 """The starter and the banner in a real Chromium, against a stand-in for the server."""
 
 import shutil
+import time
 from collections.abc import Iterator
 
 import pytest
 from browser import until
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sample import service
-from shop_stub import CATEGORIES, POLICY, TEXTS, Shop
+from shop_stub import CATEGORIES, NOTICE, POLICY, TEXTS, Shop
 
 from consentkit.gate.markup import Rewriter
 from consentkit.policy.whose import Whose
@@ -70,11 +71,14 @@ def test_rejecting_loads_nothing_and_is_not_asked_again(page: Page, shop: Shop) 
     press(page, "Reject all")
     gone(page)
     sent = shop.posted()
+    assert abs(sent.pop("client") / 1000 - time.time()) < 3600, "the visitor's own clock, in milliseconds"
     assert sent == {
         "choices": dict.fromkeys(CATEGORIES, False),
         "policy": POLICY,
         "mechanism": "banner",
+        "control": "reject-all",
         "locale": "en",
+        "notice": NOTICE,
     }
     page.reload()
     assert page.evaluate("new Promise(r => consentkit.push(k => r(k.state)))") == {
@@ -123,7 +127,10 @@ def test_analytics_only_revives_in_document_order_in_every_tab_without_a_reload(
         assert tab.evaluate("order") == ["inline after external", "author", "template"]
         assert tab.evaluate("[born, window.adsRan, consentkit.allows('analytics')]") == [since, None, True]
     assert shop.tracker.paths() == ["GET /stats.js"] * 2
-    assert shop.posted()["mechanism"] == "preferences"
+    assert {k: shop.posted()[k] for k in ("mechanism", "control")} == {
+        "mechanism": "preferences",
+        "control": "save",
+    }
 
 
 @pytest.mark.parametrize("status", [403, 409, 422, 429, 503])
@@ -260,6 +267,7 @@ def test_a_blocked_frame_says_what_it_is_and_opens_the_choices(page: Page, shop:
     page.locator("input[name=marketing]").check()
     press(page, "Save choices")
     expect(page.locator(".consentkit-blocked")).to_have_count(0)
+    assert shop.posted()["mechanism"] == "reopened"
     expect(page.locator("iframe").first).to_be_visible()
     page.wait_for_function("document.querySelector('iframe').src.endsWith('/video')")
 

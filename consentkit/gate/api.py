@@ -21,6 +21,7 @@ from consentkit.gate.state import HINT_COOKIE, State
 from consentkit.gate.ua import family
 from consentkit.kit import Answer, ConsentKit, Recorded, StaleGrant
 from consentkit.policy.decision import Consent, Decision, Reason
+from consentkit.proof.statement import newest_answer
 
 logger = logging.getLogger("consentkit")
 
@@ -246,7 +247,7 @@ class Api:
         """Answer the visitor's own receipt: C2SP text, or the readable record for JSON."""
         consent, _, _ = self._visitor(request)
         records = await run_in_threadpool(self.kit.records_of, consent) if consent else []
-        record = records[-1] if records else None
+        record = newest_answer(records)
         if record is None:
             return Json({"error": "there is no choice of this browser yet"}, 404)
         proof = self.kit.log.proof(record.index)
