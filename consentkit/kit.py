@@ -5,20 +5,14 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from consentkit.edition import Edition, compile_edition
-from consentkit.errors import (
-    ChoiceError,
-    ConfigurationError,
-    ConsentKitError,
-    LogClosed,
-    Problem,
-    StoreUnavailable,
-)
+from consentkit.errors import ChoiceError, ConfigurationError, LogClosed, Problem, SizeMoved, StoreUnavailable
+from consentkit.history import TRIES, History, Past
 from consentkit.policy.change import still_counts
 from consentkit.policy.coded import Declared
 from consentkit.policy.decision import Choice, Consent, Decision, Reason, confirmed, decide, valid_until
@@ -26,10 +20,10 @@ from consentkit.policy.lint import lint
 from consentkit.policy.months import milliseconds
 from consentkit.policy.reading import read_json, read_toml
 from consentkit.policy.version import Policy, resolve
-from consentkit.proof.entry import Kind, Record, Stored, subject_id
+from consentkit.proof.entry import Kind, Record, subject_id
 from consentkit.proof.keys import recorded_origin
 from consentkit.proof.shards import Shards
-from consentkit.proof.statement import Occasion, answered, choices_of, newest_answer
+from consentkit.proof.statement import Occasion, answered
 from consentkit.publication import Publications
 from consentkit.setters import declared_cookies
 from consentkit.tally import Tally
@@ -43,8 +37,6 @@ own; the page that works without JavaScript; a program."""
 CONTROLS = ("accept-all", "reject-all", "save")
 MOST_CLIENT = 253_402_300_799_999
 """The last millisecond of the year 9999."""
-MOST_YEARS = 3
-"""How many logs may be closed while one answer is on its way."""
 MOST_TOLD = 5
 """Lines that the log gets on a policy: every process of a site writes them at every start."""
 
@@ -140,6 +132,7 @@ class ConsentKit:
         self.log = Shards.open(store, Path(keys), origin=origin, accept_log=accept_log)
         self.published = Publications(self.log, clock)
         self.published.publish(self.edition)
+        self.history = History(self.log, self.decide, self._ends)
         self.tally = Tally(open_store(store), clock)
 
     def close(self) -> None:
@@ -162,34 +155,40 @@ class ConsentKit:
         subject: Mapping[str, str],
         now: datetime,
         regime: str | None = None,
+        signals: Sequence[str] = (),
     ) -> Recorded:
         """Make an answer durable, then return the visitor's new state and receipt.
 
         `consent` is the state before, `subject` coarse facts about the browser (no address, no full user
-        agent), `regime` the visitor's, None for the site's. Raises ChoiceError with every problem,
-        StaleGrant, StoreUnavailable; then nothing changed.
+        agent), `regime` the visitor's, None for the site's, `signals` what they object to. Raises
+        ChoiceError with every problem, StaleGrant, StoreUnavailable; then nothing changed.
         """
         shown = self._shown(answer)
-        consent, previous = await asyncio.to_thread(self._before, consent) if consent else (None, None)
-        before = self.decide(consent, now, regime)
-        choices = self._choices(consent, answer, shown, now, before)
-        cid = consent.id if consent else secrets.token_bytes(16)
-        record = self._entry(cid, before, previous, choices, answer, subject, now)
-        number, receipt = await self._append(record, cid)
+        for left in reversed(range(TRIES)):
+            past = await asyncio.to_thread(self._past, consent, signals, now, regime)
+            before = self.decide(past.consent, now, regime)
+            choices = self._choices(past.consent, answer, shown, now, before)
+            cid = past.consent.id if past.consent else secrets.token_bytes(16)
+            record = self._entry(cid, past, before, choices, answer, subject, now, signals)
+            size = past.size if past.due and left else None
+            try:
+                number, receipt = await self.log.appended(cid, [*past.due, record], size)
+                break
+            except SizeMoved:
+                continue  # what is due may have been written meanwhile
+            except LogClosed:
+                await asyncio.to_thread(self.log.follow)
+        else:
+            raise StoreUnavailable("the consent log is closed, and no other goes on")
         state = Consent(cid, number, choices)
         return Recorded(state, self.decide(state, now, regime), receipt)
 
-    async def _append(self, record: Record, cid: bytes) -> tuple[int, str]:
-        """Append where the site's log goes on, under the tag it has there; return its number and receipt."""
-        for _ in range(MOST_YEARS):
-            shard = self.log.newest
-            tagged = replace(record, lookup=shard.log.lookup(cid))
-            try:
-                appended = (await shard.log.appended([tagged]))[0]
-                return shard.first + appended.index, appended.receipt
-            except LogClosed:
-                await asyncio.to_thread(self.log.follow)
-        raise StoreUnavailable("the consent log is closed, and no other goes on")
+    def _past(
+        self, consent: Consent | None, signals: Sequence[str], now: datetime, regime: str | None
+    ) -> Past:
+        if consent is None:
+            return Past(None)
+        return self.history.past(consent, self.edition.policy, signals, now, regime)
 
     def _shown(self, answer: Answer) -> Policy:
         if not self.published.knows(answer.version):
@@ -229,12 +228,13 @@ class ConsentKit:
     def _entry(
         self,
         cid: bytes,
+        past: Past,
         before: Decision,
-        previous: int | None,
         choices: Mapping[str, Choice],
         answer: Answer,
         subject: Mapping[str, str],
         now: datetime,
+        signals: Sequence[str],
     ) -> Record:
         withdrawn = any(
             category in before.allowed and not choice.granted for category, choice in choices.items()
@@ -250,48 +250,18 @@ class ConsentKit:
             answer.locale,
             answer.control,
             answer.client,
+            tuple(signals),
         )
-        policies = self.published.policies
-        ends = {
-            c: valid_until(policies[choice.version], choice, before.regime) for c, choice in choices.items()
-        }
-        stmt = answered(occasion, choices, ends, now, previous)
+        ends = self._ends(Consent(cid, 0, choices), before.regime)
+        stmt = answered(occasion, choices, ends, now, past.previous)
         subj = {"sub": subject_id(cid), **subject}
         return Record(kind, milliseconds(now), stmt, subj)
 
-    def records_of(self, consent: Consent) -> list[Stored]:
-        """Return everything the log holds on a visitor, oldest first (Q4, Q28).
-
-        An index can lead astray, so each record must itself be about this visitor. Raises StoreUnavailable.
-        """
-        subject = subject_id(consent.id)
-        found = self.log.of_visitor(consent.id)
-        return [record for record in found if record.intact and (record.subj or {}).get("sub") == subject]
-
-    def _before(self, consent: Consent) -> tuple[Consent, int | None]:
-        """A visitor's newest state, and its entry if that isn't erased: to name it would say whose it was."""
-        newest = self.newest(consent)
-        entry = self.log.get(newest.index)
-        return newest, newest.index if entry is not None and entry.subj is not None else None
-
-    def newest(self, consent: Consent) -> Consent:
-        """Return a visitor's state as the log last recorded it, if that is newer than their cookie.
-
-        Two tabs can answer at once, and the browser may keep the earlier answer's cookie. A log that can't
-        be read leaves the cookie's word.
-        """
-        try:
-            return self.latest(consent)
-        except ConsentKitError:
-            logger.exception("the log can't be read; the cookie counts")
-            return consent
-
-    def latest(self, consent: Consent) -> Consent:
-        """Return the same, where nobody may take the cookie's word. Raises StoreUnavailable."""
-        last = newest_answer(self.records_of(consent))
-        if last is None or last.stmt is None or last.index <= consent.index:
-            return consent
-        return Consent(consent.id, last.index, choices_of(last.stmt))
+    def _ends(self, consent: Consent, regime: str) -> dict[str, datetime]:
+        """The instants from which each answer no longer counts, of those under a version the log holds."""
+        policies, choices = self.published.policies, consent.choices.items()
+        known = {c: choice for c, choice in choices if choice.version in policies}
+        return {c: valid_until(policies[choice.version], choice, regime) for c, choice in known.items()}
 
 
 def _answer_problems(answer: Answer, shown: Policy, published: Publications) -> Iterable[Problem]:

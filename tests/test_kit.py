@@ -293,13 +293,13 @@ def test_after_an_erasure_a_visitor_goes_on_and_nothing_names_what_was_erased(
     """A later entry that named an erased one as the visitor's previous would say whose that was."""
     state = asyncio.run(kit.record(None, answer(kit, "analytics"), {}, clock())).consent
     kit.log.newest.log.erase(requested([state.index]), 0)
-    assert kit.records_of(state) == []
-    assert kit.latest(state) == state
+    assert kit.history.records(state) == []
+    assert kit.history.latest(state) == state
     assert kit.decide(state, clock()).allowed == {"necessary", "analytics"}
     clock.move(days=1)
     later = asyncio.run(kit.record(state, answer(kit), {}, clock())).consent
     last = asyncio.run(kit.record(later, answer(kit, "marketing"), {}, clock())).consent
-    records = kit.records_of(last)
+    records = kit.history.records(last)
     assert [(record.stmt or {})["previous"] for record in records] == [None, later.index]
     assert kinds(kit) == ["policy", "choice", "tombstone", "withdrawal", "choice"]
     report = kit.log.verify(checks=claims())

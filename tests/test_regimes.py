@@ -352,7 +352,7 @@ def test_a_regime_s_months_go_from_the_file_to_the_cookie_to_the_denial(tmp_path
         assert max_age(answer) == (max(end, asked) - clock.now).total_seconds()
         [*_, record] = client.app.kit.log.entries()  # type: ignore[attr-defined]
         assert record.stmt["regime"] == regime
-        assert record.stmt["until"]["analytics"] == end.timestamp() * 1000
+        assert record.stmt["until"]["granted"] == end.timestamp() * 1000
         clock.now = end - SOON
         assert reads_ga(client)
         clock.now = end
@@ -404,7 +404,7 @@ def test_what_is_said_again_where_it_counts_for_less_is_recorded_with_that_end(t
         # The log says the same as the cookie, to whoever asks it.
         kit = client.app.kit  # type: ignore[attr-defined]
         consent = client.app._faces.gate._seal.unseal(client.cookies["consentkit"])  # type: ignore[attr-defined]
-        assert kit.latest(replace(consent, index=0)).choices == consent.choices
+        assert kit.history.latest(replace(consent, index=0)).choices == consent.choices
 
 
 @pytest.mark.parametrize("regime", ["unheard", "de", 5, ["gb"], "raise"])

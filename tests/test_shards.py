@@ -329,7 +329,7 @@ def test_a_worker_whose_log_was_closed_meanwhile_records_the_answer_all_the_same
     second = answer(other, first)
     assert [shard.log.origin for shard in other.log._shards] == ["corner-shop/consent", "corner-shop/2027"]
     assert second.index > first.index
-    assert third.newest(first) == second
+    assert third.history.newest(first) == second
     assert successor_of(one.log.newest.log) is not None
     for each in (one, other, third):
         each.close()

@@ -74,7 +74,7 @@ def test_a_record_says_what_how_where_when_until_when_and_on_what_basis(kit: Con
         "locale": "en",
         "mechanism": "preferences",
         "control": "save",
-        "regime": "opt-in",
+        "regime": "unknown",
         "previous": None,
     }
     assert said(kit, record(kit, first))["previous"] == first.consent.index

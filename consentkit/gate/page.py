@@ -109,7 +109,7 @@ class Gate:
 
         Reads the log: call it in a thread. Raises StoreUnavailable.
         """
-        latest = self.kit.latest(consent)
+        latest = self.kit.history.latest(consent)
         return None if latest is consent else (latest, self.kit.decide(latest, now, regime))
 
     def glance(self, cookies: bytes, sealed: bytes | None, now: datetime) -> frozenset[str] | None:

@@ -8,6 +8,7 @@ from consentkit.gate.cookies import cookies_of
 from consentkit.gate.headers import Headers
 from consentkit.gate.told import Told
 from consentkit.policy.decision import Consent, Decision, Reason
+from consentkit.policy.signals import heard, obeyed
 from consentkit.policy.version import Policy
 from consentkit.tally import Kind
 
@@ -61,6 +62,7 @@ class VisitorConsent:
     """The value of the only one of those that holds a consent, if somebody has looked for it."""
     regime: str | None = None
     """The visitor's own regime, where the application tells one."""
+    _signals: tuple[str, ...] | None = None
     drift: frozenset[tuple[Kind, str]] = frozenset()
     """What to count of those cookies, if a page comes of it."""
     _allowed: frozenset[str] | None = None
@@ -89,10 +91,23 @@ class VisitorConsent:
             self.cookies = cookies_of(self._headers)
         return self.cookies
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """What the browser objects to beside the visitor's answers, as far as that counts here."""
+        if self._signals is None:
+            policy = self._source.policy
+            self._signals = heard(policy, self._headers) if policy else ()
+        return self._signals
+
+    def obeyed(self, decision: Decision) -> Decision:
+        """Return a decision on this visitor without what their browser objects to."""
+        policy = self._source.policy
+        return obeyed(policy, decision, self.signals) if policy and self.signals else decision
+
     def _settle(self) -> Decision:
         if not self._settled:
             self._consent, decision = self._source.settle(self._sent(), self.now, self.regime)
-            self._decision = self._decision or decision
+            self._decision = self._decision or self.obeyed(decision)
             self._settled = True
         assert self._decision is not None  # noqa: S101 - just set
         return self._decision
@@ -109,7 +124,8 @@ class VisitorConsent:
         Raises StoreUnavailable.
         """
         consent = self.consent
-        return self._source.overtaken(consent, self.now, self.regime) if consent is not None else None
+        since = self._source.overtaken(consent, self.now, self.regime) if consent is not None else None
+        return (since[0], self.obeyed(since[1])) if since is not None else None
 
     @property
     def decision(self) -> Decision:
@@ -127,6 +143,8 @@ class VisitorConsent:
                     self._now = now = self._source.clock()
                 sent = self.cookies
                 allowed = self._source.glance(self._sent() if sent is None else sent, self.sealed, now)
+                if allowed is not None and len(allowed) > 1 and self.signals:
+                    allowed = None
             if allowed is None:
                 allowed = self.decision.allowed
             self._allowed = allowed

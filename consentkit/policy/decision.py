@@ -25,6 +25,7 @@ class Reason(StrEnum):
     CHANGED = "changed"
     FUTURE = "future"
     UNPROVEN = "unproven"
+    SIGNAL = "signal"
 
 
 SETTLED = frozenset({Reason.GRANTED, Reason.REFUSED})

@@ -5,14 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import (
-    BaseModel,
-    Field,
-    ValidationError,
-    WithJsonSchema,
-    create_model,
-    model_validator,
-)
+from pydantic import BaseModel, Field, ValidationError, WithJsonSchema, create_model, model_validator
 
 from consentkit.errors import PolicyError, Problem
 from consentkit.policy import words
@@ -30,6 +23,7 @@ from consentkit.policy.tables import (
     Cookies,
     Lifetimes,
     Retention,
+    Signals,
     domain_problems,
     lifetime_problems,
     regime_problems,
@@ -77,6 +71,10 @@ _WANTED = {
     "cookies": "a table",
     "cookies.undeclared": "one of two words",
     "cookies.domain": '"site", "host", or a list of one domain or more',
+    "signals": "a table",
+    "signals.dnt": "true or false",
+    "signals.sale_or_share": "a list of categories",
+    "signals.sale_or_share.*": "a category that isn't marketing, which a signal always denies",
     "retention": "a table",
     "retention.months": f"a whole number from 1 to {RETENTION_MOST}",
     "retention.reason": "a line of text of 3 characters or more",
@@ -158,6 +156,7 @@ class PolicyDocument(_Table):
     regimes: dict[RegimeId, Answers] = {}
     cookies: Cookies = Cookies()
     pages: Pages = Pages()
+    signals: Signals = Signals()
     retention: Retention | None = None
     categories: list[OptionalCategory] = Field(default=list(OPTIONAL_CATEGORIES), min_length=1)
     services: list[Any] = []
@@ -232,6 +231,7 @@ def _fields(place: tuple[Any, ...]) -> tuple[str, ...]:
         ("lifetimes",): Lifetimes,
         ("cookies",): Cookies,
         ("pages",): Pages,
+        ("signals",): Signals,
         ("retention",): Retention,
         ("regimes",): Answers,
     }

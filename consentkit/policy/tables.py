@@ -91,6 +91,20 @@ class Retention(BaseModel):
     reason: str = Field(pattern=f"^{LINE}$", min_length=3)
 
 
+# D1, L24, L31
+class Signals(BaseModel):
+    """Which signals of a browser count as an objection, and to what.
+
+    Global Privacy Control always denies marketing, and the categories listed in `sale_or_share`. `dnt`: Do
+    Not Track denies everything optional; say so where the site's own notice promises it.
+    """
+
+    model_config = STRICT
+
+    dnt: bool = False
+    sale_or_share: list[Literal["preferences", "analytics"]] = []
+
+
 def _scope(value: object) -> object:
     listed = isinstance(value, list) and value and all(isinstance(each, str) for each in value)
     if not listed and value not in SCOPES:

@@ -15,7 +15,7 @@ from consentkit.policy.coded import Declared
 from consentkit.policy.document import Pages, PolicyDocument, Site, parse
 from consentkit.policy.regimes import UNKNOWN, Months, months_in
 from consentkit.policy.registry import Service, known_services, service_from, service_to
-from consentkit.policy.tables import Cookies, Lifetimes, Retention
+from consentkit.policy.tables import Cookies, Lifetimes, Retention, Signals
 
 FORMAT = "consentkit/policy/v1"
 CATEGORIES = ("necessary", "preferences", "analytics", "marketing")
@@ -42,6 +42,7 @@ class Policy:
     answers: Mapping[str, Months]
     cookies: Cookies
     pages: Pages
+    signals: Signals
     retention: Retention | None
     categories: tuple[str, ...]
     services: Mapping[str, Service] = field(repr=False)
@@ -99,6 +100,7 @@ def from_bytes(body: bytes) -> Policy:
             # A policy published before a table existed has none.
             cookies=Cookies(**data.get("cookies", {})),
             pages=Pages(**data.get("pages", {})),
+            signals=Signals(**data.get("signals", {})),
             retention=Retention(**data["retention"]) if "retention" in data else None,
             categories=tuple(data["categories"]),
             services=_services(data["services"]),
@@ -112,6 +114,7 @@ def from_bytes(body: bytes) -> Policy:
 def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict[str, Any]:
     # Only where there is one: a policy without it stays the version that it was.
     retention = {"retention": document.retention.model_dump()} if document.retention else {}
+    signals = {"signals": _sorted(document.signals)} if document.signals != Signals() else {}
     known = {id_: service for id_, service in known_services().items() if id_ not in services}
     return {
         "format": FORMAT,
@@ -120,6 +123,7 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
         "lifetimes": document.lifetimes.model_dump(),
         "cookies": _sorted(document.cookies),
         "pages": _sorted(document.pages),
+        **signals,
         **retention,
         **_regimes(document),
         "categories": sorted(document.categories, key=CATEGORIES.index),

@@ -5,7 +5,7 @@ last part of its origin: `consentkit-2027.db` (or the schema `consentkit_2027`) 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,6 +56,15 @@ class Shard:
         entry = log.get(0)
         before = predecessor_in(entry.entry) if entry else None
         return cls(log, place, before.first if before else 0)
+
+    def own(self, size: int | None) -> int | None:
+        """Return how many of `size` entries are this log's; None stays None."""
+        return None if size is None else size - self.first
+
+    def tagged(self, cid: bytes, records: Iterable[Record]) -> list[Record]:
+        """Return records under the tag by which this log finds the visitor `cid`."""
+        tag = self.log.lookup(cid)
+        return [replace(record, lookup=tag) for record in records]
 
     def numbered(self, stored: Stored) -> Stored:
         """Return an entry of this log by its number."""

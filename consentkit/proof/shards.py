@@ -91,11 +91,22 @@ class Shards:
     ) -> "Future[list[Appended]]":
         """Append to the newest log; the future fails with LogClosed when another one follows it by now.
 
-        What it resolves to tells indexes in that log.
+        `expected_size`, if it matters, is how many entries there must be; it fails with SizeMoved when there
+        are others. What it resolves to tells indexes in that log.
         """
         shard = self.newest
-        size = None if expected_size is None else expected_size - shard.first
-        return shard.log.append(records, expected_size=size)
+        return shard.log.append(records, expected_size=shard.own(expected_size))
+
+    def append_about(self, cid: bytes, records: Sequence[Record], size: int) -> "Future[list[Appended]]":
+        """Append what is about the visitor `cid`, under the tag the newest log has for them."""
+        shard = self.newest
+        return shard.log.append(shard.tagged(cid, records), expected_size=shard.own(size))
+
+    async def appended(self, cid: bytes, records: Sequence[Record], size: int | None) -> tuple[int, str]:
+        """Do the same in a task; return the number and the receipt of the last of them."""
+        shard = self.newest
+        *_, last = await shard.log.appended(shard.tagged(cid, records), expected_size=shard.own(size))
+        return shard.first + last.index, last.receipt
 
     def shard_of(self, number: int) -> Shard:
         """Return the log in which an entry stands."""
