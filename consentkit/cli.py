@@ -35,6 +35,7 @@ from consentkit.shell import (
 )
 from consentkit.signing import key
 from consentkit.tally_stores import open_store
+from consentkit.withdrawing import withdraw
 
 PORT = click.IntRange(0, 65535)
 TEMPLATE = Path(__file__).parent / "policy" / "template.toml"
@@ -118,6 +119,7 @@ def services(as_json: bool) -> None:
 
 
 main.add_command(keygen)
+main.add_command(withdraw)
 main.add_command(erase)
 main.add_command(retain)
 main.add_command(key)

@@ -25,6 +25,7 @@ from consentkit.proof.keys import recorded_origin
 from consentkit.proof.shards import Shards
 from consentkit.proof.statement import Occasion, answered
 from consentkit.publication import Publications
+from consentkit.recalls import Recalls
 from consentkit.setters import declared_cookies
 from consentkit.tally import Tally
 from consentkit.tally_stores import open_store
@@ -132,11 +133,13 @@ class ConsentKit:
         self.log = Shards.open(store, Path(keys), origin=origin, accept_log=accept_log)
         self.published = Publications(self.log, clock)
         self.published.publish(self.edition)
+        self.recalls = Recalls(self.log, clock)
         self.history = History(self.log, self.decide, self._ends)
         self.tally = Tally(open_store(store), clock)
 
     def close(self) -> None:
         """Write what was counted and what waits for the log; let go of both."""
+        self.recalls.close()
         self.tally.close()
         self.log.close()
 
@@ -253,7 +256,9 @@ class ConsentKit:
             tuple(signals),
         )
         ends = self._ends(Consent(cid, 0, choices), before.regime)
-        stmt = answered(occasion, choices, ends, now, past.previous)
+        earlier = past.consent.choices if past.consent else {}
+        given = [category for category, choice in choices.items() if choice is not earlier.get(category)]
+        stmt = answered(occasion, choices, ends, given, now, past.previous)
         subj = {"sub": subject_id(cid), **subject}
         return Record(kind, milliseconds(now), stmt, subj)
 

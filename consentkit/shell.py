@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from getpass import getuser
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ FINDING, USAGE = 1, 2
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 store_option = click.option("--store", envvar="CONSENTKIT_STORE", default=STORE, show_default=True)
 keys_option = click.option("--keys", envvar="CONSENTKIT_KEYS", default=KEYS, show_default=True)
+
+actor_option = click.option(
+    "--actor", default=getuser, metavar="NAME", help="Who does this, for the log; else this machine's user."
+)
 
 
 @contextmanager

@@ -5,10 +5,11 @@ from typing import TypeVar
 
 from consentkit.gate.cookies import cookie_values, only_cookie
 from consentkit.gate.several import merged
-from consentkit.gate.state import SEEN_COOKIE, Opened, Seal, packed
+from consentkit.gate.state import SEEN_COOKIE, Opened, Seal, packed, unpacked
 from consentkit.policy.decision import CLOCK_SKEW
 from consentkit.policy.months import end_day
 from consentkit.policy.version import Policy
+from consentkit.recalls import Recalls
 
 DAY = 86_400
 MOST = 4096
@@ -33,10 +34,11 @@ class Grants:
     allows less.
     """
 
-    __slots__ = ("_allowed", "_asked", "_known", "_months", "_payloads", "_seal", "_version")
+    __slots__ = ("_allowed", "_asked", "_known", "_months", "_payloads", "_recalls", "_seal", "_version")
 
-    def __init__(self, seal: Seal, policy: Policy) -> None:
+    def __init__(self, seal: Seal, policy: Policy, recalls: Recalls | None = None) -> None:
         self._seal = seal
+        self._recalls = recalls
         self._asked = policy.categories
         self._version = packed(policy.version).encode()
         self._months = min(months.granted for months in (policy.lifetimes.answers, *policy.answers.values()))
@@ -50,9 +52,16 @@ class Grants:
         return allowed if start <= now < end else None
 
     def _opened(self, value: bytes) -> Grant:
+        heeded = self._recalls.heeded if self._recalls else None
         grant = self._grant(self._seal.open(value))
         _remember(self._known, value, grant)
+        if self._recalls and self._recalls.heeded is not heeded:
+            self.forget()
         return grant
+
+    def forget(self) -> None:
+        """Look at every cookie anew, as answers were withdrawn that cookies still give."""
+        self._known.clear()
 
     def anchors(self, cookies: bytes) -> bytes | None:
         """Return what a Cookie header's value holds of anchors, opened; None without any that opens.
@@ -77,7 +86,9 @@ class Grants:
         try:
             if opened is None:
                 return NEVER
-            _, _, _, answer = opened
+            _, cid, index, answer = opened
+            if self._recalls and self._recalls.recalled(unpacked(cid), int(index)):
+                return NEVER
             version, instant, granted, *_ = answer.split(b":")
             if version != self._version:
                 return NEVER

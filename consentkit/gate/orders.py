@@ -22,6 +22,7 @@ from consentkit.policy.decision import decide
 from consentkit.policy.names import storage_names
 from consentkit.policy.periods import end_of
 from consentkit.policy.registry import Cookie
+from consentkit.recalls import Recalls
 from consentkit.tally import Kind
 
 CONSENT = CONSENT_COOKIE.encode()
@@ -59,7 +60,7 @@ class Terms:
 class Orders:
     """One edition as the gate needs it: its entity tags' mark, whose a cookie is, what pages start with."""
 
-    def __init__(self, edition: Edition, seal: Seal, tell: Tell, count: Count) -> None:
+    def __init__(self, edition: Edition, seal: Seal, tell: Tell, count: Count, recalls: Recalls) -> None:
         self.edition = edition
         self.seal = seal
         self.tell = tell
@@ -74,7 +75,7 @@ class Orders:
         self.storage = storage_names(edition.policy.services.values())
         self._strict = edition.policy.cookies.undeclared == "strict"
         self.allowed_to_nobody = decide(edition.policy, {}, None, datetime.min.replace(tzinfo=UTC)).allowed
-        self.grants = Grants(seal, edition.policy)
+        self.grants = Grants(seal, edition.policy, recalls)
         self._hashes = _csp_hashes(edition.starter.body)
         strict = edition.policy.pages.third_parties == "strict"
         self.everywhere: Rules | None = None if strict else edition.rules("")

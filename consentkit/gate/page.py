@@ -5,6 +5,7 @@ from datetime import datetime
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from consentkit.edition import Edition
 from consentkit.errors import ConfigurationError
 from consentkit.gate.cookies import cookie_values, only_cookie
 from consentkit.gate.crash import guard_error_page
@@ -44,7 +45,8 @@ class Gate:
         self._seal = seal
         self._place = place
         self._tell = Told()
-        self._orders = Orders(kit.edition, seal, self._tell, kit.tally.count)
+        self._orders = self._orders_of(kit.edition)
+        kit.recalls.told.append(self._recalled)
         self._site: object = None
 
     # Neither is a coroutine itself, only what it returns: each one more costs a request as much as a header.
@@ -80,8 +82,14 @@ class Gate:
     def orders(self) -> Orders:
         """The standing orders of the edition in force."""
         if self._orders.edition is not self.kit.edition:
-            self._orders = Orders(self.kit.edition, self._seal, self._tell, self.kit.tally.count)
+            self._orders = self._orders_of(self.kit.edition)
         return self._orders
+
+    def _orders_of(self, edition: Edition) -> Orders:
+        return Orders(edition, self._seal, self._tell, self.kit.tally.count, self.kit.recalls)
+
+    def _recalled(self) -> None:
+        self._orders.grants.forget()
 
     # Who asks: only what opens is heard.
 
@@ -99,7 +107,7 @@ class Gate:
         opened = map(self._seal.unseal, cookie_values(cookies, OURS))
         consents = sorted((each for each in opened if each is not None), key=lambda each: each.index)
         alone = len({each.id for each in consents}) == 1
-        consent = consents[-1] if alone else None
+        consent = self.kit.recalls.of(consents[-1]) if alone else None
         return consent, self.kit.decide(consent, now, regime)
 
     def overtaken(

@@ -29,6 +29,8 @@ REISSUE_DAYS = 5
 """Safari may keep a cookie for seven days only: an older one of ours is set again, with what is left of its
 life (L30). Nothing moves its end."""
 FORMAT = b"3"
+_HINT = re.compile(rb"(?:\A|; ?)consentkit_allows=([^;~]*)")
+_OPENED = re.compile(rb"\.([a-z]+)\+")
 _ISSUED = re.compile(rb"(?:\A|; ?)consentkit_allows=[^;~]*~([\w-]{3})", re.ASCII)
 
 
@@ -92,7 +94,7 @@ def consent_in(opened: Opened) -> Consent | None:
     """Return the consent that an opened cookie holds, or None if it is an odd one."""
     try:
         _, cid, index, *answers = opened
-        return Consent(_unpack(cid), int(index), dict(_choices(answers)))
+        return Consent(unpacked(cid), int(index), dict(_choices(answers)))
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -115,7 +117,7 @@ def _choices(answers: Sequence[bytes]) -> Iterator[tuple[str, Choice]]:
 
 @lru_cache(maxsize=256)  # as many as a site publishes in the life of a cookie
 def _version(packed: bytes) -> str:
-    return _unpack(packed).hex()
+    return unpacked(packed).hex()
 
 
 @lru_cache(maxsize=256)
@@ -127,7 +129,8 @@ def _pack(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
-def _unpack(text: bytes) -> bytes:
+def unpacked(text: bytes) -> bytes:
+    """Return the bytes that a part of the cookie, in base64url, stands for."""
     return urlsafe_b64decode(text + b"==")  # more padding than needed is ignored
 
 
@@ -148,6 +151,12 @@ def issued_in(cookies: bytes) -> int | None:
     """Return the day on which our cookies were set, if the hint in a Cookie header's value says so."""
     found = _ISSUED.search(cookies)
     return number_of(found[1].decode()) if found else None
+
+
+def opened_in(cookies: bytes) -> frozenset[str]:
+    """Return the categories that the hint in a Cookie header's value opens, ended or not."""
+    found = _HINT.search(cookies)
+    return frozenset(name.decode() for name in _OPENED.findall(found[1])) if found else frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ for everything granted here and one for everything refused here; a category of i
 another instant.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -54,16 +54,18 @@ def answered(
     occasion: Occasion,
     choices: Mapping[str, Choice],
     ends: Mapping[str, datetime],
+    given: Container[str],
     now: datetime,
     previous: int | None,
 ) -> dict[str, Any]:
     """Return the statement of an answer given at `now`: a visitor's whole state, and how it came about.
 
-    `ends` are the instants from which each choice no longer counts; `previous` is the visitor's entry before.
+    `ends` are the instants from which each choice no longer counts, `given` the categories answered here and
+    now, `previous` the visitor's entry before.
     """
     here = _second(milliseconds(now))
     instants = {category: milliseconds(choice.decided) for category, choice in choices.items()}
-    decided = {category: instant for category, instant in instants.items() if instant != here}
+    decided = {c: instant for c, instant in instants.items() if c not in given or instant != here}
     versions = {c: choice.version for c, choice in choices.items() if choice.version != occasion.policy}
     regimes = {c: choice.regime for c, choice in choices.items() if choice.regime != UNKNOWN}
     return {
