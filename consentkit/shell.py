@@ -10,7 +10,9 @@ from typing import Any
 import click
 import orjson
 
+from consentkit.access import reading
 from consentkit.errors import ConfigurationError, ConsentKitError, StoreUnavailable, VerificationError
+from consentkit.kit import utc_now
 from consentkit.middleware import KEYS, STORE
 from consentkit.proof.handover import Place, located
 from consentkit.proof.keys import recorded_origin
@@ -24,6 +26,9 @@ keys_option = click.option("--keys", envvar="CONSENTKIT_KEYS", default=KEYS, sho
 actor_option = click.option(
     "--actor", default=getuser, metavar="NAME", help="Who does this, for the log; else this machine's user."
 )
+
+Note = Callable[..., None]
+"""Writes to the log what is read, before it is shown."""
 
 
 @contextmanager
@@ -80,10 +85,17 @@ def where(store: str, keys: str) -> tuple[Place, str]:
 
 
 @contextmanager
-def opened(store: str, keys: str, *, read_only: bool = True) -> Iterator[ProofLog]:
-    """Yield the log; for reading only it may be damaged, so that it can be audited all the same."""
+def opened(
+    store: str, keys: str, *, read_only: bool = True, accept_log: int | None = None
+) -> Iterator[ProofLog]:
+    """Yield the log; for reading only it may be damaged, so that it can be audited all the same.
+
+    `accept_log` is the size at which to accept a log whose guard is lost.
+    """
     place, origin = where(store, keys)
-    with ProofLog.open(place.store, place.keys, origin=origin, read_only=read_only) as log:
+    with ProofLog.open(
+        place.store, place.keys, origin=origin, read_only=read_only, accept_log=accept_log
+    ) as log:
         yield log
 
 
@@ -96,5 +108,30 @@ def with_log(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, store: str, keys: str, **options: Any) -> None:
         with explained(), opened(store, keys) as log:
             command(log, *args, **options)
+
+    return run
+
+
+def with_reading(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the log as `with_log` does, and then what notes there who reads about people (Q38).
+
+    `note(action, object=index)`, or a range's `from` and `to`, comes before anything is shown. A log that
+    can't be written can be read all the same: whoever has its files could anyway.
+    """
+
+    @log_options
+    @actor_option
+    @json_option
+    @wraps(command)
+    def run(*args: Any, store: str, keys: str, actor: str, **options: Any) -> None:
+        def note(action: str, **what: int) -> None:
+            try:
+                with opened(store, keys, read_only=False) as writable:
+                    writable.append([reading(actor, {"action": action, **what}, utc_now())]).result()
+            except ConsentKitError as error:
+                click.echo(f"Warning: the log can't say that you read this: {error}", err=True)
+
+        with explained(), opened(store, keys) as log:
+            command(log, note, *args, **options)
 
     return run

@@ -109,7 +109,8 @@ class ProofLog:
     def _accept(self, head: Head, accept_log: int | None) -> None:
         if head.size and accept_log != head.size:
             message = (
-                f"the log has no guard; if all its {head.size} entries are there, accept it at that size"
+                f"the log has no guard; if all its {head.size} entries are there,"
+                f" run: consentkit accept-log {head.size}"
             )
             raise LogRefused(message, "no guard", "a guard, or the accepted size")
         self._keys.swap_guard(None, head.checkpoint)

@@ -32,9 +32,12 @@ def about(entry: Stored) -> str:
     stmt = entry.stmt or {}
     if entry.kind is Kind.TOMBSTONE:
         return f"{stmt.get('segment')} of {stmt.get('list') or [stmt.get('first'), stmt.get('last')]}"[:60]
-    answers = stmt.get("categories")
+    if entry.kind is Kind.ACCESS:
+        return f"{stmt.get('action')} {stmt.get('object', [stmt.get('from'), stmt.get('to')])}"[:60]
+    answers = stmt.get("categories") or stmt.get("expired")
     granted = [c for c, yes in answers.items() if yes] if isinstance(answers, dict) else []
-    return str(stmt.get("name") or ", ".join(granted) or str(stmt.get("version", ""))[:16])
+    name = stmt.get("name") or stmt.get("signal")
+    return str(name or ", ".join(granted) or str(stmt.get("version", ""))[:16])
 
 
 def texts(log: ProofLog, entry: Stored) -> dict[str, Any]:
