@@ -1,5 +1,6 @@
 """The starter and the banner in a real Chromium, against a stand-in for the server."""
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -8,9 +9,10 @@ import pytest
 from browser import until
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sample import service
-from shop_stub import CATEGORIES, NOTICE, POLICY, TEXTS, Shop
+from shop_stub import CATEGORIES, NOTICE, POLICY, TEXTS, Shop, notice
 
 from consentkit.gate.markup import Rewriter
+from consentkit.policy.rendering import banner_layer, preferences_layer
 from consentkit.policy.whose import Whose
 
 CHROMIUM = shutil.which("chromium")
@@ -270,6 +272,32 @@ def test_a_blocked_frame_says_what_it_is_and_opens_the_choices(page: Page, shop:
     assert shop.posted()["mechanism"] == "reopened"
     expect(page.locator("iframe").first).to_be_visible()
     page.wait_for_function("document.querySelector('iframe').src.endsWith('/video')")
+
+
+DRAWN = """box => {
+  const node = (e) => ({
+    element: e.localName,
+    ...(e.dataset.consent && {control: e.dataset.consent}),
+    ...(e.name && {type: e.type, name: e.name, checked: e.checked, disabled: e.disabled}),
+    parts: [...e.childNodes].map((each) => each.data ?? node(each)),
+  });
+  return [...box.children].slice(0, -1).map(node);
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_both_layers_are_drawn_as_the_log_says_in_a_narrow_window_and_in_a_wide_one(
+    page: Page, shop: Shop, width: int
+) -> None:
+    """L9, Q2: the rendering that is logged is the one that visitors see, element by element."""
+    page.set_viewport_size({"width": width, "height": 700})
+    box = page.get_by_role("dialog")
+    ireland = page.evaluate("new Intl.DisplayNames(['en'], {type: 'region'}).of('IE')")
+    for layer in (banner_layer, preferences_layer):
+        logged = json.dumps(layer(notice("en"))).replace("{IE}", ireland)
+        assert box.evaluate(DRAWN) == json.loads(logged)
+        if layer is banner_layer:
+            press(page, "Choose")
 
 
 @pytest.mark.parametrize("locale", sorted(TEXTS))
