@@ -5,7 +5,7 @@ each answer; written with the question for a state or the next answer, never by 
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -113,12 +113,14 @@ class History:
     def _due(
         self,
         consent: Consent,
-        records: Iterable[Stored],
+        records: Collection[Stored],
         policy: Policy,
         signals: Iterable[str],
         now: datetime,
         regime: str | None,
     ) -> Iterator[Record]:
+        if all(record.index != consent.index for record in records):
+            return  # erased: nobody is to be named with it again
         decision = self._decide(consent, now, regime)
         reasons, ends = decision.reasons, self._ends(consent, decision.regime)
         over = {c: milliseconds(ends[c]) for c, reason in reasons.items() if reason is Reason.EXPIRED}

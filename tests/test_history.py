@@ -17,6 +17,7 @@ from consentkit.policy.decision import Consent
 from consentkit.policy.months import add_months, milliseconds
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind, Stored
+from consentkit.proof.erasure import requested
 from consentkit.proof.log import ProofLog
 
 GPC = {"sec-gpc": "1"}
@@ -152,6 +153,20 @@ def test_tabs_that_ask_at_once_write_it_once(tmp_path: Path, client: TestClient,
         tab.join(30)
     assert kinds(client) == ["choice", "expiry", "signal"]
     other.kit.close()
+
+
+def test_of_who_was_erased_nothing_is_written_though_their_cookie_lives_on(
+    client: TestClient, clock: Clock
+) -> None:
+    """Q29: an entry that names an erased one would say whose it was."""
+    sent = run_out(client, clock)
+    [choice] = entries(client)
+    kit_of(client).log.erase(requested([choice.index]), milliseconds(clock.now))
+    client.get("/consent/state", headers=sent | GPC)
+    client.cookies.update({"consentkit": sent["cookie"].partition("=")[2]})
+    choose(client)
+    assert kinds(client) == ["choice", "tombstone", "choice"]
+    assert (entries(client)[-1].stmt or {})["previous"] is None
 
 
 def test_a_log_that_can_t_be_written_costs_the_entry_and_not_the_answer(

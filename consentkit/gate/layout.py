@@ -10,6 +10,7 @@ from operator import itemgetter
 from consentkit.gate.announce import ANNOUNCING
 from consentkit.gate.cookies import ByNames
 from consentkit.gate.headers import CONTROLS, UNCONDITIONAL, Headers, may_be_page
+from consentkit.policy.signals import HEADERS as SIGNALS
 
 COOKIE = frozenset({b"cookie"})
 SETTLED = ANNOUNCING | {b"set-cookie"}
@@ -26,13 +27,14 @@ Mask = tuple[bool, ...]
 class Asked:
     """The headers of a request.
 
-    cookies: the places of its Cookie headers. bare: what stays without those; unconditional: without what
-    could bring back a page that can't be rewritten, None where nothing could; both: without either.
-    destination, accept: the places of the last Sec-Fetch-Dest and Accept, None without one. matches: whether
-    there is an If-None-Match.
+    cookies: the places of its Cookie headers. signals: of those by which a browser objects. bare: what stays
+    without the former; unconditional: without what could bring back a page that can't be rewritten, None
+    where nothing could; both: without either. destination, accept: the places of the last Sec-Fetch-Dest and
+    Accept, None without one. matches: whether there is an If-None-Match.
     """
 
     cookies: tuple[int, ...]
+    signals: tuple[int, ...]
     bare: Mask
     unconditional: Mask | None
     both: Mask
@@ -83,6 +85,7 @@ def _asked(names: Names) -> Asked:
     conditional = not UNCONDITIONAL.isdisjoint(names)
     return Asked(
         _places(names, COOKIE),
+        _places(names, SIGNALS),
         _without(names, COOKIE),
         _without(names, UNCONDITIONAL) if conditional else None,
         _without(names, UNCONDITIONAL | COOKIE),

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from consentkit.gate.cookies import cookies_of
 from consentkit.gate.headers import Headers
+from consentkit.gate.layout import ASKED, names_of
 from consentkit.gate.told import Told
 from consentkit.policy.decision import Consent, Decision, Reason
 from consentkit.policy.signals import heard, obeyed
@@ -95,8 +96,9 @@ class VisitorConsent:
     def signals(self) -> tuple[str, ...]:
         """What the browser objects to beside the visitor's answers, as far as that counts here."""
         if self._signals is None:
-            policy = self._source.policy
-            self._signals = heard(policy, self._headers) if policy else ()
+            policy, headers = self._source.policy, self._headers
+            places = ASKED[names_of(headers)].signals
+            self._signals = heard(policy, [headers[place] for place in places]) if policy and places else ()
         return self._signals
 
     def obeyed(self, decision: Decision) -> Decision:
