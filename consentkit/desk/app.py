@@ -110,7 +110,8 @@ class Desk:
             return self._render("message.html", 404, text=f"The log has no entry {index}.")
         if is_personal(entry):
             role = self.auth.role("session", token) or ""
-            read_once(self.kit.log, role, session_of(token), index, self.kit.clock())
+            self.kit.log.follow()
+            read_once(self.kit.log.newest.log, role, session_of(token), index, self.kit.clock())
         title, text = self._text_of(entry)
         receipt = self.kit.log.receipt(index)
         return self._render(
