@@ -161,7 +161,7 @@ class Api:
         left = {c: choice for c, choice in consent.choices.items() if answer.choices.get(c, True)}
         if len(left) < len(consent.choices):
             reduced = Consent(consent.id, consent.index, left)
-            state = State(reduced, visitor.obeyed(self.kit.decide(reduced, now, visitor.regime)))
+            state = State(reduced, visitor.obeyed(self.kit.decide(reduced, now, visitor.placed)))
             _set(response, kept(self.gate.orders, request.scope, state, now, chosen=True))
 
     # Reading ----------------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ class Api:
         if visitor.consent is None:
             self.kit.tally.count(policy.version, [("signal", signal) for signal in signals], now)
         noted = partial(
-            self.kit.history.noted, policy=policy, signals=signals, now=now, regime=visitor.regime
+            self.kit.history.noted, policy=policy, signals=signals, now=now, regime=visitor.placed
         )
         consent, decision = await self._latest(visitor, noted)
         response = Json(self._state(decision))
@@ -204,7 +204,7 @@ class Api:
         latest = await run_in_threadpool(known, consent) if consent else None
         if latest is consent:
             return consent, visitor.decision
-        return latest, visitor.obeyed(self.kit.decide(latest, visitor.now, visitor.regime))
+        return latest, visitor.obeyed(self.kit.decide(latest, visitor.now, visitor.placed))
 
     async def sync(self, request: Request) -> Response:
         """Take in what a page's script sees and no request shows; answer with cookies only (design §2).

@@ -75,7 +75,7 @@ class Gate:
         """Return who asks, as of `now` or of the first question about them."""
         visitor = VisitorConsent(self, scope["headers"], now)
         if self._place is not None:
-            visitor.regime = regime_at(self._place, scope, self.policy, self._tell)
+            visitor.placed = regime_at(self._place, scope, self.policy, self._tell)
         return visitor
 
     @property

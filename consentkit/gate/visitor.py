@@ -61,7 +61,7 @@ class VisitorConsent:
     """What the request's Cookie header says, once somebody has read it."""
     sealed: bytes | None = None
     """The value of the only one of those that holds a consent, if somebody has looked for it."""
-    regime: str | None = None
+    placed: str | None = None
     """The visitor's own regime, where the application tells one."""
     _signals: tuple[str, ...] | None = None
     drift: frozenset[tuple[Kind, str]] = frozenset()
@@ -108,7 +108,7 @@ class VisitorConsent:
 
     def _settle(self) -> Decision:
         if not self._settled:
-            self._consent, decision = self._source.settle(self._sent(), self.now, self.regime)
+            self._consent, decision = self._source.settle(self._sent(), self.now, self.placed)
             self._decision = self._decision or self.obeyed(decision)
             self._settled = True
         assert self._decision is not None  # noqa: S101 - just set
@@ -126,7 +126,7 @@ class VisitorConsent:
         Raises StoreUnavailable.
         """
         consent = self.consent
-        since = self._source.overtaken(consent, self.now, self.regime) if consent is not None else None
+        since = self._source.overtaken(consent, self.now, self.placed) if consent is not None else None
         return (since[0], self.obeyed(since[1])) if since is not None else None
 
     @property
