@@ -39,8 +39,12 @@ class Guard:
 
         Bytes that aren't text are replaced: what they make is no checkpoint, and is refused as such.
         """
-        with locked(self._folder):  # what is written over might be seen half written
-            return self._read()
+        # What is written over might be seen half written: it is read until it says the same twice. The lock
+        # is no way to be sure, as somebody who is stopped may hold it.
+        said, before = self._read(), None
+        while said != before:
+            said, before = self._read(), said
+        return said
 
     def _read(self) -> str | None:
         try:

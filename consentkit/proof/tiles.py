@@ -35,7 +35,7 @@ def split_hashes(data: bytes) -> list[bytes]:
 
 
 class Tree:
-    """A growing tree: its right edge and recent nodes in memory, older tiles fetched when asked for.
+    """A growing tree: its right edge in memory, older tiles fetched when asked for.
 
     `fetch(level, n)` returns a stored tile's bytes, of which only those within `size` are used.
     """
@@ -43,7 +43,7 @@ class Tree:
     def __init__(self, size: int, fetch: Fetch) -> None:
         self.size = size
         self._fetch = fetch
-        self._edge: dict[int, tuple[int, bytes]] = {}
+        self._edge: dict[tuple[int, int], bytes] = {}
         self._nodes: dict[tuple[int, int], bytes] = {}
         self._peaks: dict[int, bytes] | None = None
         self.growth: Growth | None = None
@@ -64,6 +64,8 @@ class Tree:
         changed: dict[tuple[int, int], bytes] = {}
         for level in range(0, len(growth.levels), HEIGHT):
             changed |= self._grown(level // HEIGHT, growth.complete(level))
+        grown = {level for level, _ in changed}
+        self._edge = {at: tile for at, tile in self._edge.items() if at[0] not in grown} | changed
         self.size, self._peaks = growth.size, growth.peaks(self.peaks)
         return changed
 
@@ -91,11 +93,10 @@ class Tree:
         while fresh:
             n, kept = divmod(start, WIDTH)
             old = self._tile(level, n)[: kept * HASH_BYTES] if kept else b""
-            tile = changed[level, n] = old + b"".join(fresh[: WIDTH - kept])
-            self._edge[level] = n, tile
+            changed[level, n] = old + b"".join(fresh[: WIDTH - kept])
             start, fresh = start + WIDTH - kept, fresh[WIDTH - kept :]
         return changed
 
     def _tile(self, level: int, n: int) -> bytes:
-        number, data = self._edge.get(level, (-1, b""))
-        return data if n == number else self._fetch(level, n)
+        known = self._edge.get((level, n))
+        return self._fetch(level, n) if known is None else known
