@@ -13,8 +13,6 @@ from consentkit.gate.headers import CONTROLS, UNCONDITIONAL, Headers, may_be_pag
 from consentkit.policy.signals import HEADERS as SIGNALS
 
 COOKIE = frozenset({b"cookie"})
-SETTLED = ANNOUNCING | {b"set-cookie"}
-"""Answer headers of which a part may have to stay behind."""
 UNUSUAL = frozenset({b"content-encoding", b"content-security-policy"})
 NAME = itemgetter(0)
 
@@ -52,14 +50,15 @@ class Asked:
 class Answered:
     """The headers of an answer.
 
-    lower: whether all names are in lower case, as ASGI wants them. settled: the places of those of which a
-    part may have to stay behind. types: the places of its Content-Types. saved: whether a Content-Disposition
-    may say that browsers save it. unusual: whether a page with these needs a closer look. caches: whether one
-    says who may keep the answer.
+    lower: whether all names are in lower case, as ASGI wants them. cookies: the places of its Set-Cookies.
+    announcing: the places of what may tell a browser to contact somebody. types: the places of its
+    Content-Types. saved: whether a Content-Disposition may say that browsers save it. unusual: whether a page
+    with these needs a closer look. caches: whether one says who may keep the answer.
     """
 
     lower: bool
-    settled: tuple[int, ...]
+    cookies: tuple[int, ...]
+    announcing: tuple[int, ...]
     types: tuple[int, ...]
     saved: bool
     unusual: bool
@@ -98,7 +97,8 @@ def _asked(names: Names) -> Asked:
 def _answered(names: Names) -> Answered:
     return Answered(
         all(name == name.lower() for name in names),
-        _places(names, SETTLED),
+        _places(names, (b"set-cookie",)),
+        _places(names, ANNOUNCING),
         _places(names, (b"content-type",)),
         b"content-disposition" in names,
         not UNUSUAL.isdisjoint(names),
