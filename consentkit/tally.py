@@ -128,8 +128,8 @@ class Tally:
             if pairs:
                 page = ((now or self._clock()).date(), version, frozenset(pairs))
                 with self._lock:
-                    if page in self._pages:
-                        self._pages[page] += 1
+                    if count := self._pages.get(page):
+                        self._pages[page] = count + 1
                     else:
                         self._first(page)
                 if self._thread is None:

@@ -112,9 +112,28 @@ class Brought(Generic[Fact]):
         return header if passing is None else b";".join(compress(pairs, passing)).lstrip(SPACE)
 
 
-def names_in(pairs: Iterable[bytes]) -> tuple[bytes, ...]:
-    """Return the names of cookie pairs as they stand in a Cookie header, for ByNames."""
-    return tuple([pair.partition(b"=")[0] for pair in pairs])
+class ByPairs(Generic[Fact]):
+    """What is known of a Cookie header's pairs by their names in order; `find` says it of new ones.
+
+    Reading the names takes longer than all the rest, and the next visitor mostly brings those that another
+    one just did: of as many pairs, that is tried first.
+    """
+
+    def __init__(self, find: Callable[[tuple[bytes, ...]], Fact]) -> None:
+        self._known = ByNames(find)
+        self._last: dict[int, tuple[list[bytes], Fact]] = {}
+
+    def of(self, pairs: Sequence[bytes]) -> Fact:
+        """Return what is known of these pairs."""
+        last = self._last.get(len(pairs))
+        if last is not None and all(map(bytes.startswith, pairs, last[0])):
+            return last[1]
+        names = tuple([pair.partition(b"=")[0] for pair in pairs])
+        found = self._known[names]
+        marks = [name + b"=" for name in names]
+        if names in self._known and all(map(bytes.startswith, pairs, marks)):
+            self._last[len(pairs)] = marks, found
+        return found
 
 
 def without_cookies(header: bytes, names: Collection[str]) -> bytes:

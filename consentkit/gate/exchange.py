@@ -6,7 +6,7 @@ from itertools import compress
 from starlette.types import Message, Scope, Send
 
 from consentkit.gate import headers as rules
-from consentkit.gate.cookies import cookies_of, names_in, without_cookies
+from consentkit.gate.cookies import cookies_of, without_cookies
 from consentkit.gate.headers import Headers
 from consentkit.gate.keeping import Owed, denied, ended, owed, renewed
 from consentkit.gate.kind import Declared, declared, declared_as
@@ -87,7 +87,7 @@ class Exchange:
         visitor = self._visitor
         visitor.cookies = cookies
         pairs = cookies.split(b";")
-        brought = self._orders.brought[names_in(pairs)]
+        brought = self._orders.brought.of(pairs)
         visitor.drift = brought.drift
         kept = cookies
         if brought.needed:

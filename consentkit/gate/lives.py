@@ -119,7 +119,7 @@ class Lives:
         return self._sighting(name, value, terms, self._running.get(key_of(name)))
 
     def _sighting(self, name: str, value: bytes, terms: Terms, anchor: Anchor | None) -> Sighting:
-        if anchor is not None and anchor.mark == mark_of(value):
+        if anchor is not None and anchor.mark != DONE and anchor.mark == mark_of(value):
             return Sighting(name, value, terms.months)  # its day is known
         birth = born(name, value.decode("latin-1"), self._now)
         return Sighting(name, value, terms.months, day_of(birth) if birth else None)
@@ -207,10 +207,10 @@ class Lives:
         if pair is None or self._payload is None or end is None or end <= self._today + 1:
             return False  # the last second of a life counts, too
         anchor = running_in(self._payload, pair[0])
-        if anchor is None:
+        if anchor is None or anchor.mark != DONE:
             return False
         sighting = self._sighting(*pair, terms, anchor)
-        if anchor.mark != DONE or not _is_as_known(anchor, sighting, self._today):
+        if not _is_as_known(anchor, sighting, self._today):
             return False
         self._take(sighting)
         return True

@@ -10,7 +10,7 @@ from html import escape
 from typing import NamedTuple
 
 from consentkit.edition import UNDECLARED, Edition
-from consentkit.gate.cookies import Brought, ByName, ByNames
+from consentkit.gate.cookies import Brought, ByName, ByNames, ByPairs
 from consentkit.gate.csp import UNRESTRICTED, Admission, admission
 from consentkit.gate.grants import SEEN, Grants
 from consentkit.gate.headers import Headers
@@ -83,7 +83,7 @@ class Orders:
         self.count = partial(count, self.version)
         self.tag = b"-ck" + self.version[:8].encode()
         self.terms = ByName(self._terms)
-        self.brought = ByNames(self._brought)
+        self.brought = ByPairs(self._brought)
         self.setting = ByNames(self._setting)
         self.unreadable_passes = edition.policy.pages.unreadable == "pass"
         self.known = edition.policy.known.keys()
