@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge")
-BENCHMARKS = ["overhead", "markup", "prooflog"]
+BENCHMARKS = ["overhead", "markup", "prooflog", "million"]
 # A file's tests stay together: they share a browser, a server, a log.
 WORKERS = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
 STAMP = VENV / ".consentkit-installed"
