@@ -21,7 +21,7 @@ from consentkit.kit import Answer, ConsentKit
 from consentkit.policy.bounds import OPT_OUT_RULES
 from consentkit.policy.decision import Choice, Consent, decide
 from consentkit.policy.document import OPTIONAL_CATEGORIES, parse
-from consentkit.policy.lint import lint
+from consentkit.policy.lint import Finding, lint
 from consentkit.policy.months import add_months
 from consentkit.policy.notice import compose
 from consentkit.policy.regimes import REGIMES, UNKNOWN, Months, RegimeId, months_in
@@ -175,14 +175,26 @@ def test_a_stored_policy_knows_its_regimes_months() -> None:
 def test_an_override_that_is_weaker_than_its_law_is_told_with_the_text(
     regime: str, own: dict[str, int], told: list[str]
 ) -> None:
-    for changes in ({"regimes": {regime: own}}, {"regime": regime, "regimes": {regime: own}}):
-        found = [
-            each
-            for each in lint(resolve(policy(categories=["analytics", "marketing"], **changes)))
-            if each.place.startswith(f"regimes.{regime}.")
-        ]
-        assert [each.source.split(",")[0] for each in found] == told
-        assert all((each.severity == "note") == each.source.startswith("COM") for each in found)
+    found = of_regimes(regimes={regime: own})
+    assert {each.place.rpartition(".")[0] for each in found} <= {f"regimes.{regime}"}
+    assert [each.source.split(",")[0] for each in found] == told
+    assert all((each.severity == "note") == each.source.startswith("COM") for each in found)
+    one = of_regimes(regime=regime, regimes={regime: own})
+    assert set(found) <= set(one)
+    assert {each.severity for each in one if each not in found} <= {"note"}
+
+
+def of_regimes(**changes: Any) -> list[Finding]:
+    return [each for each in lint(resolve(policy(**changes))) if each.place.startswith("regimes.")]
+
+
+def test_a_site_s_only_regime_is_noted_where_another_s_visitors_would_have_less() -> None:
+    found = of_regimes(regime="cz", regimes={"cz": {"consent_months": 12}})
+    assert [(each.severity, each.source.split(",")[0]) for each in found] == [
+        ("note", "CNIL"),
+        ("note", "DPC"),
+    ]
+    assert of_regimes(regime="fr") == []
 
 
 def test_what_a_law_says_is_told_apart_from_what_an_authority_says() -> None:

@@ -69,7 +69,9 @@ class Gate:
 
     def greet(self, scope: Scope) -> None:
         """Write down who asks, also for what stands outside of us: the site's error page, its middleware."""
-        scope["consentkit"] = self.visitor(scope)
+        # Every request comes by here, so the usual one is spared a call.
+        usual = self._place is None
+        scope["consentkit"] = VisitorConsent(self, scope["headers"]) if usual else self.visitor(scope)
 
     def visitor(self, scope: Scope, now: datetime | None = None) -> VisitorConsent:
         """Return who asks, as of `now` or of the first question about them."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from consentkit.policy.bounds import Rule
+from consentkit.policy.bounds import RULES, Rule
 from consentkit.policy.coded import Declared
 from consentkit.policy.contested import contested
 from consentkit.policy.periods import exceeds
@@ -62,10 +62,13 @@ def _months(policy: Policy) -> Iterator[Finding]:
     for regime, months in policy.answers.items():
         table = "lifetimes" if regime == UNKNOWN else f"regimes.{regime}"
         counted = {"consent_months": months.granted, "refusal_months": months.refused}
-        for rule in REGIMES[regime].rules:
+        law = REGIMES[regime].rules
+        # A site's only regime holds for visitors from everywhere.
+        elsewhere = () if UNKNOWN in policy.answers else (rule for rule in RULES if rule not in law)
+        for rule in (*law, *elsewhere):
             wrong = _departs(rule, counted[rule.field])
             if wrong:
-                severity: Severity = "note" if rule.kind == "proposal" else "warning"
+                severity: Severity = "warning" if rule in law and rule.kind != "proposal" else "note"
                 message = f"is {counted[rule.field]}: {wrong}"
                 yield Finding(severity, f"{table}.{rule.field}", message, rule.source)
 

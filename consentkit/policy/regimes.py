@@ -64,7 +64,7 @@ REGIMES: Final[Mapping[str, Regime]] = {
     ),
     "de": Regime("TDDDG, § 25", _OPT_IN, _of("DE", "EU")),
     "gb": Regime(
-        "PECR, reg. 6 and Schedule A1, in force 5 February 2026",
+        "PECR, reg. 6, with the exceptions of the Data (Use and Access) Act 2025",
         {"preferences": _OBJECTION, "analytics": _OBJECTION, "marketing": "opt-in"},
     ),
     # Opt-out is mostly enough there, but what advertising platforms demand is a consent.
