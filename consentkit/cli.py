@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from consentkit.access import is_personal
-from consentkit.auditing import export, verify
+from consentkit.auditing import evidence, export, verify
 from consentkit.checkup import declared_by, missing_from
 from consentkit.closing import close
 from consentkit.desk import trackers as seen_trackers
@@ -153,6 +153,7 @@ def audit() -> None:
 audit.add_command(verify)
 audit.add_command(export)
 audit.add_command(close)
+audit.add_command(evidence)
 
 
 @audit.command("log")

@@ -74,3 +74,14 @@ class LogClosed(LogRefused):
 
 class VerificationError(ConsentKitError):
     """A checkpoint, receipt or proof that is malformed or doesn't hold."""
+
+
+class OutsideRefused(ConsentKitError):
+    """A time stamp authority or a witness didn't give what it was asked for; it is asked again later.
+
+    `seen` is how many entries a witness has seen, where that is more than it was shown.
+    """
+
+    def __init__(self, message: str, seen: int = 0) -> None:
+        super().__init__(message)
+        self.seen = seen

@@ -20,6 +20,7 @@ from consentkit.policy.lint import lint
 from consentkit.policy.months import milliseconds
 from consentkit.policy.reading import read_json, read_toml
 from consentkit.policy.version import Policy, resolve
+from consentkit.proof.attest import attesting
 from consentkit.proof.entry import Kind, Record, subject_id
 from consentkit.proof.keys import recorded_origin
 from consentkit.proof.shards import Shards
@@ -122,11 +123,14 @@ class ConsentKit:
         prefix: str = "/consent",
         clock: Callable[[], datetime] = utc_now,
         accept_log: int | None = None,
+        stamps: str | None = None,
+        witnesses: str | Path | None = None,
     ) -> None:
         coded = declared_cookies()
         wanted = read_policy(policy, coded)
         _tell(wanted, coded)
         self.clock = clock
+        self._attester = attesting(store, Path(keys), stamps, witnesses, clock=lambda: milliseconds(clock()))
         self.edition: Edition = compile_edition(wanted, prefix)
         # A log keeps the name it was born with, whatever the site calls itself later.
         origin = recorded_origin(Path(keys)) or log_origin(wanted.site.name)
@@ -136,11 +140,15 @@ class ConsentKit:
         self.recalls = Recalls(self.log, clock)
         self.history = History(self.log, self.decide, self._ends)
         self.tally = Tally(open_store(store), clock)
+        if self._attester:
+            self._attester.start()
 
     def close(self) -> None:
         """Write what was counted and what waits for the log; let go of both."""
         self.recalls.close()
         self.tally.close()
+        if self._attester:
+            self._attester.close()
         self.log.close()
 
     def decide(self, consent: Consent | None, now: datetime, regime: str | None = None) -> Decision:

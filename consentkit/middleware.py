@@ -51,6 +51,10 @@ class ConsentMiddleware:
     geo: a GeoIP2 country file of the operator's, for the country in a record.
     trusted_proxies: networks whose X-Forwarded-For counts.
     accept_log: the size of a log that may be opened although its guard is lost.
+    stamps: the address of an authority that time-stamps the log (RFC 3161), hourly unless ` daily` stands
+        behind it (`CONSENTKIT_STAMPS`; needs the extra `stamp`).
+    witnesses: a file that names witnesses of the log with their addresses, and how many it takes, as C2SP's
+        tlog-policy says (`CONSENTKIT_WITNESSES`).
     clock: returns the present instant (UTC), for tests.
 
     Everything is opened when the server starts (ASGI lifespan), at the latest with the first request; then
@@ -72,6 +76,8 @@ class ConsentMiddleware:
         geo: str | Path | None = None,
         trusted_proxies: str | Iterable[str] = (),
         accept_log: int | None = None,
+        stamps: str | None = None,
+        witnesses: str | Path | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.app = app
@@ -85,6 +91,8 @@ class ConsentMiddleware:
         self._geo = geo or os.environ.get("CONSENTKIT_GEO")
         self._trusted_proxies = trusted_proxies
         self._accept_log = accept_log
+        self._stamps = stamps or os.environ.get("CONSENTKIT_STAMPS")
+        self._witnesses = witnesses or os.environ.get("CONSENTKIT_WITNESSES")
         self._clock = clock
 
     @cached_property
@@ -98,6 +106,8 @@ class ConsentMiddleware:
             prefix=_prefix(self.prefix),
             clock=self._clock,
             accept_log=self._accept_log,
+            stamps=self._stamps,
+            witnesses=self._witnesses,
         )
 
     @cached_property

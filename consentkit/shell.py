@@ -22,6 +22,12 @@ FINDING, USAGE = 1, 2
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 store_option = click.option("--store", envvar="CONSENTKIT_STORE", default=STORE, show_default=True)
 keys_option = click.option("--keys", envvar="CONSENTKIT_KEYS", default=KEYS, show_default=True)
+witnesses_option = click.option(
+    "--witnesses",
+    envvar="CONSENTKIT_WITNESSES",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file that names the log's witnesses, and how many it takes (C2SP tlog-policy).",
+)
 
 actor_option = click.option(
     "--actor", default=getuser, metavar="NAME", help="Who does this, for the log; else this machine's user."

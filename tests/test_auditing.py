@@ -2,7 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,35 @@ def test_a_receipt_of_another_history_under_the_same_key_is_a_finding(
     assert alone.exit_code == 0
     both = run("audit", "verify", tmp_path / "bundle", "--key", vkey, "--receipt", tmp_path / "receipt.txt")
     assert (both.exit_code, "aren't those it signed (receipt)" in both.stdout) == (1, True)
+
+
+def test_log_lines_of_published_checkpoints_are_checkpoints_that_were_kept(
+    seeded: Path, tmp_path: Path, vkey: str
+) -> None:
+    """As whoever collects a site's log has them (prooflog §3.8), whatever stands before and between them."""
+    notes = [(seeded / f"checkpoint-{day}.txt").read_text() for day in (0, 3)]
+    lines = [json.dumps({"event": "checkpoint", "origin": "x", "size": 1, "note": note}) for note in notes]
+    collected = tmp_path / "collected.log"
+    collected.write_text(
+        "INFO start {\n" + "".join(f"12:00 INFO {line}\n" for line in lines) + '{"event": 1}\n'
+    )
+    export(seeded, tmp_path / "bundle")
+    for verifier in (auditor(tmp_path / "bundle", vkey), alone(tmp_path / "bundle", vkey)):
+        good = json.loads(verifier("--old", collected, "--json"))
+        assert (good["ok"], good["counts"]["anchors"]) == (True, 2)
+    collected.write_text(collected.read_text().replace("\\n\\n", "\\n0\\n\\n", 1))
+    assert "(anchor)" in auditor(tmp_path / "bundle", vkey)("--old", collected)
+
+
+def auditor(bundle: Path, vkey: str) -> Callable[..., str]:
+    return lambda *options: run("audit", "verify", bundle, "--key", vkey, *options).stdout
+
+
+def alone(bundle: Path, vkey: str) -> Callable[..., str]:
+    command = [sys.executable, "-I", bundle / "verify.py", "--key", vkey, bundle]
+    return lambda *options: (
+        subprocess.run([*command, *options], capture_output=True, text=True, check=False).stdout
+    )
 
 
 class Terminal:

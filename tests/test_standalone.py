@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from outside import LocalWitness, unsigned_stamp
 from sample import Clock, august, policy
 
 import consentkit.proof
@@ -26,6 +27,7 @@ from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind, Record, subject_id
 from consentkit.proof.erasure import aged, requested
 from consentkit.proof.log import ProofLog
+from consentkit.proof.quorum import Quorum
 from consentkit.proof.rotation import retire, rotate
 
 SOURCE = Path(consentkit.proof.__file__).with_name("verify.py.txt")
@@ -67,7 +69,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProofLog]:
         kit.close()
     with ProofLog.open(store, keys, origin="corner-shop/consent") as log:
         log.erase(aged(milliseconds(august()) + 1000, {"months": 6}), milliseconds(clock))
+        speak_for(log, milliseconds(clock))
         yield log
+
+
+WITNESSES = [LocalWitness(f"witness.example/{number}") for number in range(3)]
+LINES = "".join(f"witness w{number} {it.vkey}\n" for number, it in enumerate(WITNESSES))
+QUORUM = Quorum.parse(f"{LINES}group most 2 w0 w1 w2\nquorum most\n")
+
+
+def speak_for(log: ProofLog, t: int) -> None:
+    """Have the newest checkpoint time-stamped and cosigned by two of three at `t` (UTC ms)."""
+    head, _ = log._store.publish()
+    text = head.checkpoint.rpartition("\n\n")[0] + "\n"
+    lines = "".join(witness.cosignature(text) for witness in WITNESSES[:2])
+    log._store.attest(head.size, cosignatures=lines, token=unsigned_stamp(head.checkpoint.encode(), t))
 
 
 SPANS = {"whole": (0, None), "middle": (600, 650), "start": (0, 40), "end": (1000, None), "none": (300, 300)}
@@ -77,7 +93,7 @@ SPANS = {"whole": (0, None), "middle": (600, 650), "start": (0, 40), "end": (100
 def exported(site: ProofLog, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundles")
     for name, (start, stop) in SPANS.items():
-        site.export(folder / name, start, stop)
+        site.export(folder / name, start, stop, QUORUM)
     return folder
 
 
@@ -108,6 +124,7 @@ def test_a_bundle_of_any_range_holds_to_both(exported: Path, site: ProofLog, nam
         assert ours == alone
         assert ours[0] == set()
     assert ours[1]["receipts"] == 5
+    assert ours[1]["cosignatures"] == 2
     assert ours[2] == site.size > 1024
 
 

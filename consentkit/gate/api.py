@@ -241,13 +241,19 @@ class Api:
         return self.form.page(request, decision, records)
 
     async def receipt(self, request: Request) -> Response:
-        """Answer the visitor's own receipt: C2SP text, or the readable record for JSON."""
+        """Answer the visitor's own receipt: C2SP text, or the readable record for JSON.
+
+        `?cosigned` has it against the newest checkpoint that witnesses have cosigned, once one has the entry.
+        """
         consent = self._visitor(request).consent
         records = await run_in_threadpool(self.kit.history.records, consent) if consent else []
         record = newest_answer(records)
         if record is None:
             return Json({"error": "there is no choice of this browser yet"}, 404)
-        proof = self.kit.log.proof(record.index)
+        try:
+            proof = self.kit.log.proof(record.index, cosigned="cosigned" in request.query_params)
+        except ValueError:
+            return Json({"error": "no witness has cosigned this choice yet"}, 404)
         if "application/json" in request.headers.get("accept", ""):
             return Json(self.form.readable(record) | proof)
         headers = {**PRIVATE, "content-disposition": f'attachment; filename="receipt-{record.index}.txt"'}

@@ -10,15 +10,18 @@ import orjson
 
 from consentkit.errors import VerificationError
 from consentkit.proof.entry import Opening
-from consentkit.proof.export import FORMAT
+from consentkit.proof.export import COSIGNED, FORMAT, STAMPED
 from consentkit.proof.merkle import HASH_BYTES
 from consentkit.proof.note import Checkpoint, Receipt, Verifier
 from consentkit.proof.openings import Openings
-from consentkit.proof.store import DocumentRow, Head
+from consentkit.proof.quorum import Quorum
+from consentkit.proof.store import Attested, DocumentRow, Head
 from consentkit.proof.tiles import WIDTH, tile_path
-from consentkit.proof.verify import Check, Progress, Report, untold, verify
+from consentkit.proof.verify import NOBODY, Check, Progress, Report, Trust, untold, verify
 
 _TILE = re.compile(r"tile/(\d{1,2})/((?:x\d{3}/)*\d{3})(?:\.p/(\d{1,3}))?", re.ASCII)
+
+_SIZE = re.compile("0|[1-9][0-9]{0,18}")
 
 
 class Bundle:
@@ -30,6 +33,7 @@ class Bundle:
         self._manifest = self._read_manifest()
         self._openings = Openings(folder / "openings.jsonl")
         self._head = self._read_head()
+        self.quorum = self._read_quorum()
         self._size = self._head.size if self._head else self.rows()
         self.scope = self._read_scope(self._size)
 
@@ -120,8 +124,24 @@ class Bundle:
 
     def published(self) -> Iterator[tuple[int, str]]:
         for name in self._names("published"):
-            size = name.removeprefix("published/").removesuffix(".note")
-            yield (int(size) if size.isdecimal() else -1), self._text(name)
+            size, beside = _of(name)
+            if not beside:
+                yield size, self._text(name)
+
+    def attested(self) -> Iterator[Attested]:
+        for size in sorted(
+            {size for size, beside in map(_of, self._names("published")) if beside}, reverse=True
+        ):
+            stem = f"published/{size}"
+            lines, token = self._text(stem + COSIGNED), self._read(stem + STAMPED)
+            yield Attested(size, self._text(stem + ".note"), lines, token)
+
+    def _read_quorum(self) -> Quorum:
+        try:
+            return Quorum.parse(self._text("policy.txt"))
+        except VerificationError as error:
+            self._problems.append((None, "policy.txt", str(error)))
+            return Quorum()
 
     def documents(self) -> Iterator[DocumentRow]:
         for name in self._names("documents"):
@@ -159,6 +179,13 @@ class Bundle:
         return sorted(file.relative_to(self._folder).as_posix() for file in files if file.is_file())
 
 
+def _of(name: str) -> tuple[int, bool]:
+    """Which size a file below `published` is about (-1: none), and whether it stands beside a checkpoint."""
+    stem, dot, kind = name.removeprefix("published/").rpartition(".")
+    good = _SIZE.fullmatch(stem) is not None
+    return (int(stem) if good else -1), good and dot + kind in (COSIGNED, STAMPED)
+
+
 def verify_bundle(
     folder: Path,
     vkey: str,
@@ -166,8 +193,12 @@ def verify_bundle(
     checks: Sequence[Check] = (),
     receipts: Sequence[str] = (),
     progress: Progress = untold,
+    trust: Trust = NOBODY,
 ) -> Report:
-    """Check a bundle against a verifier key that the auditor got elsewhere; see `verify` for the rest."""
+    """Check a bundle against a verifier key that the auditor got elsewhere; see `verify` for the rest.
+
+    Without witnesses that the auditor knows, the bundle's own have to have cosigned.
+    """
     bundle = Bundle(folder)
     return verify(
         bundle,
@@ -178,6 +209,7 @@ def verify_bundle(
         scope=bundle.scope,
         progress=progress,
         hints=bundle.vkeys(),
+        trust=trust.naming(bundle.quorum),
     )
 
 

@@ -3,9 +3,10 @@
 - `checkpoint`: the newest checkpoint
 - `tile/<level>/…`: all of the log's hashes; `tile/entries/…`: the entries
 - `openings.jsonl`: a line per committed entry, {"idx", "t", "salt1", "stmt", "salt2", "subj"}, in base64
-- `published/<size>.note`: checkpoints published on the way
+- `published/<size>.note`: checkpoints published on the way; beside some, `.cosignatures`, the signature lines
+  of witnesses that belong under it, and `.tsr`, a time stamp over that file (RFC 3161)
 - `documents/<sha256>`: policies and notices
-- `policy.txt`: the keys the log ever had, as a C2SP tlog-policy
+- `policy.txt`: the keys the log ever had, and its witnesses, as a C2SP tlog-policy
 - `verify.py`: checks all this with nothing but Python
 - `MANIFEST.json`: what this is, which range it shows, and the SHA-256 of every other file
 
@@ -24,20 +25,29 @@ import orjson
 from consentkit.errors import ConfigurationError
 from consentkit.proof.entry import Kind, Opening
 from consentkit.proof.note import Verifier, encode64
+from consentkit.proof.quorum import NONE, Quorum
 from consentkit.proof.store import Head, Reading
 from consentkit.proof.tiles import WIDTH, tile_path, tiles_of
 
 FORMAT = "consentkit-bundle/1"
 FIELDS = ("salt1", "stmt", "salt2", "subj")
+COSIGNED, STAMPED = ".cosignatures", ".tsr"
 VERIFIER = Path(__file__).with_name("verify.py.txt")
 
 _PAGE = 1024
 
 
 def write_bundle(
-    view: Reading, vkeys: Sequence[str], folder: Path, start: int = 0, stop: int | None = None
+    view: Reading,
+    vkeys: Sequence[str],
+    folder: Path,
+    start: int = 0,
+    stop: int | None = None,
+    quorum: Quorum = NONE,
 ) -> range:
     """Write the entries `start` to `stop` - 1 into a folder that is new or empty; returns the range.
+
+    `quorum` are the witnesses that whoever verifies it may ask for, and how many of them.
 
     ConfigurationError when it is neither, or when the log has no such range.
     """
@@ -49,7 +59,7 @@ def write_bundle(
         raise ConfigurationError(f"the log has no entries {start} to {stop}; it has {head.size}")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ConfigurationError(f"{folder} isn't empty, or no folder; a bundle needs a folder of its own")
-    files = {name: _put(folder / name, data) for name, data in _contents(view, head, vkeys, shown)}
+    files = {name: _put(folder / name, data) for name, data in _contents(view, head, vkeys, shown, quorum)}
     manifest = {
         "format": FORMAT,
         "origin": Verifier.parse(vkeys[-1]).name,
@@ -77,10 +87,10 @@ def _put(file: Path, chunks: Iterable[bytes]) -> str:
 
 
 def _contents(
-    view: Reading, head: Head, vkeys: Sequence[str], shown: range
+    view: Reading, head: Head, vkeys: Sequence[str], shown: range, quorum: Quorum
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
     yield "checkpoint", [head.checkpoint.encode()]
-    yield "policy.txt", ["".join([*(f"log {vkey}\n" for vkey in vkeys), "quorum none\n"]).encode()]
+    yield "policy.txt", ["".join([*(f"log {vkey}\n" for vkey in vkeys), quorum.text]).encode()]
     yield "verify.py", [VERIFIER.read_bytes()]
     needed = _needed(view, head.size, shown)
     for level, n, width in tiles_of(head.size):
@@ -92,11 +102,27 @@ def _contents(
     # What first stands over a key entry hands the trust on; what stands over `close` is gone on from.
     last = [index for kind in (Kind.KEY, Kind.CLOSE) for index in _all(view, kind, head.size)]
     handed = {min(filter(index.__lt__, published), default=0) for index in last}
-    for size, note in published.items():
-        if size in {0, head.size, *handed} or shown.start <= size <= shown.stop:
-            yield f"published/{size}.note", [note.encode()]
+    kept = {0, head.size, *handed, *_enclosing(view, shown)}
+    kept.update(size for size in published if shown.start <= size <= shown.stop)
+    for size in kept & published.keys():
+        yield f"published/{size}.note", [published[size].encode()]
+    for beside in view.attested():
+        if beside.size in kept and beside.cosignatures:
+            yield f"published/{beside.size}{COSIGNED}", [beside.cosignatures.encode()]
+        if beside.size in kept and beside.token:
+            yield f"published/{beside.size}{STAMPED}", [beside.token]
     for row in view.documents():
         yield f"documents/{row.sha256}", [row.body]
+
+
+def _enclosing(view: Reading, shown: range) -> Iterator[int]:
+    """The sizes at which others speak of a range: the last before it, the first after it, and the newest."""
+    rows = [(row.size, bool(row.token), bool(row.cosignatures)) for row in view.attested()]
+    for sort in (1, 2):
+        sizes = [row[0] for row in rows if row[sort]]
+        yield max((size for size in sizes if size <= shown.start), default=0)
+        yield min((size for size in sizes if size >= shown.stop), default=0)
+        yield max(sizes, default=0)
 
 
 def _needed(view: Reading, size: int, shown: range) -> set[int]:

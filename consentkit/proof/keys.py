@@ -7,6 +7,7 @@
     site          where the log follows another one: the first verifier key of the site's first log
     guard         the last checkpoint answered for: a log behind it was cut off or restored (prooflog §3.8)
     turns         empty; the processes of this machine that append to a PostgreSQL log lock it in turns
+    attesting     empty; the process of this machine that asks witnesses and for time stamps locks it
 
 The folder has mode 700, the files 600; all of it must be backed up, apart from the database.
 """
@@ -37,7 +38,7 @@ from consentkit.proof.note import Verifier, sign_note, signer_ids, valid_name
 logger = logging.getLogger("consentkit.proof")
 
 _SIGNING, _LOOKUP, _ORIGIN, _GUARD, _SITE = "signing.pem", "lookup.key", "origin", "guard", "site"
-TURNS = "turns"
+TURNS, ATTESTING = "turns", "attesting"
 _SIGNINGS, _VKEYS = "signing*.pem", "vkeys"
 
 

@@ -20,6 +20,14 @@ def head_of(view: Reading) -> Head:
     return head
 
 
+def cosigned_head(view: Reading) -> Head:
+    """The newest checkpoint that witnesses cosigned, their lines with it; ValueError when there is none."""
+    for row in view.attested():
+        if row.cosignatures:
+            return Head(row.size, None, row.note + row.cosignatures)
+    raise ValueError("no witness has cosigned this log")
+
+
 def get(view: Reading, index: int) -> Stored | None:
     """One entry, or None when the log isn't that long; VerificationError when its bytes are no entry."""
     row = _rows(view, index, index + 1).get(index) if 0 <= index < _MAX_INDEX else None

@@ -5,6 +5,7 @@ import logging
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from functools import partial
 from hashlib import sha256 as hashed
 from pathlib import Path
 from typing import Self, TypeVar
@@ -15,16 +16,17 @@ from consentkit.proof.entry import Draft, Kind, Record, Stored
 from consentkit.proof.erasure import Plan, Wish
 from consentkit.proof.export import write_bundle
 from consentkit.proof.keys import Keys
-from consentkit.proof.listing import get, head_of, listed, page, time_of
+from consentkit.proof.listing import cosigned_head, get, head_of, listed, page, time_of
 from consentkit.proof.merkle import leaf_hash, verify_inclusion
 from consentkit.proof.note import Receipt, open_checkpoint
+from consentkit.proof.quorum import NONE, Quorum
 from consentkit.proof.request import Appended, Request
 from consentkit.proof.sequence import Sequencer
 from consentkit.proof.store import Document, Head, Store
 from consentkit.proof.stores import open_store
 from consentkit.proof.tiles import Tree
 from consentkit.proof.trust import check_guard, guarded_size, trusted_tree
-from consentkit.proof.verify import Check, Finding, Progress, Report, untold, verify
+from consentkit.proof.verify import NOBODY, Check, Finding, Progress, Report, Trust, untold, verify
 from consentkit.proof.writer import Writer
 
 logger = logging.getLogger("consentkit.proof")
@@ -239,13 +241,14 @@ class ProofLog:
             return None
         return Document(sha256, str(stmt.get("name")), str(stmt.get("media_type")), row.body, row.index or 0)
 
-    def receipt(self, index: int) -> str:
+    def receipt(self, index: int, *, cosigned: bool = False) -> str:
         """The proof that entry `index` is in the log, against the newest checkpoint (C2SP tlog-proof).
 
-        ValueError when there is no such entry; VerificationError when the store can't prove it any more.
+        Or against the newest that witnesses have cosigned, with what they signed. ValueError when there is
+        none with such an entry; VerificationError when the store can't prove it any more.
         """
         with self._store.reading() as view:
-            head = head_of(view)
+            head = cosigned_head(view) if cosigned else head_of(view)
             ring = self._keys.ring(head.checkpoint) or self._keys.verifiers
             checkpoint = open_checkpoint(head.checkpoint, *ring)
             try:
@@ -262,6 +265,7 @@ class ProofLog:
         anchors: Sequence[str] = (),
         receipts: Sequence[str] = (),
         progress: Progress = untold,
+        trust: Trust = NOBODY,
     ) -> Report:
         """Everything there is to check on this store, against its key, its guard and what was kept."""
         guard, problem = None, "the keys folder holds no guard to compare with"
@@ -272,15 +276,8 @@ class ProofLog:
         try:
             with self._store.reading() as view:
                 kept = [*([] if guard is None else [guard]), *anchors]
-                report = verify(
-                    view,
-                    self.vkey,
-                    kept,
-                    checks,
-                    receipts=receipts,
-                    progress=progress,
-                    hints=self._keys.vkeys,
-                )
+                check = partial(verify, receipts=receipts, progress=progress, trust=trust)
+                report = check(view, self.vkey, kept, checks, hints=self._keys.vkeys)
         except StoreUnavailable as error:
             return Report(0, {}, [Finding(None, "database", str(error.__cause__ or error))])
         if guard is None:
@@ -301,13 +298,13 @@ class ProofLog:
             self._store.scrub()
         return plan
 
-    def export(self, folder: Path, start: int = 0, stop: int | None = None) -> range:
+    def export(self, folder: Path, start: int = 0, stop: int | None = None, quorum: Quorum = NONE) -> range:
         """Write the auditor's bundle (prooflog §3.10) into a folder that doesn't exist yet or is empty.
 
-        It shows the entries `start` to `stop` - 1; returns that range.
+        It shows the entries `start` to `stop` - 1, and says which witnesses there are; returns that range.
         """
         with self._store.reading() as view:
-            return write_bundle(view, self._keys.vkeys, folder, start, stop)
+            return write_bundle(view, self._keys.vkeys, folder, start, stop, quorum)
 
     def first_since(self, t: int) -> int:
         """The index of the first entry made at `t` (UTC ms) or later; the log's size when there is none."""

@@ -142,7 +142,7 @@ class Growth:
             raise VerificationError("the paths of new entries don't lead to the root")
 
 
-def _split(width: int) -> int:
+def split(width: int) -> int:
     """The largest power of two smaller than `width` (RFC 6962 §2.1)."""
     return 1 << ((width - 1).bit_length() - 1)
 
@@ -165,7 +165,7 @@ class Prover:
             raise ValueError(f"no entry {index} in a tree of {self.size}")
         low, high, path = 0, self.size, []
         while high - low > 1:
-            middle = low + _split(high - low)
+            middle = low + split(high - low)
             if index < middle:
                 path.append(self._range(middle, high))
                 high = middle
@@ -180,7 +180,7 @@ class Prover:
             raise ValueError(f"no consistency from {size} to {self.size}")
         low, high, path = 0, self.size, []
         while size != high:
-            middle = low + _split(high - low)
+            middle = low + split(high - low)
             if size <= middle:
                 path.append(self._range(middle, high))
                 high = middle
@@ -198,7 +198,7 @@ class Prover:
             return self._read(level, low >> level)
         known = self._ragged.get((low, high))
         if known is None:
-            middle = low + _split(width)
+            middle = low + split(width)
             known = node_hash(self._range(low, middle), self._range(middle, high))
             self._ragged[low, high] = known
         return known

@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from consentkit.errors import VerificationError
 from consentkit.proof.merkle import HASH_BYTES, Growth, leaf_hash, verify_inclusion
 
-_ED25519 = b"\x01"
+ED25519, COSIGNATURE = b"\x01", b"\x04"
+"""What a key is for: to sign a log, or to cosign one (tlog-cosignature); both are Ed25519 keys."""
+
 _PROOF = "c2sp.org/tlog-proof@v1"
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
@@ -50,9 +52,9 @@ def valid_name(name: str) -> bool:
     return bool(name) and "+" not in name and not any(c.isspace() or ord(c) < 0x20 for c in name)
 
 
-def key_id(name: str, public: bytes) -> bytes:
+def key_id(name: str, public: bytes, algorithm: bytes = ED25519) -> bytes:
     """The four bytes that tell one key of a name from another."""
-    return sha256(name.encode() + b"\n" + _ED25519 + public).digest()[:4]
+    return sha256(name.encode() + b"\n" + algorithm + public).digest()[:4]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +63,18 @@ class Verifier:
 
     name: str
     public: bytes
+    algorithm: bytes = ED25519
 
     @classmethod
-    def parse(cls, vkey: str) -> "Verifier":
-        """Read `<name>+<id>+<base64>`; VerificationError when it is no Ed25519 vkey."""
+    def parse(cls, vkey: str, algorithm: bytes = ED25519) -> "Verifier":
+        """Read `<name>+<id>+<base64>`; VerificationError when it is no Ed25519 vkey of that use."""
         name, _, rest = vkey.strip().partition("+")
         id_hex, _, encoded = rest.partition("+")
         material = decode64(encoded)
-        if not valid_name(name) or material[:1] != _ED25519 or len(material) != 33:
-            raise VerificationError(f"not an Ed25519 verifier key: {vkey[:80]!r}")
-        verifier = cls(name, material[1:])
+        if not valid_name(name) or material[:1] != algorithm or len(material) != 33:
+            use = "verifier" if algorithm == ED25519 else "cosigner's"
+            raise VerificationError(f"not an Ed25519 {use} key: {vkey[:80]!r}")
+        verifier = cls(name, material[1:], algorithm)
         if verifier.id.hex() != id_hex:
             raise VerificationError(
                 f"the verifier key's id is {id_hex!r}, its bytes say {verifier.id.hex()!r}"
@@ -79,11 +83,11 @@ class Verifier:
 
     @property
     def id(self) -> bytes:
-        return key_id(self.name, self.public)
+        return key_id(self.name, self.public, self.algorithm)
 
     @property
     def vkey(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{encode64(_ED25519 + self.public)}"
+        return f"{self.name}+{self.id.hex()}+{encode64(self.algorithm + self.public)}"
 
     def verify(self, text: bytes, signature: bytes) -> None:
         """Raise VerificationError unless `signature` is this key's over `text`."""
@@ -95,12 +99,17 @@ class Verifier:
 
 def sign_note(text: str, verifier: Verifier, sign: Sign, *more: tuple[Verifier, Sign]) -> str:
     """`text` (ending in a newline) with a signature line below it for each key."""
-    made = [(key, key.id + by(text.encode())) for key, by in ((verifier, sign), *more)]
-    lines = [f"— {key.name} {encode64(signature)}\n" for key, signature in made]
+    lines = [signature_line(key.name, key.id, by(text.encode())) for key, by in ((verifier, sign), *more)]
     return f"{text}\n{''.join(lines)}"
 
 
-def _signature_lines(block: str) -> list[tuple[str, bytes, bytes]]:
+def signature_line(name: str, number: bytes, signature: bytes) -> str:
+    """The line of a note that holds a signature by the key `name` with the id `number`."""
+    return f"— {name} {encode64(number + signature)}\n"
+
+
+def signature_lines(block: str) -> list[tuple[str, bytes, bytes]]:
+    """Name, id and signature of each line of a note's last part, none checked; else VerificationError."""
     lines = block.split("\n")[:-1]
     if not 0 < len(lines) <= _MAX_SIGNATURES:
         raise VerificationError(f"a note has 1 to {_MAX_SIGNATURES} signatures, this one {len(lines)}")
@@ -115,7 +124,8 @@ def _signature_lines(block: str) -> list[tuple[str, bytes, bytes]]:
     return found
 
 
-def _split_note(note: str) -> tuple[str, str]:
+def split_note(note: str) -> tuple[str, str]:
+    """A note's text and its signature lines; VerificationError when it isn't made of those."""
     if _CONTROL.search(note):
         raise VerificationError("a note has no control characters")
     text, blank, block = note.rpartition("\n\n")
@@ -131,7 +141,7 @@ def signers(note: str) -> list[str]:
 
 def signer_ids(note: str) -> list[tuple[str, bytes]]:
     """The name and id of every signature on a note, none of them checked."""
-    return [(name, number) for name, number, _ in _signature_lines(_split_note(note)[1])]
+    return [(name, number) for name, number, _ in signature_lines(split_note(note)[1])]
 
 
 def open_note(note: str, verifiers: Sequence[Verifier]) -> str:
@@ -140,10 +150,10 @@ def open_note(note: str, verifiers: Sequence[Verifier]) -> str:
     Raises VerificationError when it is malformed, when no known key signed it, or when the signature of any
     known key fails.
     """
-    text, block = _split_note(note)
+    text, block = split_note(note)
     known = {(verifier.name, verifier.id): verifier for verifier in verifiers}
     trusted = False
-    for name, number, signature in _signature_lines(block):
+    for name, number, signature in signature_lines(block):
         verifier = known.get((name, number))
         if verifier is not None:
             verifier.verify(text.encode("utf-8", "surrogatepass"), signature)

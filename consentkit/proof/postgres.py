@@ -16,9 +16,18 @@ from consentkit.errors import ConfigurationError
 from consentkit.proof import postgres_tables
 from consentkit.proof.address import PostgresAddress
 from consentkit.proof.asyncpg_link import Link, unavailable
+from consentkit.proof.listing import head_of as of_log
 from consentkit.proof.migration import missing, refuse_another
-from consentkit.proof.postgres_session import LOCKED_HEAD, PostgresReading, PostgresWriting, head_of
+from consentkit.proof.postgres_session import (
+    ATTEST,
+    LOCKED_HEAD,
+    PUBLISH,
+    PostgresReading,
+    PostgresWriting,
+    head_of,
+)
 from consentkit.proof.postgres_tables import THERE, UNSAFE, VERSION, creation, lock_key
+from consentkit.proof.store import Head
 from consentkit.proof.turns import turn
 
 logger = logging.getLogger("consentkit.proof")
@@ -132,12 +141,24 @@ class PostgresStore:
         with self._transaction() as link:
             yield PostgresReading(link, self._address.schema)
 
+    def publish(self) -> tuple[Head, bool]:
+        """List the newest checkpoint as published; returns the head it is of, and whether that was new."""
+        with self._transaction(_WRITE, "COMMIT") as link:
+            head = of_log(PostgresReading(link, self._address.schema))
+            done = link.run(link.raw.execute(PUBLISH, head.size, head.checkpoint))
+            return head, str(done) != "INSERT 0 0"
+
+    def attest(self, size: int, *, cosignatures: str = "", token: bytes | None = None) -> None:
+        """Keep beside the checkpoint published at `size` what was got: lines are added, a token replaced."""
+        with self._transaction(_WRITE, "COMMIT") as link:
+            link.run(link.raw.execute(ATTEST, cosignatures, token, size))
+
     @contextmanager
-    def _transaction(self) -> Iterator[Link]:
+    def _transaction(self, mode: str = _READ, end: str = "ROLLBACK") -> Iterator[Link]:
         self._after_fork()
         with unavailable("the consent log"):
             link = self._borrow()
-            with link.transaction(_READ, self._timeout, "ROLLBACK"):
+            with link.transaction(mode, self._timeout, end):
                 yield link
             if len(self._idle) < _IDLE_READERS:
                 self._idle.append(link)

@@ -7,15 +7,22 @@ from consentkit.errors import StoreUnavailable
 from consentkit.proof.asyncpg_link import Link
 from consentkit.proof.entry import Kind, Opening
 from consentkit.proof.postgres_tables import DECLARED, UNSAFE, VERSION, altered
-from consentkit.proof.store import Batch, DocumentRow, Head
+from consentkit.proof.store import Attested, Batch, DocumentRow, Head
 from consentkit.proof.tiles import tiles_of
-from consentkit.proof.values import blob, document, opening, text, whole
+from consentkit.proof.values import attested, blob, document, opening, text, whole
 
 _CHUNK = 1024  # rows in memory at once
 _OPENING = ("idx", "created_ms", "lookup", "salt1", "stmt", "salt2", "subj")
 _ERASED = {"stmt": ("salt1", "stmt"), "subj": ("lookup", "salt2", "subj")}
 HEAD = "SELECT size, frontier, checkpoint FROM head WHERE id = 0"
 LOCKED_HEAD = f"SELECT size, frontier, checkpoint, {UNSAFE}, ({VERSION}) FROM head WHERE id = 0 FOR UPDATE"  # noqa: S608
+
+
+ATTESTED = """SELECT size, note, cosignatures, tsr FROM published
+              WHERE cosignatures IS NOT NULL OR tsr IS NOT NULL ORDER BY size DESC"""
+PUBLISH = "INSERT INTO published(size, note) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+ATTEST = """UPDATE published SET cosignatures = nullif(coalesce(cosignatures, '') || $1, ''),
+            tsr = coalesce($2, tsr) WHERE size = $3"""
 
 
 def head_of(row: Any) -> Head | None:
@@ -81,16 +88,15 @@ class PostgresReading:
         for size, note in self._scan("SELECT size, note FROM published ORDER BY size"):
             yield whole(size), text(note)
 
+    def attested(self) -> Iterator[Attested]:
+        yield from map(attested, self._scan(ATTESTED))
+
     def documents(self) -> Iterator[DocumentRow]:
         yield from map(document, self._scan("SELECT sha256, idx, body FROM document ORDER BY idx"))
 
     def problems(self) -> Iterator[tuple[int | None, str, str]]:
         for problem in altered(self._schema, self._fetch(DECLARED, self._schema)):
             yield None, "schema", problem
-        query = "SELECT size FROM published WHERE cosignatures IS NOT NULL OR tsr IS NOT NULL"
-        for (size,) in self._scan(query):
-            problem = f"the checkpoint published for {size} entries was given proofs from outside"
-            yield None, "published", problem
 
     def by_lookup(self, lookup: bytes) -> list[int]:
         return [

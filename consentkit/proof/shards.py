@@ -158,14 +158,14 @@ class Shards:
         found = (shard.log.document(sha256) for shard in reversed(self._shards))
         return next((document for document in found if document), None)
 
-    def receipt(self, number: int) -> str:
-        """Return the receipt of one entry, against the newest checkpoint of its log."""
+    def receipt(self, number: int, *, cosigned: bool = False) -> str:
+        """Return the receipt of one entry, against the newest checkpoint of its log; see `ProofLog.receipt`."""
         shard = self.shard_of(number)
-        return shard.log.receipt(number - shard.first)
+        return shard.log.receipt(number - shard.first, cosigned=cosigned)
 
-    def proof(self, number: int) -> dict[str, str]:
+    def proof(self, number: int, *, cosigned: bool = False) -> dict[str, str]:
         """Return an entry's receipt, and the key that verifies it."""
-        return {"receipt": self.receipt(number), "vkey": self.shard_of(number).log.vkey}
+        return {"receipt": self.receipt(number, cosigned=cosigned), "vkey": self.shard_of(number).log.vkey}
 
     def verify(self, checks: Sequence[Check] = ()) -> Report:
         """Verify the newest log (see `ProofLog.verify`)."""

@@ -11,8 +11,10 @@ from pathlib import Path
 from consentkit.errors import StoreUnavailable
 from consentkit.proof import tables
 from consentkit.proof.durable import sync, sync_folder
+from consentkit.proof.listing import head_of
 from consentkit.proof.migration import missing, refuse_another
-from consentkit.proof.tables import SqliteReading, SqliteWriting
+from consentkit.proof.store import Head
+from consentkit.proof.tables import PUBLISH, SqliteReading, SqliteWriting
 from consentkit.proof.turns import turn
 
 logger = logging.getLogger("consentkit.proof")
@@ -136,6 +138,19 @@ class SqliteStore:
                 self._idle.append((connection, identity))
             else:
                 connection.close()
+
+    def publish(self) -> tuple[Head, bool]:
+        """List the newest checkpoint as published; returns the head it is of, and whether that was new."""
+        with self._exclusive() as connection:
+            head = head_of(SqliteReading(connection))
+            return head, connection.execute(PUBLISH, (head.size, head.checkpoint)).rowcount > 0
+
+    def attest(self, size: int, *, cosignatures: str = "", token: bytes | None = None) -> None:
+        """Keep beside the checkpoint published at `size` what was got: lines are added, a token replaced."""
+        lines = "cosignatures = nullif(ifnull(cosignatures, '') || ?, '')"
+        query = f"UPDATE published SET {lines}, tsr = ifnull(?, tsr) WHERE size = ?"  # noqa: S608
+        with self._exclusive() as connection:
+            connection.execute(query, (cosignatures, token, size))
 
     def scrub(self) -> None:
         """Clear index and WAL of what was erased as well; StoreUnavailable while somebody reads that."""

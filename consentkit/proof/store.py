@@ -27,6 +27,16 @@ class DocumentRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Attested:
+    """A published checkpoint, and beside it witnesses' signature lines ("": none), a TimeStampResp (b"")."""
+
+    size: int
+    note: str
+    cosignatures: str
+    token: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Erasure:
     """The entries `first` to `last` lose `segments`, which are of `stmt` and `subj`.
 
@@ -65,6 +75,7 @@ class Source(Protocol):
         self, size: int
     ) -> Iterator[tuple[str, int | None]]: ...  # (table, index) of rows outside 0..size
     def published(self) -> Iterator[tuple[int, str]]: ...
+    def attested(self) -> Iterator[Attested]: ...  # the largest size first
     def documents(self) -> Iterator[DocumentRow]: ...
     def problems(
         self,
@@ -98,6 +109,12 @@ class Store(Protocol):
     def create(self) -> None: ...
     def writing(self) -> AbstractContextManager[Writing]: ...
     def reading(self) -> AbstractContextManager[Reading]: ...
+    def publish(self) -> tuple[Head, bool]:
+        """List the newest checkpoint as published; returns the head it is of, and whether that was new."""
+
+    def attest(self, size: int, *, cosignatures: str = "", token: bytes | None = None) -> None:
+        """Keep beside the checkpoint published at `size` what was got: lines are added, a token replaced."""
+
     def scrub(self) -> None:
         """Leave nothing of what was erased in the database's own files, not even beside what is stored."""
 

@@ -6,8 +6,8 @@ from itertools import chain
 
 from consentkit.errors import StoreUnavailable
 from consentkit.proof.entry import Kind, Opening
-from consentkit.proof.store import Batch, DocumentRow, Head
-from consentkit.proof.values import blob, document, opening, text, whole
+from consentkit.proof.store import Attested, Batch, DocumentRow, Head
+from consentkit.proof.values import attested, blob, document, opening, text, whole
 
 MIGRATIONS: tuple[str, ...] = ()
 """What made each version out of the one before, from 2 on; `SCHEMA` is what has come of it."""
@@ -33,6 +33,11 @@ _ERASE = {
     "subj": "lookup = NULL, salt2 = zeroblob(length(salt2)), "
     "subj = zeroblob(length(subj) + ifnull(length(lookup), 0))",
 }
+
+
+ATTESTED = """SELECT size, note, cosignatures, tsr FROM published
+              WHERE cosignatures IS NOT NULL OR tsr IS NOT NULL ORDER BY size DESC"""
+PUBLISH = "INSERT INTO published(size, note) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 
 class _View:
@@ -84,6 +89,9 @@ class SqliteReading(_View):
         for size, note in self._connection.execute("SELECT size, note FROM published ORDER BY size"):
             yield whole(size), text(note)
 
+    def attested(self) -> Iterator[Attested]:
+        yield from map(attested, self._connection.execute(ATTESTED))
+
     def documents(self) -> Iterator[DocumentRow]:
         for row in self._connection.execute("SELECT sha256, idx, body FROM document ORDER BY idx"):
             yield document(row)
@@ -96,10 +104,6 @@ class SqliteReading(_View):
                 yield None, "schema", f"{name} isn't declared as this version declares it"
         for (name,) in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
             yield None, "schema", f"the trigger {name} changes what is written"
-        query = "SELECT size FROM published WHERE cosignatures IS NOT NULL OR tsr IS NOT NULL"
-        for (size,) in self._connection.execute(query):
-            problem = f"the checkpoint published for {size} entries was given proofs from outside"
-            yield None, "published", problem
 
     def by_lookup(self, lookup: bytes) -> list[int]:
         query = "SELECT idx FROM opening WHERE lookup = ? ORDER BY idx"
@@ -151,8 +155,7 @@ class SqliteWriting(_View):
             run(f"UPDATE opening SET {gone} WHERE idx BETWEEN ? AND ?", (erasure.first, erasure.last))  # noqa: S608
         self._swap_head(batch)
         if batch.publish:
-            query = "INSERT INTO published(size, note) VALUES (?, ?) ON CONFLICT DO NOTHING"
-            run(query, (batch.head.size, batch.head.checkpoint))
+            run(PUBLISH, (batch.head.size, batch.head.checkpoint))
         run("COMMIT")
         self.committed = True
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from consentkit.proof.entry import Opening
-from consentkit.proof.store import DocumentRow
+from consentkit.proof.store import Attested, DocumentRow
 
 
 def whole(value: object) -> int:
@@ -46,3 +46,8 @@ def _kept(salt: object, payload: object) -> tuple[bytes | None, bytes | None]:
 def document(row: Sequence[Any]) -> DocumentRow:
     """Return a row of `document`."""
     return DocumentRow(text(row[0]), whole(row[1]), blob(row[2]))
+
+
+def attested(row: Sequence[Any]) -> Attested:
+    """Return what stands beside a checkpoint in a row of `published`."""
+    return Attested(whole(row[0]), text(row[1]), text(row[2]), blob(row[3]))

@@ -18,10 +18,12 @@ from consentkit.proof.store import DocumentRow, Head, Source
 from consentkit.proof.succession import Bounds
 from consentkit.proof.tiles import WIDTH
 from consentkit.proof.tombstones import Tombstones
+from consentkit.proof.witnessed import Testimony, Trust
 
-__all__ = ["Check", "Finding", "Progress", "Report", "untold", "verify"]
+__all__ = ["Check", "Finding", "Progress", "Report", "Trust", "untold", "verify"]
 
 Check = Callable[[Stored], Iterable[str]]
+NOBODY = Trust()
 
 
 def verify(
@@ -34,6 +36,7 @@ def verify(
     scope: range | None = None,
     progress: Progress = untold,
     hints: Sequence[str] = (),
+    trust: Trust = NOBODY,
 ) -> Report:
     """Check a whole log against its verifier key.
 
@@ -41,15 +44,21 @@ def verify(
     `receipts` must hold, and so must the checkpoints in them. `checks` are called with each entry in order
     and return what is wrong with it in the domain's terms. Outside `scope`, entries and payloads needn't be
     shown, but the hashes must. `progress` is called with how many entries are done, and of how many.
-    `hints` are further keys of the log, which count once its own entries vouch for them.
+    `hints` are further keys of the log, which count once its own entries vouch for them. `trust` says who
+    outside the log is believed.
     Never raises for what the log holds; a `vkey` that isn't one is a VerificationError.
     """
-    return _Audit(source, Keyring(vkey, hints), checks, scope).run(anchors, receipts, progress)
+    return _Audit(source, Keyring(vkey, hints), checks, scope, trust).run(anchors, receipts, progress)
 
 
 class _Audit:
     def __init__(
-        self, source: Source, keyring: Keyring, checks: Sequence[Check], scope: range | None
+        self,
+        source: Source,
+        keyring: Keyring,
+        checks: Sequence[Check],
+        scope: range | None,
+        trust: Trust,
     ) -> None:
         self._scope = scope
         self._source = source
@@ -61,6 +70,7 @@ class _Audit:
         self._tombstones = Tombstones()
         first = next((entry for _, entry in source.leaves(0, 1)), b"")
         self._bounds = Bounds(keyring.origin, first)
+        self._testimony = Testimony(trust)
         self._t = 0
 
     def run(self, anchors: Sequence[str], receipts: Sequence[str], progress: Progress) -> Report:
@@ -110,16 +120,20 @@ class _Audit:
             return None
 
     def _read_signed(self, anchors: Sequence[str]) -> None:
-        sizes = set()
+        listed: dict[int, Checkpoint | None] = {}
         for size, note in self._source.published():
-            sizes.add(size)
-            checkpoint = self._open("published", note)
+            checkpoint = listed[size] = self._open("published", note)
             self._report.count("published")
             if checkpoint and checkpoint.size != size:
                 problem = f"the checkpoint published for {size} entries signs {checkpoint.size}"
                 self._report.add(None, "published", problem)
-        if 0 not in sizes:
+                listed[size] = None
+        if 0 not in listed:
             self._report.add(None, "published", "the checkpoint of the empty log was taken out")
+        for row in self._source.attested():
+            for problem in self._testimony.hear(row, listed.get(row.size)):
+                self._report.add(None, "published", problem)
+        self._testimony.heard()
         for note in anchors:
             self._report.count("anchors")
             other = self._bounds.compare(note)
@@ -203,6 +217,8 @@ class _Audit:
                 self._report.add(index, "time", f"time runs backwards, from {self._t} to {t}")
             else:
                 self._t = t
+            if problem := self._testimony.problem(index, t):
+                self._report.add(index, "time", problem)
             if stored.opening and stored.opening.created_ms != t:
                 self._report.add(index, "opening", "the row's time isn't the statement's")
         if stored.kind >= 0x10:
@@ -243,6 +259,9 @@ class _Audit:
             self._report.add(index, "leaf", problem)
         for finding in self._keyring.findings(recount.agrees):
             self._report.add(finding.index, finding.table, finding.problem)
+        self._report.counts |= self._testimony.counts(size, recount.agrees)
+        for problem in self._testimony.findings(self._t, recount.agrees):
+            self._report.add(None, "outside", problem)
         good, bad = 0, 0
         for it in sorted(self._keyring.signed, key=lambda it: it.checkpoint.size):
             table, checkpoint = it.table, it.checkpoint
