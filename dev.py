@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge")
-BENCHMARKS = ["overhead", "markup", "prooflog"]
+BENCHMARKS = ["overhead", "markup", "prooflog", "million"]
+# A file's tests stay together: they share a browser, a server, a log.
+WORKERS = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
 STAMP = VENV / ".consentkit-installed"
 
 
@@ -34,7 +36,7 @@ def main(argv: list[str]) -> int:
         install("test", ["-e", ".", "--group", "dev"])
         provide_browser()
         provide_node_modules()
-        return run(BIN / "python", "-m", "pytest", *coverage(argv[1:]), *argv[1:])
+        return run(BIN / "python", "-m", "pytest", *WORKERS, *coverage(argv[1:]), *argv[1:])
     if argv[:1] == ["bench"]:
         install("bench", ["-e", ".", "--group", "bench"])
         provide_node_modules()

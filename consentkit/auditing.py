@@ -24,12 +24,13 @@ from consentkit.proof.verify import Progress, Report, Trust, untold
 from consentkit.shell import (
     FINDING,
     USAGE,
+    Note,
     explained,
     json_option,
     log_options,
     opened,
     say,
-    with_log,
+    with_reading,
     witnesses_option,
 )
 
@@ -37,21 +38,30 @@ TEXTS = click.File("rb")
 
 
 @click.command()
-@with_log
+@with_reading
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--bundle", is_flag=True, expose_value=False, help="The one format there is.")
 @click.option("--from", "start", default="0", metavar="WHEN", help="The first entry, or its day.")
 @click.option("--to", "stop", metavar="WHEN", help="The first entry, or day, that is left out.")
 @witnesses_option
 def export(
-    log: ProofLog, folder: Path, start: str, stop: str | None, witnesses: Path | None, as_json: bool
+    log: ProofLog,
+    note: Note,
+    folder: Path,
+    start: str,
+    stop: str | None,
+    witnesses: Path | None,
+    as_json: bool,
 ) -> None:
     """Write the auditor's bundle, of the whole log or a range, to FOLDER; it verifies without this machine.
 
     WHEN is an index or an instant such as 2026-08-31 or 2026-08-31T12:00:00+00:00.
     """
     quorum = read_quorum(witnesses) if witnesses else NONE
-    shown = log.export(folder, _place(log, start), None if stop is None else _place(log, stop), quorum)
+    first, end = _place(log, start), None if stop is None else _place(log, stop)
+    # With what says so, where nothing ends the range before it.
+    note("export", **{"from": first, "to": log.size if end is None else end})
+    shown = log.export(folder, first, end, quorum)
     text = (
         f"Wrote {len(shown)} of {log.size} entries to {folder}.\n"
         f"Verify: consentkit audit verify {folder} --key '{log.vkey}'\n"

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from consentkit.access import is_personal
 from consentkit.auditing import evidence, export, verify
 from consentkit.checkup import declared_by, missing_from
+from consentkit.closing import close
 from consentkit.desk import trackers as seen_trackers
 from consentkit.erasing import erase, retain
 from consentkit.errors import PolicyError
@@ -24,6 +26,7 @@ from consentkit.proof.told import about, record, texts, when
 from consentkit.publication import Publications
 from consentkit.shell import (
     FINDING,
+    Note,
     explained,
     json_option,
     log_options,
@@ -31,9 +34,11 @@ from consentkit.shell import (
     say,
     store_option,
     with_log,
+    with_reading,
 )
 from consentkit.signing import key
 from consentkit.tally_stores import open_store
+from consentkit.withdrawing import withdraw
 
 PORT = click.IntRange(0, 65535)
 TEMPLATE = Path(__file__).parent / "policy" / "template.toml"
@@ -116,7 +121,25 @@ def services(as_json: bool) -> None:
         say({"id": known.id, "category": known.category, "name": known.name}, text, as_json=as_json)
 
 
+@main.command("accept-log")
+@click.argument("size", type=click.IntRange(min=0))
+@log_options
+@json_option
+def accept_log(size: int, store: str, keys: str, as_json: bool) -> None:
+    """Accept a log of SIZE entries whose guard is lost, as the server's refusal tells its size.
+
+    Only you can know that none is missing: compare with a checkpoint or receipt that somebody else keeps.
+    """
+    with explained():
+        with opened(store, keys):
+            pass  # there is one: a new one isn't made where the path is wrong
+        with opened(store, keys, read_only=False, accept_log=size) as log:
+            found = log.size
+    say({"size": found}, f"The log has its guard again, at {found} entries.", as_json=as_json)
+
+
 main.add_command(keygen)
+main.add_command(withdraw)
 main.add_command(erase)
 main.add_command(retain)
 main.add_command(key)
@@ -129,6 +152,7 @@ def audit() -> None:
 
 audit.add_command(verify)
 audit.add_command(export)
+audit.add_command(close)
 audit.add_command(evidence)
 
 
@@ -145,13 +169,15 @@ def audit_log(log: ProofLog, kind: str | None, limit: int, as_json: bool) -> Non
 
 
 @audit.command()
-@with_log
+@with_reading
 @click.argument("index", type=int)
-def show(log: ProofLog, index: int, as_json: bool) -> None:
+def show(log: ProofLog, note: Note, index: int, as_json: bool) -> None:
     """Show one entry whole: what was said, and the words of every document it names."""
     entry = log.get(index)
     if entry is None:
         raise click.ClickException(f"the log has no entry {index}; it has {log.size}")
+    if is_personal(entry):
+        note("show", object=index)
     value = record(entry) | texts(log, entry)
     say(value, json.dumps(value, indent=2, ensure_ascii=False), as_json=as_json)
 
@@ -174,11 +200,14 @@ def trackers(store: str, keys: str, days: int, as_json: bool) -> None:
 
 
 @audit.command()
-@with_log
+@with_reading
 @click.argument("index", type=int)
-def receipt(log: ProofLog, index: int, as_json: bool) -> None:
+def receipt(log: ProofLog, note: Note, index: int, as_json: bool) -> None:
     """Print an entry's receipt: its inclusion proof under the latest checkpoint."""
     try:
+        entry = log.get(index)
+        if entry is not None and is_personal(entry):
+            note("receipt", object=index)
         text = log.receipt(index)
     except ValueError as error:
         raise click.ClickException(f"the log has no entry {index}; it has {log.size}") from error

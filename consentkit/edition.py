@@ -12,17 +12,21 @@ from consentkit.guard import guard_script
 from consentkit.policy.match import Matcher
 from consentkit.policy.notice import stored_notice
 from consentkit.policy.registry import Service
-from consentkit.policy.version import Policy
+from consentkit.policy.rendering import stored_rendering
+from consentkit.policy.version import REWRITER, Policy
 from consentkit.policy.whose import Whose, rules_of
+from consentkit.release import __version__
 
 CONFIG_MARK = b"__CONFIG__"
+DRAWING = ("banner.js", "banner.css", "page.html", "page.css")
 UNDECLARED = ""
 """The browser's category of a service that the site never told its visitors about: never allowed."""
 
 
 @dataclass(frozen=True)
 class Edition:
-    """What every visitor of one policy version is served; `manifest` names each part by its SHA-256."""
+    """What every visitor of one policy version is served; `manifest` names each part by its SHA-256, and
+    the software that made it."""
 
     policy: Policy
     prefix: str
@@ -32,12 +36,14 @@ class Edition:
     starter: Asset = field(repr=False)
     guard: Asset | None = field(repr=False)
     served: Mapping[str, Asset] = field(repr=False)
+    renderings: Mapping[str, Asset] = field(repr=False)
     manifest: Mapping[str, Any] = field(repr=False)
 
     def documents(self) -> Iterable[Asset]:
         """Yield what must be in the log before this edition is served (L9, Q2, Q7)."""
         yield asset("policy.json", self.policy.body)
         yield from self.served.values()
+        yield from self.renderings.values()
         yield _form_template()
 
     @property
@@ -71,8 +77,11 @@ def compile_edition(policy: Policy, prefix: str) -> Edition:
     scripts = (starter,) if guard is None else (starter, guard)
     served = {item.served_name: item for item in (*files_, *notices.values(), *scripts)}
     matcher = Matcher(held_back(policy))
-    manifest = _manifest(notices, served)
-    return Edition(policy, prefix, matcher, rules_of(policy), notices, starter, guard, served, manifest)
+    renderings = _renderings(policy, prefix, served.values())
+    manifest = _manifest(notices, renderings, served)
+    return Edition(
+        *(policy, prefix, matcher, rules_of(policy), notices, starter, guard, served, renderings, manifest)
+    )
 
 
 def held_back(policy: Policy) -> list[Service]:
@@ -81,11 +90,24 @@ def held_back(policy: Policy) -> list[Service]:
     return [service for service in everything if service.category != "necessary"]
 
 
-def _manifest(notices: Mapping[str, Asset], served: Mapping[str, Asset]) -> dict[str, Any]:
+def _renderings(policy: Policy, prefix: str, served: Iterable[Asset]) -> dict[str, Asset]:
+    """What each notice looks like, layer by layer, once these files draw it."""
+    code = {part.name: part.sha256 for part in (*served, _form_template()) if part.name in DRAWING}
+    return {
+        locale: asset(f"rendering-{locale}.json", stored_rendering(policy, locale, prefix, code))
+        for locale in policy.site.languages
+    }
+
+
+def _manifest(
+    notices: Mapping[str, Asset], renderings: Mapping[str, Asset], served: Mapping[str, Asset]
+) -> dict[str, Any]:
     parts = [*served.values(), _form_template()]
     return {
         "notices": {locale: notice.sha256 for locale, notice in notices.items()},
+        "renderings": {locale: rendering.sha256 for locale, rendering in renderings.items()},
         "files": {part.name: part.sha256 for part in parts},
+        "software": {"consentkit": __version__, "rewriter": REWRITER},
     }
 
 
@@ -99,7 +121,7 @@ def _starter(policy: Policy, prefix: str, notices: Mapping[str, Asset], served: 
         "policy": policy.version,
         "prefix": prefix,
         "categories": policy.categories,
-        "months": max(policy.lifetimes.consent_months, policy.lifetimes.refusal_months),
+        "months": max(max(months) for months in policy.answers.values()),
         "services": _categories(policy),
         "trackers": _trackers(policy),
         "sync": address["sync.js"],

@@ -8,30 +8,18 @@ import click
 
 from consentkit.errors import ConfigurationError
 from consentkit.kit import utc_now
+from consentkit.people import people_options, records_of
 from consentkit.policy.months import add_months, milliseconds
-from consentkit.proof.bundle import verify_receipt
-from consentkit.proof.entry import LOOKUP_BYTES
 from consentkit.proof.erasure import Plan, Wish, aged, requested, undone
 from consentkit.proof.log import ProofLog
 from consentkit.publication import Publications
 from consentkit.shell import explained, json_option, log_options, opened, say
 
 MOST_LISTED = 20
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("indexes", nargs=-1, type=click.IntRange(min=0), metavar="[INDEX]...")
-@click.option(
-    "--receipt", "receipts", multiple=True, type=FILE, help="A visitor's receipt: all their records."
-)
-@click.option(
-    "--visitor",
-    "visitors",
-    multiple=True,
-    metavar="TAG",
-    help="The `tag` that a visitor's own export shows as part of the subject: all their records.",
-)
+@people_options
 @click.option("--again", is_flag=True, help="What was erased once and is back, such as from old rows.")
 @click.option("--yes", is_flag=True, help="Do it; without this you are told what would go.")
 @log_options
@@ -54,9 +42,7 @@ def erase(
     if bool(indexes or receipts or visitors) == again:
         raise click.UsageError("name what to erase: an INDEX, --receipt, --visitor; or --again alone")
     with explained(), opened(store, keys, read_only=not yes) as log:
-        wanted = [*indexes]
-        wanted += [index for path in receipts for index in _same_visitor(log, path)]
-        wanted += [entry.index for visitor in visitors for entry in log.find(_tag(visitor))]
+        wanted = records_of(log, indexes, receipts, visitors)
         _erase(log, undone if again else requested(wanted), yes=yes, as_json=as_json)
     if not yes:
         raise click.UsageError("nothing was erased; to do it, add --yes")
@@ -105,21 +91,3 @@ def _lines(plan: Plan, *, yes: bool) -> Iterable[str]:
     yield f"{'Erased' if yes else 'Would be erased'}: {what}, of {count}: {listed}."
     if yes:
         yield "Backups and copies of the database keep it until they expire."
-
-
-def _same_visitor(log: ProofLog, receipt: Path) -> list[int]:
-    """The entries of the visitor whose receipt this is; its own only, once that doesn't say who it was."""
-    index = verify_receipt(receipt.read_text("utf-8", "replace"), log.vkey)
-    entry = log.get(index)
-    tag = entry.opening.lookup if entry and entry.opening and entry.intact else None
-    return [index, *(found.index for found in log.find(tag))] if tag else [index]
-
-
-def _tag(text: str) -> bytes:
-    try:
-        tag = bytes.fromhex(text)
-    except ValueError:
-        tag = b""
-    if len(tag) != LOOKUP_BYTES:
-        raise click.UsageError(f"a visitor's tag is {2 * LOOKUP_BYTES} hex digits, not {text[:80]!r}")
-    return tag

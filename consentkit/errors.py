@@ -64,6 +64,14 @@ class LogRefused(ConsentKitError):
         self.expected = expected
 
 
+class LogClosed(LogRefused):
+    """The log was closed for good; `successor` names the one that goes on."""
+
+    def __init__(self, origin: str, successor: str) -> None:
+        super().__init__(f"the log {origin} is closed", "an append", f"it in {successor}, which goes on")
+        self.successor = successor
+
+
 class VerificationError(ConsentKitError):
     """A checkpoint, receipt or proof that is malformed or doesn't hold."""
 

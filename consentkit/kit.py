@@ -11,26 +11,34 @@ from pathlib import Path
 from typing import Any
 
 from consentkit.edition import Edition, compile_edition
-from consentkit.errors import ChoiceError, ConfigurationError, ConsentKitError, Problem
+from consentkit.errors import ChoiceError, ConfigurationError, LogClosed, Problem, SizeMoved, StoreUnavailable
+from consentkit.history import TRIES, History, Past
 from consentkit.policy.change import still_counts
 from consentkit.policy.coded import Declared
-from consentkit.policy.decision import Choice, Consent, Decision, Reason, decide, valid_until
+from consentkit.policy.decision import Choice, Consent, Decision, Reason, confirmed, decide, valid_until
 from consentkit.policy.lint import lint
 from consentkit.policy.months import milliseconds
 from consentkit.policy.reading import read_json, read_toml
 from consentkit.policy.version import Policy, resolve
 from consentkit.proof.attest import attesting
-from consentkit.proof.entry import Kind, Record, Stored, subject_id
+from consentkit.proof.entry import Kind, Record, subject_id
 from consentkit.proof.keys import recorded_origin
-from consentkit.proof.log import ProofLog
+from consentkit.proof.shards import Shards
+from consentkit.proof.statement import Occasion, answered
 from consentkit.publication import Publications
+from consentkit.recalls import Recalls
 from consentkit.setters import declared_cookies
 from consentkit.tally import Tally
 from consentkit.tally_stores import open_store
 
 logger = logging.getLogger("consentkit")
 
-MECHANISMS = ("banner", "preferences", "form", "api")
+MECHANISMS = ("banner", "preferences", "reopened", "page", "form", "api")
+"""The banner's first layer, its second; the second as the visitor opened it again; a button of the site's
+own; the page that works without JavaScript; a program."""
+CONTROLS = ("accept-all", "reject-all", "save")
+MOST_CLIENT = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
 MOST_TOLD = 5
 """Lines that the log gets on a policy: every process of a site writes them at every start."""
 
@@ -42,12 +50,18 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A visitor's answer as received: yes or no per category, on which notice, by which control (A9)."""
+    """A visitor's answer as received: yes or no per category, on which notice, by which control (A9).
+
+    `notice`, `control` and `client`, the visitor's own clock (UTC ms), are None where nobody tells them.
+    """
 
     choices: Mapping[str, bool]
     version: str
     mechanism: str
     locale: str
+    control: str | None = None
+    notice: str | None = None
+    client: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,74 +134,104 @@ class ConsentKit:
         self.edition: Edition = compile_edition(wanted, prefix)
         # A log keeps the name it was born with, whatever the site calls itself later.
         origin = recorded_origin(Path(keys)) or log_origin(wanted.site.name)
-        self.log = ProofLog.open(store, Path(keys), origin=origin, accept_log=accept_log)
+        self.log = Shards.open(store, Path(keys), origin=origin, accept_log=accept_log)
         self.published = Publications(self.log, clock)
         self.published.publish(self.edition)
+        self.recalls = Recalls(self.log, clock)
+        self.history = History(self.log, self.decide, self._ends)
         self.tally = Tally(open_store(store), clock)
         if self._attester:
             self._attester.start()
 
     def close(self) -> None:
         """Write what was counted and what waits for the log; let go of both."""
+        self.recalls.close()
         self.tally.close()
         if self._attester:
             self._attester.close()
         self.log.close()
 
-    def decide(self, consent: Consent | None, now: datetime) -> Decision:
-        """Return what is allowed for a visitor at `now`."""
-        policies = self.published.policies
+    def decide(self, consent: Consent | None, now: datetime, regime: str | None = None) -> Decision:
+        """Return what is allowed for a visitor at `now`; without a `regime`, under the site's own."""
+        policies, policy = self.published.policies, self.edition.policy
         for choice in consent.choices.values() if consent else ():
             if choice.version not in policies:
                 self.published.knows(choice.version)
-        return decide(self.edition.policy, policies, consent, now)
+        return decide(policy, policies, consent, now, regime or policy.regime)
 
     async def record(
-        self, consent: Consent | None, answer: Answer, subject: Mapping[str, str], now: datetime
+        self,
+        consent: Consent | None,
+        answer: Answer,
+        subject: Mapping[str, str],
+        now: datetime,
+        regime: str | None = None,
+        signals: Sequence[str] = (),
     ) -> Recorded:
         """Make an answer durable, then return the visitor's new state and receipt.
 
         `consent` is the state before, `subject` coarse facts about the browser (no address, no full user
-        agent). Raises ChoiceError with every problem, StaleGrant, StoreUnavailable; then nothing changed.
+        agent), `regime` the visitor's, None for the site's, `signals` what they object to. Raises
+        ChoiceError with every problem, StaleGrant, StoreUnavailable; then nothing changed.
         """
         shown = self._shown(answer)
-        consent, previous = await asyncio.to_thread(self._before, consent) if consent else (None, None)
-        choices = self._choices(consent, answer, shown, now)
-        cid = consent.id if consent else secrets.token_bytes(16)
-        record = self._entry(cid, consent, previous, choices, answer, subject, now)
-        appended = (await asyncio.wrap_future(self.log.append([record])))[0]
-        state = Consent(cid, appended.index, choices)
-        return Recorded(state, self.decide(state, now), appended.receipt)
+        for left in reversed(range(TRIES)):
+            past = await asyncio.to_thread(self._past, consent, signals, now, regime)
+            before = self.decide(past.consent, now, regime)
+            choices = self._choices(past.consent, answer, shown, now, before)
+            cid = past.consent.id if past.consent else secrets.token_bytes(16)
+            record = self._entry(cid, past, before, choices, answer, subject, now, signals)
+            size = past.size if past.due and left else None
+            try:
+                number, receipt = await self.log.appended(cid, [*past.due, record], size)
+                break
+            except SizeMoved:
+                continue  # what is due may have been written meanwhile
+            except LogClosed:
+                await asyncio.to_thread(self.log.follow)
+        else:
+            raise StoreUnavailable("the consent log is closed, and no other goes on")
+        state = Consent(cid, number, choices)
+        return Recorded(state, self.decide(state, now, regime), receipt)
+
+    def _past(
+        self, consent: Consent | None, signals: Sequence[str], now: datetime, regime: str | None
+    ) -> Past:
+        if consent is None:
+            return Past(None)
+        return self.history.past(consent, self.edition.policy, signals, now, regime)
 
     def _shown(self, answer: Answer) -> Policy:
         if not self.published.knows(answer.version):
             current = self.edition.policy.version
             raise ChoiceError([Problem("policy", "is not a version this site has published", (current,))])
         shown = self.published.policies[answer.version]
-        problems = list(_answer_problems(answer, shown, self.published.notices(answer.version)))
+        problems = list(_answer_problems(answer, shown, self.published))
         if problems:
             raise ChoiceError(problems)
         return shown
 
     def _choices(
-        self, consent: Consent | None, answer: Answer, shown: Policy, now: datetime
+        self, consent: Consent | None, answer: Answer, shown: Policy, now: datetime, before: Decision
     ) -> dict[str, Choice]:
         """Merge an answer into the state: an unchanged, still valid answer keeps its instant (A2).
 
         So does the answer about a category that an older notice didn't ask about.
         """
-        policy, before = self.edition.policy, self.decide(consent, now)
+        policy, policies = self.edition.policy, self.published.policies
         settled = {Reason.GRANTED: True, Reason.REFUSED: False}
         others = before.until.keys() - answer.choices.keys()
         choices = {category: consent.choices[category] for category in others} if consent else {}
         stale = []
         for category, granted in answer.choices.items():
             if consent and settled.get(before.reasons.get(category, Reason.UNKNOWN)) == granted:
-                choices[category] = consent.choices[category]
+                said = consent.choices[category]
+                choices[category] = confirmed(policies[said.version], said, before.regime)
             elif granted and not still_counts(shown, policy, category, granted=True):
                 stale.append(category)
             else:
-                choices[category] = Choice(granted, now.replace(microsecond=0), shown.version)
+                basis = shown.basis(before.regime)
+                choices[category] = Choice(granted, now.replace(microsecond=0), shown.version, basis)
         if stale and not choices.keys() & answer.choices.keys():
             raise StaleGrant([Problem(f"choices.{c}", "has changed since it was shown") for c in stale])
         return choices
@@ -195,88 +239,57 @@ class ConsentKit:
     def _entry(
         self,
         cid: bytes,
-        consent: Consent | None,
-        previous: int | None,
+        past: Past,
+        before: Decision,
         choices: Mapping[str, Choice],
         answer: Answer,
         subject: Mapping[str, str],
         now: datetime,
+        signals: Sequence[str],
     ) -> Record:
-        before = self.decide(consent, now).allowed
-        withdrawn = any(category in before and not choice.granted for category, choice in choices.items())
+        withdrawn = any(
+            category in before.allowed and not choice.granted for category, choice in choices.items()
+        )
         kind = Kind.WITHDRAWAL if withdrawn else Kind.CHOICE
-        stmt = {
-            "action": kind.label,
-            "categories": {"necessary": True, **{c: choice.granted for c, choice in choices.items()}},
-            "decided": {c: milliseconds(choice.decided) for c, choice in choices.items()},
-            "until": {
-                c: milliseconds(valid_until(self.published.policies[choice.version], choice))
-                for c, choice in choices.items()
-            },
-            "versions": {c: choice.version for c, choice in choices.items()},
-            "policy": answer.version,
-            "notice": self.published.notices(answer.version)[answer.locale],
-            "locale": answer.locale,
-            "mechanism": answer.mechanism,
-            "previous": previous,
-        }
+        edition, notice = self.published.shown(answer.version, answer.locale, answer.notice) or (None, None)
+        occasion = Occasion(
+            answer.version,
+            answer.mechanism,
+            before.regime,
+            edition,
+            notice,
+            answer.locale,
+            answer.control,
+            answer.client,
+            tuple(signals),
+        )
+        ends = self._ends(Consent(cid, 0, choices), before.regime)
+        earlier = past.consent.choices if past.consent else {}
+        given = [category for category, choice in choices.items() if choice is not earlier.get(category)]
+        stmt = answered(occasion, choices, ends, given, now, past.previous)
         subj = {"sub": subject_id(cid), **subject}
-        return Record(kind, milliseconds(now), stmt, subj, lookup=self.log.lookup(cid))
+        return Record(kind, milliseconds(now), stmt, subj)
 
-    def records_of(self, consent: Consent) -> list[Stored]:
-        """Return everything the log holds on a visitor, oldest first (Q4, Q28).
-
-        An index can lead astray, so each record must itself be about this visitor. Raises StoreUnavailable.
-        """
-        subject = subject_id(consent.id)
-        found = self.log.find(self.log.lookup(consent.id))
-        return [record for record in found if record.intact and (record.subj or {}).get("sub") == subject]
-
-    def _before(self, consent: Consent) -> tuple[Consent, int | None]:
-        """A visitor's newest state, and its entry if that isn't erased: to name it would say whose it was."""
-        newest = self.newest(consent)
-        entry = self.log.get(newest.index)
-        return newest, newest.index if entry is not None and entry.subj is not None else None
-
-    def newest(self, consent: Consent) -> Consent:
-        """Return a visitor's state as the log last recorded it, if that is newer than their cookie.
-
-        Two tabs can answer at once, and the browser may keep the earlier answer's cookie. A log that can't
-        be read leaves the cookie's word.
-        """
-        try:
-            return self.latest(consent)
-        except ConsentKitError:
-            logger.exception("the log can't be read; the cookie counts")
-            return consent
-
-    def latest(self, consent: Consent) -> Consent:
-        """Return the same, where nobody may take the cookie's word. Raises StoreUnavailable."""
-        records = self.records_of(consent)
-        last = records[-1] if records else None
-        if last is None or last.stmt is None or last.index <= consent.index:
-            return consent
-        return Consent(consent.id, last.index, _choices_of(last.stmt))
+    def _ends(self, consent: Consent, regime: str) -> dict[str, datetime]:
+        """The instants from which each answer no longer counts, of those under a version the log holds."""
+        policies, choices = self.published.policies, consent.choices.items()
+        known = {c: choice for c, choice in choices if choice.version in policies}
+        return {c: valid_until(policies[choice.version], choice, regime) for c, choice in known.items()}
 
 
-def _answer_problems(answer: Answer, shown: Policy, notices: Mapping[str, str]) -> Iterable[Problem]:
+def _answer_problems(answer: Answer, shown: Policy, published: Publications) -> Iterable[Problem]:
     for category in answer.choices.keys() - set(shown.categories):
         yield Problem(f"choices.{category}", "is not a category this site asks about", shown.categories)
     for category in shown.categories:
         if category not in answer.choices:
             yield Problem(f"choices.{category}", "is missing; every category needs a yes or a no")
-    if answer.locale not in notices:
-        yield Problem("locale", f"{answer.locale!r} has no published notice", tuple(notices))
+    if answer.locale not in (locales := published.locales(answer.version)):
+        yield Problem("locale", f"{answer.locale!r} has no published notice", tuple(locales))
+    elif not published.shown(answer.version, answer.locale, answer.notice):
+        yield Problem("notice", f"{answer.notice!r} was never published with this version in {answer.locale}")
     if answer.mechanism not in MECHANISMS:
         yield Problem("mechanism", f"{answer.mechanism!r} is unknown", MECHANISMS)
-
-
-def _choices_of(stmt: Mapping[str, Any]) -> dict[str, Choice]:
-    return {
-        category: Choice(
-            stmt["categories"][category],
-            datetime.fromtimestamp(stmt["decided"][category] // 1000, UTC),
-            stmt["versions"][category],
-        )
-        for category in stmt["decided"]
-    }
+    if answer.control not in (None, *CONTROLS):
+        yield Problem("control", f"{answer.control!r} is unknown", CONTROLS)
+    if answer.client is not None and not 0 <= answer.client <= MOST_CLIENT:
+        yield Problem("client", "must be the milliseconds since 1970 by the visitor's clock")

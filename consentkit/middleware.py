@@ -18,12 +18,14 @@ from consentkit.errors import ConfigurationError, ConsentKitError
 from consentkit.gate.api import Api
 from consentkit.gate.geo import Countries, networks
 from consentkit.gate.page import Gate
+from consentkit.gate.place import Place
 from consentkit.gate.seal import check_secret
 from consentkit.gate.state import Seal
 from consentkit.gate.visitor import VisitorConsent, fixed
 from consentkit.kit import ConsentKit, utc_now
 from consentkit.policy.decision import Consent, Decision
 from consentkit.policy.domains import registrable
+from consentkit.policy.regimes import UNKNOWN
 
 logger = logging.getLogger("consentkit")
 
@@ -43,6 +45,9 @@ class ConsentMiddleware:
     keys: the folder of the log's keys, outside the data folder (`CONSENTKIT_KEYS`).
     prefix: the public path of our own pages, a mount point included (`CONSENTKIT_PREFIX`, default /consent).
     exclude: path prefixes whose pages aren't rewritten; their cookies still are filtered.
+    regime: tells from an ASGI scope which of the policy's `[regimes]` its visitor is under, None for nobody
+        knows; asked at every request. Then, and without it, `regime` in the policy counts: by default the
+        strictest.
     geo: a GeoIP2 country file of the operator's, for the country in a record.
     trusted_proxies: networks whose X-Forwarded-For counts.
     accept_log: the size of a log that may be opened although its guard is lost.
@@ -67,6 +72,7 @@ class ConsentMiddleware:
         keys: str | Path | None = None,
         prefix: str | None = None,
         exclude: str | Sequence[str] = (),
+        regime: Place | None = None,
         geo: str | Path | None = None,
         trusted_proxies: str | Iterable[str] = (),
         accept_log: int | None = None,
@@ -81,6 +87,7 @@ class ConsentMiddleware:
         self._store = store or os.environ.get("CONSENTKIT_STORE", STORE)
         self._keys = keys or os.environ.get("CONSENTKIT_KEYS", KEYS)
         self._exclude = exclude
+        self._regime = regime
         self._geo = geo or os.environ.get("CONSENTKIT_GEO")
         self._trusted_proxies = trusted_proxies
         self._accept_log = accept_log
@@ -112,7 +119,13 @@ class ConsentMiddleware:
         registrable("example.com")  # reads the list of public suffixes now, not with somebody's first choice
         trusted = networks(self._trusted_proxies)
         seal = Seal(secret, self.kit.log.keys.identity)
-        gate = Gate(self.app, self.kit, seal, self._exclude)
+        policy = self.kit.edition.policy
+        if self._regime is not None and policy.regime != UNKNOWN:
+            raise ConfigurationError(
+                f"regime= tells visitors apart, but the policy's regime is {policy.regime!r} for all of them:"
+                " leave one of the two out"
+            )
+        gate = Gate(self.app, self.kit, seal, self._exclude, self._regime)
         api = Api(self.kit, gate, countries, trusted)
         logger.warning(
             "consentkit's cookies are Secure, except over plain http on this machine (localhost, 127.0.0.1)"
@@ -181,10 +194,10 @@ class _Fixed:
     policy: None = None
     clock: Callable[[], datetime] = utc_now
 
-    def settle(self, _: bytes, __: datetime) -> tuple[None, Decision]:
+    def settle(self, _: bytes, __: datetime, ___: str | None) -> tuple[None, Decision]:
         return None, self.decision
 
-    def overtaken(self, _: Consent, __: datetime) -> None:
+    def overtaken(self, _: Consent, __: datetime, ___: str | None) -> None:
         return None
 
     def glance(self, _: bytes, __: bytes | None, ___: datetime) -> None:

@@ -1,18 +1,20 @@
 """What has been published: every policy version, notice and browser file that the log holds."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from consentkit.assets import served_name
 from consentkit.edition import Edition
-from consentkit.errors import ConfigurationError, ConsentKitError, SizeMoved
+from consentkit.errors import ConfigurationError, ConsentKitError, LogClosed, SizeMoved
 from consentkit.policy.change import still_counts
 from consentkit.policy.months import milliseconds
 from consentkit.policy.version import Policy, from_bytes
 from consentkit.proof.entry import Kind, Record
 from consentkit.proof.log import ProofLog
+from consentkit.proof.shards import Shards
 from consentkit.proof.store import Document
 
 logger = logging.getLogger("consentkit")
@@ -20,17 +22,27 @@ logger = logging.getLogger("consentkit")
 PUBLISHER = "file"
 PUBLISH_TRIES = 10
 RELOAD_PAUSE = timedelta(seconds=1)
+DIGITS_NAMED = 16
+"""Of a notice's SHA-256, as many at least name it: the ones that its file's name has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """One publication of a policy version: its entry's index, and its notices' SHA-256 by language."""
+
+    index: int
+    notices: Mapping[str, str]
 
 
 class Publications:
-    """The published past of one log, read as it grows; `policies` holds every version by its id (64 hex)."""
+    """A site's published past, read as its log grows; `policies` has every version by its id (64 hex)."""
 
-    def __init__(self, log: ProofLog, clock: Callable[[], datetime]) -> None:
+    def __init__(self, log: ProofLog | Shards, clock: Callable[[], datetime]) -> None:
         self.policies: dict[str, Policy] = {}
         self._log = log
         self._clock = clock
         self._files: dict[str, str] = {}
-        self._notices: dict[str, Mapping[str, str]] = {}
+        self._editions: dict[str, list[Announced]] = {}
         self._read_to = 0
         self._reload_after = clock()
 
@@ -46,7 +58,7 @@ class Publications:
                 return
             try:
                 self._log.append(self._records(edition, latest), expected_size=size).result()
-            except SizeMoved:
+            except (SizeMoved, LogClosed):
                 continue
             self._tell(edition.policy, latest)
             self._learn(self._log.size)
@@ -84,11 +96,11 @@ class Publications:
                 continue
             latest = {key: entry.stmt[key] for key in ("action", "version", "manifest")}
             if entry.index >= self._read_to:
-                self._remember(latest)
+                self._remember(latest, entry.index)
         self._read_to = size
         return latest
 
-    def _remember(self, announced: Mapping[str, Any]) -> None:
+    def _remember(self, announced: Mapping[str, Any], index: int) -> None:
         version, files = announced["version"], announced["manifest"]["files"]
         document = self._log.document(version)
         if document is None:
@@ -99,7 +111,8 @@ class Publications:
         except ConsentKitError:
             logger.exception("policy %s can't be read any more; answers under it are denied", version)
             return
-        self._notices[version] = announced["manifest"]["notices"]
+        edition = Announced(index, announced["manifest"]["notices"])
+        self._editions.setdefault(version, []).append(edition)
         self._files.update({served_name(name, digest): digest for name, digest in files.items()})
 
     def latest(self) -> Policy | None:
@@ -121,9 +134,21 @@ class Publications:
                 logger.exception("the log can't be read; answers under version %s are denied", version)
         return version in self.policies
 
-    def notices(self, version: str) -> Mapping[str, str]:
-        """Return the SHA-256 of each notice that was published with a known version, by language."""
-        return self._notices[version]
+    def locales(self, version: str) -> Iterable[str]:
+        """Return the languages in which a known version has a notice."""
+        return dict.fromkeys(locale for edition in self._editions[version] for locale in edition.notices)
+
+    def shown(self, version: str, locale: str, notice: str | None = None) -> tuple[int, str] | None:
+        """Return where a known version's notice in a language was published last, and its SHA-256.
+
+        `notice` is the one that was shown, by DIGITS_NAMED digits of its SHA-256 or more: a cached page may
+        show an earlier edition's. None if no publication holds such a one.
+        """
+        for edition in reversed(self._editions[version]):
+            digest = edition.notices.get(locale)
+            if digest and (notice is None or (len(notice) >= DIGITS_NAMED and digest.startswith(notice))):
+                return edition.index, digest
+        return None
 
     def file(self, name: str) -> Document | None:
         """Return a browser file by its URL name, of the newest edition or of any earlier one."""

@@ -1,10 +1,13 @@
 """Commands for the keys that sign the log: add a successor, retire the old one, list who signs."""
 
+from pathlib import Path
+
 import click
 
 from consentkit.kit import utc_now
 from consentkit.policy.months import milliseconds
 from consentkit.proof import rotation
+from consentkit.proof.address import read_address
 from consentkit.shell import explained, json_option, log_options, opened, say
 
 
@@ -26,25 +29,32 @@ def list_(store: str, keys: str, as_json: bool) -> None:
 
 
 @key.command()
+@click.option("--copied", is_flag=True, help="Every machine that shares the log has the new key by now.")
 @log_options
 @json_option
-def rotate(store: str, keys: str, as_json: bool) -> None:
+def rotate(copied: bool, store: str, keys: str, as_json: bool) -> None:
     """Make a new key; from now on it signs beside the old one, which names it in the log.
 
     Back the keys folder up, hand the new verifier key out, and retire the old one when everybody has it.
+    Where machines share the log it is made first, and signs once you say --copied: who lacks it can't append.
     """
     with explained(), opened(store, keys, read_only=False) as log:
-        new = rotation.rotate(log, milliseconds(utc_now()))
-        folder = log.keys.path
-    text = f"New key: {new.vkey}\nBack up {folder} now. Later: consentkit key retire"
-    say({"vkey": new.vkey}, text, as_json=as_json)
+        folder, signs = log.keys.path, copied or isinstance(read_address(store), Path)
+        new = rotation.rotate(log, milliseconds(utc_now())) if signs else rotation.prepare(log)
+    done = f"Back up {folder} now. Later: consentkit key retire"
+    left = f"Copy the new signing-*.pem in {folder} to every machine's. Then: consentkit key rotate --copied"
+    text = f"New key: {new.vkey}\n{done if signs else left}"
+    say({"vkey": new.vkey, "signs": signs}, text, as_json=as_json)
 
 
 @key.command()
 @log_options
 @json_option
 def retire(store: str, keys: str, as_json: bool) -> None:
-    """Let the older of two keys sign no more. What it signed stays good for ever."""
+    """Let the older of two keys sign no more. What it signed stays good for ever.
+
+    Where machines share the log, do it on each: the first time ends it, the others put their copy away.
+    """
     with explained(), opened(store, keys, read_only=False) as log:
         old, away = rotation.retire(log, milliseconds(utc_now()))
     told = f"Its private half is now {away}: destroy it, in your backups as well." if away else ""

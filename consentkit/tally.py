@@ -20,12 +20,14 @@ from consentkit.policy.months import add_months
 
 logger = logging.getLogger("consentkit")
 
-Kind = Literal["undeclared", "cut", "blocked", "passed", "overridden", "clamped", "expired", "refused"]
+Kind = Literal[
+    "undeclared", "cut", "blocked", "passed", "overridden", "clamped", "expired", "refused", "signal"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """undeclared: passed, though the policy doesn't name it. cut: a cookie that didn't, for that. blocked: held
 back. passed: necessary, or allowed by the policy's list. overridden: the site's own mark let it through or
 moved it. clamped: a cookie's life was shortened. expired: a cookie was removed. refused: an answer that can't
-be read."""
+be read. signal: a visitor who hasn't answered, whose browser objects."""
 
 FLUSH_SECONDS = 10.0
 MONTHS_KEPT = 13
@@ -58,7 +60,7 @@ _MADE_UP: Final = re.compile(
     r"(?<![a-z0-9_-])(?:[0-9a-f_-]{8,}(?=\.)|[a-z0-9_-]*?[0-9]{8,}[a-z0-9_-]*+(?=\.))"
 )
 # Ids of services, and patterns of the policy: what these kinds name, but for hosts in strict mode.
-_OURS: Final = frozenset(("blocked", "passed", "overridden", "expired"))
+_OURS: Final = frozenset(("blocked", "passed", "overridden", "expired", "signal"))
 _BROUGHT: Final = frozenset(("undeclared", "cut"))
 _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*|")
 
@@ -126,8 +128,8 @@ class Tally:
             if pairs:
                 page = ((now or self._clock()).date(), version, frozenset(pairs))
                 with self._lock:
-                    if page in self._pages:
-                        self._pages[page] += 1
+                    if count := self._pages.get(page):
+                        self._pages[page] = count + 1
                     else:
                         self._first(page)
                 if self._thread is None:

@@ -1,5 +1,6 @@
 /* Preloaded into a test's process: after so many calls, the next write or sync fails, or is the last one made.
-   It can also write down all that is written to the files of a folder, so that a power loss can be played. */
+   It can also write down all that is written to the files of a folder, so that a power loss can be played, and
+   let each sync take so much longer, as on slower disks. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WRITES = 1, SYNCS = 2 };
@@ -36,6 +38,17 @@ static int strikes(int kind) {
     }
     errno = how;
     return 1;
+}
+
+/* The delay: how many microseconds each sync takes beyond its own time. */
+
+static int delay;
+
+void faults_delay(int microseconds) { delay = microseconds; }
+
+static void slow(void) {
+    struct timespec rest = {delay / 1000000, delay % 1000000 * 1000L};
+    while (delay && nanosleep(&rest, &rest)) continue;
 }
 
 /* The trace: a line `<what> <offset> <size> <path>` each, followed by the bytes of a write. */
@@ -78,8 +91,8 @@ static void note(char what, int fd, long at, const void *data, size_t size) {
         return real arguments;                                             \
     }
 
-REAL(fsync, int, SYNCS, (int fd), (fd), note('S', fd, 0, NULL, 0))
-REAL(fdatasync, int, SYNCS, (int fd), (fd), note('S', fd, 0, NULL, 0))
+REAL(fsync, int, SYNCS, (int fd), (fd), note('S', fd, 0, NULL, 0); slow())
+REAL(fdatasync, int, SYNCS, (int fd), (fd), note('S', fd, 0, NULL, 0); slow())
 REAL(rename, int, WRITES, (const char *from, const char *to), (from, to),
      if (trace) { line('R', 0, NULL, 0, from); line('r', 0, NULL, 0, to); })
 REAL(unlink, int, 0, (const char *path), (path), if (trace) line('U', 0, NULL, 0, path))

@@ -20,11 +20,12 @@ from consentkit.proof.bundle import verify_receipt
 from consentkit.proof.entry import Kind, Record
 from consentkit.proof.erasure import requested
 from consentkit.proof.log import ProofLog
-from consentkit.proof.sequence import Appended
+from consentkit.proof.request import Appended
 
 WRITES, SYNCS = 1, 2
 WAIT = 30
 MOST = 300  # points, should an append never get through
+MANY = 64
 
 
 def opened(folder: Path, **options: float) -> ProofLog:
@@ -147,6 +148,21 @@ def _other(folder: Path, number: int, acknowledged: list[tuple[int, int, str]]) 
     return False
 
 
+def slow(faults: ctypes.CDLL, folder: Path, microseconds: int) -> object:
+    """Each sync takes so long: what came meanwhile is committed together, and a service that stops waits."""
+    log = opened(folder)
+    acknowledged = [_acknowledged(log, 0)]
+    faults.faults_delay(microseconds)
+    futures = [log.append([Record(Kind.CHOICE, n, {"n": n})]) for n in range(1, MANY)]
+    log.close()
+    done = [future.result(0)[0] for future in futures]
+    faults.faults_delay(0)
+    acknowledged += [(item.index, number, item.receipt) for number, item in enumerate(done, 1)]
+    batches = {item.receipt.rpartition("\n\nshop/consent\n")[2].partition("\n")[0] for item in done}
+    with opened(folder) as again:
+        return {"batches": len(batches), "wrong": wrong(again, acknowledged), "answered": len(acknowledged)}
+
+
 def traced(faults: ctypes.CDLL, folder: Path, synchronous: int) -> object:
     """Append, erase, close and open again, while all that reaches the disk is written down."""
     sqlite._WRITER_PRAGMAS["synchronous"] = synchronous
@@ -186,6 +202,8 @@ def main(library: str, folder: Path, mode: str) -> object:
     faults = ctypes.CDLL(library)
     if mode.startswith("traced"):
         return traced(faults, folder, int(mode.removeprefix("traced")))
+    if mode.startswith("slow"):
+        return slow(faults, folder, int(mode.removeprefix("slow")))
     if mode == "killed":
         return killed(faults, folder)
     if mode == "stopped":

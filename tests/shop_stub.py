@@ -17,6 +17,7 @@ TEXTS = {p.stem: json.loads(p.read_text("utf-8")) for p in (ROOT / "consentkit/p
 CATEGORIES = ["preferences", "analytics", "marketing"]
 SERVICES = {"shop-stats": "analytics", "shop-ads": "marketing", "youtube": "marketing"}
 POLICY = "0123456789abcdef" * 4
+NOTICE = "fedcba9876543210"
 
 
 def notice(locale: str) -> dict[str, Any]:
@@ -156,7 +157,7 @@ class Shop:
             },
             "sync": "/consent/static/sync.js",
             "banner": "/consent/static/banner.js", "css": "/consent/static/banner.css", "locale": "en",
-            "notices": {locale: f"/consent/static/notice-{locale}.json" for locale in TEXTS},
+            "notices": {locale: f"/consent/static/notice-{locale}.{NOTICE}.json" for locale in TEXTS},
         }  # fmt: skip
         starter = (STATIC / "starter.js").read_text("utf-8").replace("__CONFIG__", json.dumps(config))
         hostile = HOSTILE % {"tracker": self.foreign}
@@ -172,7 +173,11 @@ class Shop:
 
     def serve(self, method: str, path: str, body: Any) -> tuple[int, dict[str, str], bytes]:
         if path.startswith("/consent/static/notice-"):
-            return 200, {"content-type": "application/json"}, json.dumps(notice(path[-7:-5])).encode()
+            return (
+                200,
+                {"content-type": "application/json"},
+                json.dumps(notice(path.split("notice-")[1][:2])).encode(),
+            )
         if path.startswith("/consent/static/"):
             kind = "text/css" if path.endswith("css") else "text/javascript"
             return 200, {"content-type": kind}, (STATIC / path.rsplit("/", 1)[1]).read_bytes()
@@ -188,7 +193,11 @@ class Shop:
 
     def state(self, status: int) -> tuple[int, dict[str, str], bytes]:
         granted = [c for c in CATEGORIES if (self.choices or {}).get(c)]
-        state = {"policy": POLICY, "allowed": ["necessary", *granted], "ask": self.choices is None}
+        state = {
+            "policy": POLICY,
+            "allowed": ["necessary", *granted],
+            "ask": not {*CATEGORIES} <= {*(self.choices or ())},
+        }
         hint = "".join(f".{c}{'+' if v else '-'}{self.ends}" for c, v in (self.choices or {}).items())
         today = day_of(datetime.now(UTC))
         told = hint_records(Seen(today), today)

@@ -1,15 +1,18 @@
 """The starter and the banner in a real Chromium, against a stand-in for the server."""
 
+import json
 import shutil
+import time
 from collections.abc import Iterator
 
 import pytest
 from browser import until
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sample import service
-from shop_stub import CATEGORIES, POLICY, TEXTS, Shop
+from shop_stub import CATEGORIES, NOTICE, POLICY, TEXTS, Shop, notice
 
 from consentkit.gate.markup import Rewriter
+from consentkit.policy.rendering import banner_layer, preferences_layer
 from consentkit.policy.whose import Whose
 
 CHROMIUM = shutil.which("chromium")
@@ -70,11 +73,14 @@ def test_rejecting_loads_nothing_and_is_not_asked_again(page: Page, shop: Shop) 
     press(page, "Reject all")
     gone(page)
     sent = shop.posted()
+    assert abs(sent.pop("client") / 1000 - time.time()) < 3600, "the visitor's own clock, in milliseconds"
     assert sent == {
         "choices": dict.fromkeys(CATEGORIES, False),
         "policy": POLICY,
         "mechanism": "banner",
+        "control": "reject-all",
         "locale": "en",
+        "notice": NOTICE,
     }
     page.reload()
     assert page.evaluate("new Promise(r => consentkit.push(k => r(k.state)))") == {
@@ -123,7 +129,10 @@ def test_analytics_only_revives_in_document_order_in_every_tab_without_a_reload(
         assert tab.evaluate("order") == ["inline after external", "author", "template"]
         assert tab.evaluate("[born, window.adsRan, consentkit.allows('analytics')]") == [since, None, True]
     assert shop.tracker.paths() == ["GET /stats.js"] * 2
-    assert shop.posted()["mechanism"] == "preferences"
+    assert {k: shop.posted()[k] for k in ("mechanism", "control")} == {
+        "mechanism": "preferences",
+        "control": "save",
+    }
 
 
 @pytest.mark.parametrize("status", [403, 409, 422, 429, 503])
@@ -148,6 +157,15 @@ def test_reopening_shows_the_stored_choice_and_escape_gives_focus_back(page: Pag
     gone(page)
     expect(page.locator("#manage")).to_be_focused()
     assert shop.server.paths().count("POST /consent/") == 1
+
+
+def test_in_a_partial_re_ask_reject_all_still_refuses_every_optional_category(page: Page, shop: Shop) -> None:
+    shop.choices = {"analytics": True}  # the others have changed since
+    page.reload()
+    page.wait_for_function("consentkit.state.allowed.includes('analytics')")
+    press(page, "Reject all")
+    page.wait_for_function("window.consentkit && !consentkit.state.allowed[1] && !consentkit.state.ask")
+    assert shop.posted()["choices"] == dict.fromkeys(CATEGORIES, False)
 
 
 @pytest.mark.parametrize("status", [None, 503])
@@ -251,8 +269,35 @@ def test_a_blocked_frame_says_what_it_is_and_opens_the_choices(page: Page, shop:
     page.locator("input[name=marketing]").check()
     press(page, "Save choices")
     expect(page.locator(".consentkit-blocked")).to_have_count(0)
+    assert shop.posted()["mechanism"] == "reopened"
     expect(page.locator("iframe").first).to_be_visible()
     page.wait_for_function("document.querySelector('iframe').src.endsWith('/video')")
+
+
+DRAWN = """box => {
+  const node = (e) => ({
+    element: e.localName,
+    ...(e.dataset.consent && {control: e.dataset.consent}),
+    ...(e.name && {type: e.type, name: e.name, checked: e.checked, disabled: e.disabled}),
+    parts: [...e.childNodes].map((each) => each.data ?? node(each)),
+  });
+  return [...box.children].slice(0, -1).map(node);
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_both_layers_are_drawn_as_the_log_says_in_a_narrow_window_and_in_a_wide_one(
+    page: Page, shop: Shop, width: int
+) -> None:
+    """L9, Q2: the rendering that is logged is the one that visitors see, element by element."""
+    page.set_viewport_size({"width": width, "height": 700})
+    box = page.get_by_role("dialog")
+    ireland = page.evaluate("new Intl.DisplayNames(['en'], {type: 'region'}).of('IE')")
+    for layer in (banner_layer, preferences_layer):
+        logged = json.dumps(layer(notice("en"))).replace("{IE}", ireland)
+        assert box.evaluate(DRAWN) == json.loads(logged)
+        if layer is banner_layer:
+            press(page, "Choose")
 
 
 @pytest.mark.parametrize("locale", sorted(TEXTS))

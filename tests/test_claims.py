@@ -6,8 +6,10 @@ import pytest
 
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind, Stored
+from consentkit.proof.statement import ANSWERS
 
 CATEGORIES = {"necessary": True, "analytics": False, "marketing": True}
+OPTIONAL = ("analytics", "marketing")
 ANSWER: dict[str, Any] = {
     "t": 2000,
     "policy": "v1",
@@ -82,12 +84,45 @@ def test_an_answer_says_yes_or_no_about_every_category(categories: dict[str, Any
     assert about(categories=categories) == ["does not say yes or no about every category"]
 
 
-@pytest.mark.parametrize("field", ["decided", "until", "versions"])
-@pytest.mark.parametrize("others", [{}, {"analytics": 1}, {"analytics": 1, "marketing": 1, "preferences": 1}])
-def test_instants_ends_and_versions_are_of_the_categories_answered(
-    field: str, others: dict[str, int]
-) -> None:
-    assert about(**{field: others}) == [f"gives {field} for other categories than it answers"]
+@pytest.mark.parametrize("field", ["decided", "versions", "until", "basis"])
+def test_instants_ends_and_versions_are_of_the_categories_answered(field: str) -> None:
+    named = {**ANSWER.get(field, {}), "preferences": "v1" if field == "versions" else 1}
+    assert f"gives {field} for other categories than it answers" in about(**{field: named})
+
+
+def test_what_every_category_shares_is_said_once_and_an_end_never_missing() -> None:
+    shared = {"decided": {}, "versions": {}, "until": {"granted": 9000, "refused": 9000}}
+    assert about(**shared) == []
+    assert about(**shared | {"until": {"granted": 9000}}) == [
+        "does not say until when its answer about analytics counts"
+    ]
+    assert about(until={}) == [f"does not say until when its answer about {c} counts" for c in OPTIONAL]
+
+
+def test_an_earlier_answer_s_policy_too_was_published() -> None:
+    assert about(versions={"marketing": "v9"}) == [
+        "answers policy version v9, which was not published before it"
+    ]
+
+
+def test_each_category_has_a_basis() -> None:
+    basis = {"necessary": "exempt", "analytics": "consent", "marketing": "consent"}
+    assert about(basis=basis) == []
+    del basis["analytics"]
+    assert about(basis=basis) == ["does not say on what basis each category is answered"]
+
+
+def test_an_operator_is_shown_no_notice_and_says_no_yes() -> None:
+    """A12."""
+    published = entry(Kind.POLICY, POLICY)
+    no = {**ANSWER, "notice": None, "categories": dict.fromkeys(CATEGORIES, False) | {"necessary": True}}
+    assert said(published, entry(Kind.OPERATOR, no)) == []
+    kept = {**no, "categories": CATEGORIES, "decided": {"marketing": 1000}}
+    assert said(published, entry(Kind.OPERATOR, kept)) == [], "what the visitor said before"
+    yes = {**kept, "decided": {}}
+    assert said(published, entry(Kind.OPERATOR, yes)) == [
+        "is an operator's yes, which only a visitor can say"
+    ]
 
 
 def test_nothing_is_decided_after_it_was_logged() -> None:
@@ -95,7 +130,7 @@ def test_nothing_is_decided_after_it_was_logged() -> None:
     assert about(decided=decided) == ["was decided after it was logged"]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in (Kind.CHOICE, Kind.WITHDRAWAL)])
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in ANSWERS])
 def test_other_entries_answer_nothing(kind: Kind) -> None:
     assert said(entry(kind, POLICY)) == []
 

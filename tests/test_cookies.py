@@ -14,11 +14,11 @@ from consentkit.gate.cookies import (
     Brought,
     ByName,
     ByNames,
+    ByPairs,
     cookie_name,
     cookie_names,
     cookie_values,
     expiries,
-    names_in,
     only_cookie,
     paths_of,
     without_cookies,
@@ -32,12 +32,12 @@ def category(name: str) -> str | None:
 
 
 CATEGORIES = ByName(category)
-KNOWN = ByNames(lambda names: Brought((CATEGORIES[name] for name in names), frozenset()))
+KNOWN = ByPairs(lambda names: Brought((CATEGORIES[name] for name in names), frozenset()))
 
 
 def cut(header: bytes, *allowed: str) -> bytes:
     pairs = header.split(b";")
-    return KNOWN[names_in(pairs)].cut(header, pairs, frozenset(allowed))
+    return KNOWN.of(pairs).cut(header, pairs, frozenset(allowed))
 
 
 @pytest.mark.parametrize(
@@ -288,6 +288,21 @@ def test_no_more_combinations_of_names_are_kept_than_there_is_room_for() -> None
     endless = (b"a" * (known.LONGEST + 1),)
     assert known[endless] == 1
     assert endless not in known
+
+
+@given(st.lists(st.lists(st.sampled_from([b"a", b"a=", b" a=1", b"a=b=1", b"ab=2", b"=", b""]), max_size=3)))
+@settings(max_examples=200, derandomize=True, deadline=None)
+def test_pairs_are_known_by_their_own_names_whatever_came_before(crowd: list[list[bytes]]) -> None:
+    known = ByPairs(lambda names: names)
+    for pairs in crowd:
+        assert known.of(pairs) == tuple(pair.partition(b"=")[0] for pair in pairs)
+
+
+def test_of_the_last_visitors_no_more_is_kept_than_of_all() -> None:
+    known = ByPairs(lambda names: len(names))
+    for count in range(200):
+        assert known.of([b"a=1"] * count) == count
+    assert len(known._last) <= ByNames.MOST_NAMES + 1
 
 
 def test_what_passes_is_told_apart_by_who_allows_it() -> None:

@@ -133,7 +133,10 @@ def test_names_of_hosts_are_text_on_the_page(client: TestClient) -> None:
     assert "&lt;b&gt;.example" in client.get("/consent/audit/trackers").text
 
 
-@pytest.mark.parametrize("token", ["", "forged", "link", Auth("another secret of good length").token("link")])
+FOREIGN = Auth("another secret of good length").token("link")
+
+
+@pytest.mark.parametrize("token", ["", "forged", "link", FOREIGN], ids=["empty", "forged", "word", "foreign"])
 def test_a_forged_or_foreign_link_opens_nothing(client: TestClient, token: str) -> None:
     assert client.get("/consent/audit/", params={"token": token}).status_code == 403
 

@@ -1,5 +1,7 @@
 """An edition: what visitors of one policy version are served; nothing a policy says breaks out of it."""
 
+from itertools import chain
+
 import orjson
 import pytest
 from sample import policy, visits
@@ -39,7 +41,7 @@ def test_everything_that_needs_consent_is_held_back_declared_or_not(edition: Edi
 
 
 def test_the_manifest_names_every_document_by_its_hash(edition: Edition) -> None:
-    digests = {*edition.manifest["notices"].values(), *edition.manifest["files"].values()}
+    digests = {*chain(*(edition.manifest[part].values() for part in ("notices", "renderings", "files")))}
     assert {part.sha256 for part in edition.documents()} == digests | {edition.policy.version}
 
 

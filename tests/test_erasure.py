@@ -1,5 +1,6 @@
 """Erasure: gone from every byte on disk, said in a tombstone, and all that is left still verifies (I7)."""
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -233,6 +234,28 @@ def test_another_worker_goes_on_after_an_erasure(log: ProofLog, tmp_path: Path) 
         log.erase(requested([3, 22]), 5000)
         assert other.append([choice(log, 2, 6000)]).result(WAIT)[0].index == 24
         good(other, erased=2)
+
+
+def test_the_file_shrinks_by_what_the_readme_says_and_the_log_stays_what_it_was(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.append([choice(log, n, 1000 + n) for n in range(300)]).result(WAIT)
+        secrets = set(secrets_of(log, *range(300)))
+        log.erase(requested(range(40, 280)), 5000)
+        log.erase(aged(1200, {"months": 24}), 9000)
+        before = {it.index: it for it in log.entries()}
+    readme = Path(__file__).parent.parent.joinpath("README.md").read_text("utf-8")
+    (statements,) = re.findall(r"```sql\n(.*?)```", readme, re.DOTALL)
+    size = (tmp_path / "log.db").stat().st_size
+    with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as connection:
+        connection.executescript(statements)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert (tmp_path / "log.db").stat().st_size < 0.6 * size
+    with opened(tmp_path) as log:
+        good(log, erased=280)
+        assert {it.index: it for it in log.entries()} == before
+        kept = set(secrets_of(log, *range(280, 300)))
+    data = (tmp_path / "log.db").read_bytes()
+    assert {secret for secret in secrets if secret in data} == kept
 
 
 def test_an_erased_log_is_exported_and_the_bundle_verifies(log: ProofLog, tmp_path: Path) -> None:

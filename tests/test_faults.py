@@ -39,12 +39,13 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 POINTS = {
-    "unsynced": 3,  # the write-ahead file, the guard, its folder
+    "unsynced": 2,  # the write-ahead file, the guard
     "full": 6,  # those it writes, and putting the guard in place
     "erasing": 12,
     "killed": 9,
     "stopped": 3,
 }
+SLOW = (2_000, 50_000)  # microseconds that each sync takes
 FULL, NORMAL = 2, 1  # SQLite's `synchronous`
 
 
@@ -59,6 +60,7 @@ def ran(library: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
         library,
         folder,
         *POINTS,
+        *(f"slow{microseconds}" for microseconds in SLOW),
         f"traced{NORMAL}",
         f"traced{FULL}",
     ]
@@ -78,6 +80,15 @@ def test_at_each_write_and_sync_nothing_answered_is_lost_and_the_log_goes_on(
     # Whoever can't be told yes is told no, and nobody waits for ever.
     assert result.get("told", result["points"]) == result["points"]
     assert result.get("waited", 1) > 0
+
+
+@pytest.mark.parametrize("microseconds", SLOW)
+def test_on_a_slow_disk_what_came_during_a_commit_is_committed_together(
+    ran: tuple[Path, Any], microseconds: int
+) -> None:
+    result = ran[1][f"slow{microseconds}"]
+    assert (result["wrong"], result["answered"]) == ([], 64)
+    assert result["batches"] < 32
 
 
 # What needs no help from outside

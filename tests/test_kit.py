@@ -237,6 +237,31 @@ def test_what_a_policy_departs_from_is_logged_at_the_start_and_many_are_counted(
     assert lines[-1] == f"consent policy: {len(warnings) - 5} more: consentkit check lists them"
 
 
+def test_in_a_partial_re_ask_reject_all_still_refuses_every_optional_category(
+    tmp_path: Path, clock: Clock
+) -> None:
+    """Marketing alone is asked about, as a vendor has come; the others' yes, which still counts, ends too."""
+    first = opened(tmp_path, clock)
+    granted = answer(first, "analytics", "marketing", "preferences")
+    state = asyncio.run(first.record(None, granted, {}, clock())).consent
+    first.close()
+    clock.move(days=1)
+    kit = opened(tmp_path, clock, services=["google-analytics", "meta-pixel", "youtube", "tiktok-pixel"])
+    before = kit.decide(state, clock())
+    assert (before.ask, before.allowed) == (True, {"necessary", "analytics", "preferences"})
+    refused = asyncio.run(kit.record(state, answer(kit), {}, clock()))
+    [*_, entry] = kit.log.entries()
+    kit.close()
+    assert refused.decision.allowed == {"necessary"}
+    assert not refused.decision.ask
+    assert {choice.decided for choice in refused.consent.choices.values()} == {clock()}
+    assert entry.stmt is not None
+    assert entry.kind is Kind.WITHDRAWAL
+    assert entry.stmt["categories"] == {"necessary": True} | dict.fromkeys(
+        kit.edition.policy.categories, False
+    )
+
+
 def test_a_version_that_asks_people_again_says_so_once_and_whom(
     tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -267,14 +292,14 @@ def test_after_an_erasure_a_visitor_goes_on_and_nothing_names_what_was_erased(
 ) -> None:
     """A later entry that named an erased one as the visitor's previous would say whose that was."""
     state = asyncio.run(kit.record(None, answer(kit, "analytics"), {}, clock())).consent
-    kit.log.erase(requested([state.index]), 0)
-    assert kit.records_of(state) == []
-    assert kit.latest(state) == state
+    kit.log.newest.log.erase(requested([state.index]), 0)
+    assert kit.history.records(state) == []
+    assert kit.history.latest(state) == state
     assert kit.decide(state, clock()).allowed == {"necessary", "analytics"}
     clock.move(days=1)
     later = asyncio.run(kit.record(state, answer(kit), {}, clock())).consent
     last = asyncio.run(kit.record(later, answer(kit, "marketing"), {}, clock())).consent
-    records = kit.records_of(last)
+    records = kit.history.records(last)
     assert [(record.stmt or {})["previous"] for record in records] == [None, later.index]
     assert kinds(kit) == ["policy", "choice", "tombstone", "withdrawal", "choice"]
     report = kit.log.verify(checks=claims())

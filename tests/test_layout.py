@@ -30,7 +30,7 @@ def test_of_several_the_last_says_what_is_asked_for() -> None:
 
 def test_an_answer_is_known_by_the_names_of_its_headers() -> None:
     answered = ANSWERED[b"set-cookie", b"content-type", b"link", b"set-cookie", b"cdn-cache-control"]
-    assert answered.settled == (0, 2, 3)
+    assert (answered.cookies, answered.announcing) == ((0, 3), (2,))
     assert answered.types == (1,)
     assert answered.lower
     assert answered.caches

@@ -574,16 +574,21 @@ def test_a_document_that_is_not_what_its_key_says_is_not_served(
 def test_who_is_told_no_because_of_the_guard_is_not_recorded(
     log: ProofLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(log, 1)
+    fill(log, 8)
 
-    def full(*_: object, **__: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
 
-    with monkeypatch.context() as patch:
-        patch.setattr("consentkit.proof.durable.tempfile.mkstemp", full)
-        refused(log.append([choice(log, 1)]))  # type: ignore[arg-type]
-    assert log.size == 1
-    assert log.append([choice(log, 2)]).result(WAIT)[0].index == 1
+    # At 9 entries it is written over, at 10 it is longer and takes a new file.
+    for size, step in (
+        (8, "consentkit.proof.guard._opened"),
+        (9, "consentkit.proof.durable.tempfile.mkstemp"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(step, fails)
+            refused(log.append([choice(log, 1)]))  # type: ignore[arg-type]
+        assert log.size == size
+        assert log.append([choice(log, 2)]).result(WAIT)[0].index == size
     assert log.verify().ok
 
 

@@ -171,6 +171,14 @@ BLOCKED = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", [b"script", b"style"])
+def test_what_opens_and_ends_deeper_than_all_that_is_followed_ends_nothing_else(name: bytes) -> None:
+    """Else the svg might have ended there with an element around it, and what follows were not its text."""
+    page = b"<svg>" * 600 + b"<%b></%b><![CDATA[><script>track(1)</script>]]>" % (name, name)
+    assert rewrite(page) == page
+    assert rewrite(page.replace(b"</", b"</x></", 1)) != page
+
+
 @pytest.mark.parametrize(("page", "times"), BLOCKED.items())
 def test_what_a_browser_would_load_is_blocked_and_nothing_else(page: bytes, times: int) -> None:
     after = rewrite(page)

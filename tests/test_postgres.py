@@ -144,7 +144,7 @@ def test_a_site_runs_on_it_and_an_auditor_reads_it(folder: Path) -> None:
     recorded = asyncio.run(kit.record(None, wish, {"ua": "Firefox"}, clock()))
     kit.tally.count(kit.edition.policy.version, [("blocked", "youtube")])
     assert [(row.name, row.count, row.day) for row in kit.tally.rows()] == [("youtube", 1, clock().date())]
-    assert kit.records_of(recorded.consent)
+    assert kit.history.records(recorded.consent)
     vkey = kit.log.vkey
     kit.close()
     where = ["--store", url, "--keys", str(folder / "keys")]

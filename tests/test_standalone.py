@@ -62,8 +62,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProofLog]:
             records = [Record(Kind.CHOICE, t, stmt, subj, tag) for subj, tag in subjects]
             kit.log.append(records).result(WAIT)
         change_key = retire if len(kit.log.keys.verifiers) > 1 else rotate
-        change_key(kit.log, milliseconds(clock))
-        kit.log.erase(requested([genuine.index, genuine.index + 3, genuine.index + 4]), milliseconds(clock))
+        change_key(kit.log.newest.log, milliseconds(clock))
+        kit.log.newest.log.erase(
+            requested([genuine.index, genuine.index + 3, genuine.index + 4]), milliseconds(clock)
+        )
         kit.close()
     with ProofLog.open(store, keys, origin="corner-shop/consent") as log:
         log.erase(aged(milliseconds(august()) + 1000, {"months": 6}), milliseconds(clock))

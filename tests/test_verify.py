@@ -1,19 +1,16 @@
 """The tamper table: what each attack on a stored log looks like to a verifier, and what it can't hide."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stores import Database, copied_log, database, place_in_postgres, store_url
+from forgery import Attack, Forger, attack, copied, shifted, sql, swapped
+from stores import Database, copied_log, place_in_postgres, store_url
 
 from consentkit.errors import VerificationError
-from consentkit.proof.entry import Kind, Record, Stored, canonical, commit_stmt, subject_id
-from consentkit.proof.keys import Keys
+from consentkit.proof.entry import Kind, Record, Stored, subject_id
 from consentkit.proof.log import ProofLog
-from consentkit.proof.merkle import leaf_hash, peak_ids
-from consentkit.proof.note import Checkpoint, sign_note
-from consentkit.proof.tiles import Tree
 from consentkit.proof.verify import Report, verify
 
 pytestmark = pytest.mark.sampled
@@ -22,8 +19,6 @@ WAIT = 30
 SIZE = 612
 POLICY, NOTICE, CHOICE = 0, 1, 300  # indexes of one entry of each sort
 LONELY = 611  # the only entry of its visitor
-
-Attack = Callable[[Database], object]
 
 
 def opened(folder: Path, **options: object) -> ProofLog:
@@ -59,22 +54,9 @@ def folder(original: Path, tmp_path: Path, database: str, request: pytest.Fixtur
     return copied_log(original, tmp_path / "log", cluster)
 
 
-def attack(folder: Path, change: Attack) -> None:
-    with database(folder) as hands:
-        change(hands)
-
-
 def audit(folder: Path) -> Report:
     with opened(folder, read_only=True) as log:
         return log.verify()
-
-
-def sql(*statements: str) -> Attack:
-    def change(database: Database) -> None:
-        for statement in statements:
-            assert database.execute(statement).rowcount != 0
-
-    return change
 
 
 def flipped(table: str, column: str, where: str = f"idx = {CHOICE}", at: int = 5) -> Attack:
@@ -86,32 +68,6 @@ def flipped(table: str, column: str, where: str = f"idx = {CHOICE}", at: int = 5
         assert database.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", (value,)).rowcount == 1
 
     return change
-
-
-def swapped(table: str, one: int, other: int) -> tuple[str, ...]:
-    return tuple(
-        f"UPDATE {table} SET idx = {new} WHERE idx = {old}"
-        for old, new in ((one, -9), (other, one), (-9, other))
-    )
-
-
-def shifted(by: int) -> tuple[str, ...]:
-    statements = [
-        (
-            f"UPDATE {table} SET idx = -idx - 1 WHERE idx >= {CHOICE}",
-            f"UPDATE {table} SET idx = -idx - 1 + {by} WHERE idx < 0",
-        )
-        for table in ("leaf", "opening")
-    ]
-    return tuple(statement for pair in statements for statement in pair)
-
-
-def copied(source: int, target: int) -> tuple[str, str]:
-    opening = "created_ms, lookup, salt1, stmt, salt2, subj"
-    return (
-        f"INSERT INTO leaf SELECT {target}, entry FROM leaf WHERE idx = {source}",
-        f"INSERT INTO opening SELECT {target}, {opening} FROM opening WHERE idx = {source}",
-    )
 
 
 # name: (what is done to the database, the entry that must be named, the table it must be named in)
@@ -157,12 +113,16 @@ ATTACKS: dict[str, tuple[Attack, int | None, str]] = {
         sql(
             f"DELETE FROM leaf WHERE idx = {CHOICE}",
             f"DELETE FROM opening WHERE idx = {CHOICE}",
-            *shifted(-1),
+            *shifted(-1, CHOICE),
         ),
         CHOICE,
         "leaf",
     ),
-    "an entry is put in and the rest moved down": (sql(*shifted(1), *copied(50, CHOICE)), CHOICE, "leaf"),
+    "an entry is put in and the rest moved down": (
+        sql(*shifted(1, CHOICE), *copied(50, CHOICE)),
+        CHOICE,
+        "leaf",
+    ),
     "an entry is added at the end": (sql(*copied(50, SIZE)), SIZE, "leaf"),
     "an entry is added before the first": (sql(*copied(50, -1)), -1, "leaf"),
     "a payload is added beyond the end": (sql(copied(50, SIZE)[1]), SIZE, "opening"),
@@ -301,48 +261,8 @@ def test_an_innocent_entry_is_not_named(folder: Path, name: str) -> None:
     assert {finding.index for finding in audit(folder).findings} == {CHOICE}
 
 
-class Forger:
-    """Someone who may write to the database, and knows how the tree is built."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def rewrite(self, database: Database, index: int = CHOICE) -> None:
-        """Turn one refusal into a grant, with everything that follows from it but the signatures."""
-        salt = bytes(32)
-        stmt = canonical({"choices": {"analytics": True}, "number": 999, "t": 1000 + index})
-        (entry,) = database.execute("SELECT entry FROM leaf WHERE idx = ?", (index,)).fetchone()
-        entry = entry[:2] + commit_stmt(salt, stmt) + entry[34:]
-        database.execute("UPDATE leaf SET entry = ? WHERE idx = ?", (entry, index))
-        database.execute("UPDATE opening SET salt1 = ?, stmt = ? WHERE idx = ?", (salt, stmt, index))
-        self.rebuild(database)
-
-    def rebuild(self, database: Database) -> Tree:
-        tree = Tree(0, lambda *_: b"")
-        leaves = [leaf_hash(entry) for (entry,) in database.execute("SELECT entry FROM leaf ORDER BY idx")]
-        database.execute("DELETE FROM tile")
-        for (level, n), hashes in tree.extend(leaves).items():
-            database.execute("INSERT INTO tile VALUES (?, ?, ?)", (level, n, hashes))
-        frontier = b"".join(tree.read(level, index) for level, index in peak_ids(tree.size))
-        database.execute("UPDATE head SET size = ?, frontier = ?", (tree.size, frontier))
-        return tree
-
-    def sign(self, database: Database, *, guard: bool) -> None:
-        """With the key as well: sign everything anew, and with `guard` that too."""
-        keys, tree = Keys.open(self.folder / "keys", ORIGIN, create=False), self.rebuild(database)
-        note = lambda size: sign_note(  # noqa: E731
-            Checkpoint(ORIGIN, size, tree.prover(size).root()).text, keys.verifier, keys.sign
-        )
-        for (size,) in database.execute("SELECT size FROM published").fetchall():
-            if size <= tree.size:
-                database.execute("UPDATE published SET note = ? WHERE size = ?", (note(size), size))
-        database.execute("UPDATE head SET checkpoint = ?", (note(tree.size),))
-        if guard:
-            assert keys.swap_guard(keys.guard(), note(tree.size))
-
-
 def test_a_change_that_fits_in_with_everything_but_the_signatures_is_narrowed_down(folder: Path) -> None:
-    attack(folder, Forger(folder).rewrite)
+    attack(folder, lambda database: Forger(folder).rewrite(database, CHOICE))
     findings = audit(folder).findings
     assert {finding.table for finding in findings} == {"tree", "head", "published", "anchor"}
     (tree,) = [finding for finding in findings if finding.table == "tree"]
@@ -351,7 +271,7 @@ def test_a_change_that_fits_in_with_everything_but_the_signatures_is_narrowed_do
 
 
 def test_a_change_signed_with_the_key_is_seen_by_the_guard(folder: Path) -> None:
-    attack(folder, Forger(folder).rewrite)
+    attack(folder, lambda database: Forger(folder).rewrite(database, CHOICE))
     attack(folder, lambda database: Forger(folder).sign(database, guard=False))
     assert {finding.table for finding in audit(folder).findings} == {"anchor", "tree"}
 
@@ -359,7 +279,7 @@ def test_a_change_signed_with_the_key_is_seen_by_the_guard(folder: Path) -> None
 def test_a_change_signed_with_key_and_guard_is_seen_only_by_who_kept_a_checkpoint(folder: Path) -> None:
     with opened(folder, read_only=True) as log:
         kept = log.checkpoint
-    attack(folder, Forger(folder).rewrite)
+    attack(folder, lambda database: Forger(folder).rewrite(database, CHOICE))
     attack(folder, lambda database: Forger(folder).sign(database, guard=True))
     with opened(folder, read_only=True) as log:
         assert log.verify().ok  # README: an operator with database and key can rewrite what nobody anchored

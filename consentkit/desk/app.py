@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from consentkit.access import is_personal, read_once, session_of
 from consentkit.assets import static_asset
 from consentkit.desk import trackers
 from consentkit.desk.auth import COOKIE, SESSION_SECONDS, Auth
@@ -38,7 +39,10 @@ HEADERS = {
 
 
 class Desk:
-    """Serves the audit pages to whoever holds a valid link or session; read-only."""
+    """Serves the audit pages to whoever holds a valid link or session.
+
+    It only reads; who reads an entry about a person is itself an entry, once a session.
+    """
 
     def __init__(self, kit: ConsentKit, secret_key: Any) -> None:
         self.kit = kit
@@ -65,7 +69,7 @@ class Desk:
             text = "Ask the site's operator for a link: consentkit audit link"
             return self._render("message.html", 401, text=text)
         if _is_index(page):
-            return await run_in_threadpool(self._entry, int(page))
+            return await run_in_threadpool(self._entry, int(page), request.cookies[COOKIE])
         if page == "verify":
             return await run_in_threadpool(self._verify)
         if page == "trackers":
@@ -100,10 +104,14 @@ class Desk:
         older = rows[-1]["index"] if rows and rows[-1]["index"] > 0 else None
         return self._render("log.html", rows=rows, size=size, older=older, checkpoint=self.kit.log.checkpoint)
 
-    def _entry(self, index: int) -> Response:
+    def _entry(self, index: int, token: str) -> Response:
         entry = self.kit.log.get(index)
         if entry is None:
             return self._render("message.html", 404, text=f"The log has no entry {index}.")
+        if is_personal(entry):
+            role = self.auth.role("session", token) or ""
+            self.kit.log.follow()
+            read_once(self.kit.log.newest.log, role, session_of(token), index, self.kit.clock())
         title, text = self._text_of(entry)
         receipt = self.kit.log.receipt(index)
         return self._render(

@@ -38,6 +38,8 @@ MEANING: Final[Mapping[str, str]] = {
     "clamped": "Its cookie was made to end earlier.",
     "expired": "Its cookie was removed, because its category isn't allowed or not any more.",
     "refused": "Pages in this encoding can't be checked for trackers.",
+    "signal": "Pages of visitors who haven't answered and whose browser objects (gpc: Global Privacy Control,"
+    " dnt: Do Not Track), counted as they ask for their state. Who has answered has an entry in the log.",
 }
 
 

@@ -17,10 +17,11 @@ MOST_HOUSEHOLDS = 100_000
 LARGEST = 16 * 1024
 """Bytes; an answer holds four booleans and three short strings."""
 
-FIELDS = ("choices", "policy", "mechanism", "locale")
+FIELDS = ("choices", "policy", "mechanism", "locale", "control", "notice", "client")
+OPTIONAL_FIELDS: Mapping[str, type] = {"control": str, "notice": str, "client": int}
+FORM_CONTROLS = {"accept": "accept-all", "reject": "reject-all", "save": "save"}
 TOLD_FIELDS = ("trackers",)
 MOST_TOLD = 200
-ACTIONS = ("accept", "reject", "save")
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
 MOST_FIELDS = 50
@@ -183,7 +184,8 @@ def _json(body: bytes, problems_of: Callable[[Any], Iterator[Problem]]) -> Any:
 
 def _from_json(body: bytes) -> Answer:
     raw = _json(body, _answer_problems)
-    return Answer(raw["choices"], raw["policy"], raw["mechanism"], raw["locale"])
+    more = {name: raw.get(name) for name in OPTIONAL_FIELDS}
+    return Answer(raw["choices"], raw["policy"], raw["mechanism"], raw["locale"], **more)
 
 
 def _answer_problems(raw: Any) -> Iterator[Problem]:
@@ -195,6 +197,9 @@ def _answer_problems(raw: Any) -> Iterator[Problem]:
     for name in ("policy", "mechanism", "locale"):
         if not isinstance(raw.get(name), str):
             yield Problem(name, "must be a string")
+    for name, wanted in OPTIONAL_FIELDS.items():
+        if name in raw and type(raw[name]) is not wanted:
+            yield Problem(name, "must be a string" if wanted is str else "must be a whole number")
     choices = raw.get("choices")
     if not isinstance(choices, Mapping):
         yield Problem("choices", "must be an object of category: true or false")
@@ -208,11 +213,12 @@ def _from_form(fields: Sequence[tuple[str, str]], categories: Sequence[str]) -> 
     single = dict(fields)
     ticked = {value for name, value in fields if name == "choice"}
     action = single.get("action", "save")
-    if action not in ACTIONS:
-        raise ChoiceError([Problem("action", f"{action!r} is unknown", ACTIONS)])
+    if action not in FORM_CONTROLS:
+        raise ChoiceError([Problem("action", f"{action!r} is unknown", tuple(FORM_CONTROLS))])
     if action != "save":
         ticked = set(categories) if action == "accept" else set()
     choices = {category: category in ticked for category in categories} | dict.fromkeys(
         ticked - set(categories), True
     )
-    return Answer(choices, single.get("policy", ""), "form", single.get("locale", ""))
+    control = FORM_CONTROLS[action]
+    return Answer(choices, single.get("policy", ""), "form", single.get("locale", ""), control)

@@ -2,10 +2,9 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -17,11 +16,13 @@ from consentkit.gate.form import Form
 from consentkit.gate.geo import Countries, client_address
 from consentkit.gate.keeping import kept
 from consentkit.gate.page import Gate
+from consentkit.gate.reply import FOR_EVER, PRIVATE, Json, instant
 from consentkit.gate.state import HINT_COOKIE, State
 from consentkit.gate.ua import family
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.kit import Answer, ConsentKit, Recorded, StaleGrant
 from consentkit.policy.decision import Consent, Decision, Reason
+from consentkit.proof.statement import newest_answer
 
 logger = logging.getLogger("consentkit")
 
@@ -34,25 +35,10 @@ STATUS: Mapping[type[ConsentKitError], int] = {
     answers.TooMany: 429,
     StoreUnavailable: 503,
 }
-FOR_EVER = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
-PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-REGIME = "opt-in"
 UNRECORDED = "the choice can't be recorded now, so nothing was granted; please try again"
 UNREADABLE = "the log can't be read now; please try again"
 
 Handler = Callable[[Request], Awaitable[Response]]
-
-
-class Json(Response):
-    """A JSON answer that no cache keeps, unless told otherwise."""
-
-    media_type = "application/json"
-
-    def __init__(self, content: Any, status_code: int = 200, headers: Mapping[str, str] = PRIVATE) -> None:
-        super().__init__(content, status_code, headers)
-
-    def render(self, content: Any) -> bytes:
-        return orjson.dumps(content)
 
 
 class Api:
@@ -107,10 +93,8 @@ class Api:
 
     # Who asks ---------------------------------------------------------------------------------------
 
-    def _visitor(self, request: Request) -> tuple[Consent | None, Decision, datetime]:
-        now = self.kit.clock()
-        visitor = VisitorConsent(self.gate, request.scope["headers"], now)
-        return visitor.consent, visitor.decision, now
+    def _visitor(self, request: Request) -> VisitorConsent:
+        return self.gate.visitor(request.scope, self.kit.clock())
 
     def _address(self, request: Request) -> str | None:
         peer = request.client.host if request.client else ""
@@ -127,7 +111,8 @@ class Api:
 
     async def choose(self, request: Request) -> Response:
         """Record a choice: 201 with the receipt, 303 for the form; errors as in STATUS, nothing granted."""
-        consent, decision, now = self._visitor(request)
+        visitor = self._visitor(request)
+        consent, decision, now = visitor.consent, visitor.decision, visitor.now
         try:
             answers.check_origin(request.headers, request.url.scheme)
             answer = await answers.read_answer(request, self.kit.edition.policy.categories)
@@ -136,22 +121,24 @@ class Api:
         try:
             if any(answer.choices.values()):  # a no waits behind no limit
                 self.choices.check(self._address(request), now)
-            recorded = await self.kit.record(consent, answer, self._subject(request), now)
+            subject = self._subject(request)
+            recorded = await self.kit.record(consent, answer, subject, now, decision.regime, visitor.signals)
         except ConsentKitError as error:
             response = self._failed(request, error, decision)
-            self._drop_refused(request, response, consent, answer, now)
+            self._drop_refused(request, response, visitor, answer)
             return response
-        response = self._recorded(request, recorded, answer)
-        state = State(recorded.consent, recorded.decision)
+        decision = visitor.obeyed(recorded.decision)
+        response = self._recorded(request, recorded, decision, answer)
+        state = State(recorded.consent, decision)
         _set(response, kept(self.gate.orders, request.scope, state, now, chosen=True))
         return response
 
-    def _recorded(self, request: Request, recorded: Recorded, answer: Answer) -> Response:
+    def _recorded(self, request: Request, recorded: Recorded, decision: Decision, answer: Answer) -> Response:
         if answers.is_form(request.headers):
             address = f"{self.kit.edition.prefix}/?saved=1&lang={answer.locale}"
             return RedirectResponse(address, 303, {"cache-control": "no-store"})
         proof = {"index": recorded.consent.index, "receipt": recorded.receipt}
-        return Json(self._state(recorded.decision) | proof, 201)
+        return Json(self._state(decision) | proof, 201)
 
     def _failed(self, request: Request, error: ConsentKitError, decision: Decision) -> Response:
         # Whatever else stops a record is the log's trouble, not the visitor's.
@@ -165,15 +152,16 @@ class Api:
         return response
 
     def _drop_refused(
-        self, request: Request, response: Response, consent: Consent | None, answer: Answer, now: datetime
+        self, request: Request, response: Response, visitor: VisitorConsent, answer: Answer
     ) -> None:
         """A no that can't be recorded still stops the tracking: its grant goes, and is asked again."""
+        consent, now = visitor.consent, visitor.now
         if consent is None:
             return
         left = {c: choice for c, choice in consent.choices.items() if answer.choices.get(c, True)}
         if len(left) < len(consent.choices):
             reduced = Consent(consent.id, consent.index, left)
-            state = State(reduced, self.kit.decide(reduced, now))
+            state = State(reduced, visitor.obeyed(self.kit.decide(reduced, now, visitor.placed)))
             _set(response, kept(self.gate.orders, request.scope, state, now, chosen=True))
 
     # Reading ----------------------------------------------------------------------------------------
@@ -185,25 +173,38 @@ class Api:
             "policy": policy.version,
             "allowed": [category for category in order if category in decision.allowed],
             "ask": decision.ask,
-            "until": {category: _instant(until) for category, until in decision.until.items()},
-            "regime": REGIME,
+            "until": {category: instant(until) for category, until in decision.until.items()},
+            "regime": decision.regime,
             "reasons": decision.reasons,
         }
 
     async def state(self, request: Request) -> Response:
-        """Answer what is allowed now, and set the hint again if the page's script has an old one."""
-        consent, decision, now = await self._latest(request, self.kit.newest)
+        """Answer what is allowed now, and set the hint again if the page's script has an old one.
+
+        Of a visitor with an id, what has run out and what their browser objects to is logged, once; of all
+        others such objections are counted.
+        """
+        visitor = self._visitor(request)
+        policy, signals, now = self.kit.edition.policy, visitor.signals, visitor.now
+        if visitor.consent is None:
+            self.kit.tally.count(policy.version, [("signal", signal) for signal in signals], now)
+        noted = partial(
+            self.kit.history.noted, policy=policy, signals=signals, now=now, regime=visitor.placed
+        )
+        consent, decision = await self._latest(visitor, noted)
         response = Json(self._state(decision))
         if consent is not None and Reason.UNPROVEN not in decision.reasons.values():
             _set(response, kept(self.gate.orders, request.scope, State(consent, decision), now))
         return response
 
     async def _latest(
-        self, request: Request, known: Callable[[Consent], Consent]
-    ) -> tuple[Consent | None, Decision, datetime]:
-        consent, decision, now = self._visitor(request)
+        self, visitor: VisitorConsent, known: Callable[[Consent], Consent]
+    ) -> tuple[Consent | None, Decision]:
+        consent = visitor.consent
         latest = await run_in_threadpool(known, consent) if consent else None
-        return latest, decision if latest is consent else self.kit.decide(latest, now), now
+        if latest is consent:
+            return consent, visitor.decision
+        return latest, visitor.obeyed(self.kit.decide(latest, visitor.now, visitor.placed))
 
     async def sync(self, request: Request) -> Response:
         """Take in what a page's script sees and no request shows; answer with cookies only (design §2).
@@ -217,20 +218,23 @@ class Api:
             self.reports.check(self._address(request), self.kit.clock())
             told = await answers.read_told(request)
         except ConsentKitError as error:
-            return self._failed(request, error, self._visitor(request)[1])
-        consent, decision, now = await self._latest(request, self.kit.latest)
+            return self._failed(request, error, self._visitor(request).decision)
+        visitor = self._visitor(request)
+        consent, decision = await self._latest(visitor, self.kit.history.latest)
         response = Response(status_code=204, headers=PRIVATE)
         # A hint without a consent that opens would be reported at each page for nothing: it goes.
         known = consent is not None or HINT_COOKIE in request.cookies
         if known and Reason.UNPROVEN not in decision.reasons.values():
-            _set(response, kept(self.gate.orders, request.scope, State(consent, decision), now, told))
+            state = State(consent, decision)
+            _set(response, kept(self.gate.orders, request.scope, state, visitor.now, told))
         return response
 
     async def page(self, request: Request) -> Response:
         """Answer the visitor's page, which works without JavaScript."""
-        consent, decision, _ = self._visitor(request)
+        visitor = self._visitor(request)
+        consent, decision = visitor.consent, visitor.decision
         try:
-            records = await run_in_threadpool(self.kit.records_of, consent) if consent else []
+            records = await run_in_threadpool(self.kit.history.records, consent) if consent else []
         except ConsentKitError:
             logger.exception("the history can't be read; the page goes out without it")
             records = []
@@ -241,29 +245,29 @@ class Api:
 
         `?cosigned` has it against the newest checkpoint that witnesses have cosigned, once one has the entry.
         """
-        consent, _, _ = self._visitor(request)
-        records = await run_in_threadpool(self.kit.records_of, consent) if consent else []
-        record = records[-1] if records else None
+        consent = self._visitor(request).consent
+        records = await run_in_threadpool(self.kit.history.records, consent) if consent else []
+        record = newest_answer(records)
         if record is None:
             return Json({"error": "there is no choice of this browser yet"}, 404)
         try:
-            text = self.kit.log.receipt(record.index, cosigned="cosigned" in request.query_params)
+            proof = self.kit.log.proof(record.index, cosigned="cosigned" in request.query_params)
         except ValueError:
             return Json({"error": "no witness has cosigned this choice yet"}, 404)
         if "application/json" in request.headers.get("accept", ""):
-            return Json(self.form.readable(record) | {"receipt": text, "vkey": self.kit.log.vkey})
+            return Json(self.form.readable(record) | proof)
         headers = {**PRIVATE, "content-disposition": f'attachment; filename="receipt-{record.index}.txt"'}
-        return PlainTextResponse(text, headers=headers)
+        return PlainTextResponse(proof["receipt"], headers=headers)
 
     async def export(self, request: Request) -> Response:
         """Answer everything the log holds on this browser, as JSON (F8, Q28)."""
-        consent, decision, _ = self._visitor(request)
-        rows = await run_in_threadpool(self._records, consent) if consent else []
-        return Json({"state": self._state(decision), "records": rows, "vkey": self.kit.log.vkey})
+        visitor = self._visitor(request)
+        rows = await run_in_threadpool(self._records, visitor.consent) if visitor.consent else []
+        return Json({"state": self._state(visitor.decision), "records": rows, "vkey": self.kit.log.vkey})
 
     def _records(self, consent: Consent) -> list[dict[str, Any]]:
-        records = self.kit.records_of(consent)
-        return [self.form.readable(r) | {"receipt": self.kit.log.receipt(r.index)} for r in records]
+        records = self.kit.history.records(consent)
+        return [self.form.readable(r) | self.kit.log.proof(r.index) for r in records]
 
     async def policy(self, _: Request) -> Response:
         """Answer the policy in force."""
@@ -293,7 +297,3 @@ class Api:
 def _set(response: Response, lines: Iterable[str]) -> None:
     for line in lines:
         response.headers.append("set-cookie", line)
-
-
-def _instant(when: datetime) -> str:
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -80,15 +80,21 @@ class Brought(Generic[Fact]):
     """What the policy says of cookies that came together.
 
     `needs` names for each the category that governs it, None where it needs no consent; `drift` is what to
-    count of them; `consent` is the place of the one that holds a consent, None where there is none, or more.
+    count of them; `consent` and `anchors` are the places of the one that holds a visitor's consent, and of
+    the one that holds their anchors, None where there is none, or more.
     """
 
-    __slots__ = ("_passing", "consent", "drift", "needed", "needs")
+    __slots__ = ("_passing", "anchors", "consent", "drift", "needed", "needs")
 
     def __init__(
-        self, needs: Iterable[str | None], drift: frozenset[Fact], consent: int | None = None
+        self,
+        needs: Iterable[str | None],
+        drift: frozenset[Fact],
+        consent: int | None = None,
+        anchors: int | None = None,
     ) -> None:
         self.consent = consent
+        self.anchors = anchors
         self.needs = tuple(needs)
         self.needed = frozenset(need for need in self.needs if need is not None)
         self.drift = drift
@@ -106,9 +112,28 @@ class Brought(Generic[Fact]):
         return header if passing is None else b";".join(compress(pairs, passing)).lstrip(SPACE)
 
 
-def names_in(pairs: Iterable[bytes]) -> tuple[bytes, ...]:
-    """Return the names of cookie pairs as they stand in a Cookie header, for ByNames."""
-    return tuple([pair.partition(b"=")[0] for pair in pairs])
+class ByPairs(Generic[Fact]):
+    """What is known of a Cookie header's pairs by their names in order; `find` says it of new ones.
+
+    Reading the names takes longer than all the rest, and the next visitor mostly brings those that another
+    one just did: of as many pairs, that is tried first.
+    """
+
+    def __init__(self, find: Callable[[tuple[bytes, ...]], Fact]) -> None:
+        self._known = ByNames(find)
+        self._last: dict[int, tuple[list[bytes], Fact]] = {}
+
+    def of(self, pairs: Sequence[bytes]) -> Fact:
+        """Return what is known of these pairs."""
+        last = self._last.get(len(pairs))
+        if last is not None and all(map(bytes.startswith, pairs, last[0])):
+            return last[1]
+        names = tuple([pair.partition(b"=")[0] for pair in pairs])
+        found = self._known[names]
+        marks = [name + b"=" for name in names]
+        if names in self._known and all(map(bytes.startswith, pairs, marks)):
+            self._last[len(pairs)] = marks, found
+        return found
 
 
 def without_cookies(header: bytes, names: Collection[str]) -> bytes:

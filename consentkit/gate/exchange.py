@@ -1,24 +1,22 @@
 """One request and its answer, filtered by the visitor's decision."""
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Sequence
 from itertools import compress
 
 from starlette.types import Message, Scope, Send
 
 from consentkit.gate import headers as rules
-from consentkit.gate.announce import without_announcements
-from consentkit.gate.cookies import cookies_of, names_in, without_cookies
+from consentkit.gate.cookies import cookies_of, without_cookies
 from consentkit.gate.headers import Headers
 from consentkit.gate.keeping import Owed, denied, ended, owed, renewed
 from consentkit.gate.kind import Declared, declared, declared_as
 from consentkit.gate.layout import ASKED, Answered, Asked, found_in, names_of
 from consentkit.gate.lives import Lives
 from consentkit.gate.markup import Page
-from consentkit.gate.orders import Orders, Seen, Terms
+from consentkit.gate.orders import Orders
+from consentkit.gate.outgoing import passing
 from consentkit.gate.screening import LATE, PARTIAL, Screening, counted, nothing, plain_page
-from consentkit.gate.setcookie import is_removal
 from consentkit.gate.visitor import VisitorConsent
-from consentkit.request import host_of
 
 BODILESS = frozenset({204, 205, 304})
 BYPASSES = frozenset({"http.response.pathsend", "http.response.zerocopysend", "http.response.push"})
@@ -29,7 +27,7 @@ class Exchange:
     """One request and its answer: cookies and announcements filtered, pages screened."""
 
     __slots__ = (
-        *("_orders", "_scope", "_send", "_visitor", "_rewrite", "_asked", "_cookies", "_ended"),
+        *("_orders", "_scope", "_send", "_visitor", "_rewrite", "_asked", "_cookies", "_ended", "_anchors"),
         *("_known_lives", "_answered", "_says", "_held", "_screening", "_page", "_personal", "_sent"),
     )
 
@@ -46,6 +44,7 @@ class Exchange:
         self._rewrite = rewrite
         self._cookies = b""  # what the request brought, if any of it is denied
         self._ended: Sequence[str] = ()  # trackers that came though their life is over
+        self._anchors: bytes | None = None  # the value of the only cookie that holds anchors, if looked for
         # The trackers this visitor allows, once something depends on them.
         self._known_lives: Lives | None = None
         self._held: Message | None = None  # the start of an answer that is, or may be, a page
@@ -88,12 +87,14 @@ class Exchange:
         visitor = self._visitor
         visitor.cookies = cookies
         pairs = cookies.split(b";")
-        brought = self._orders.brought[names_in(pairs)]
+        brought = self._orders.brought.of(pairs)
         visitor.drift = brought.drift
         kept = cookies
         if brought.needed:
             if brought.consent is not None:
                 visitor.sealed = pairs[brought.consent].partition(b"=")[2]
+            if brought.anchors is not None:
+                self._anchors = pairs[brought.anchors].partition(b"=")[2]
             kept = brought.cut(cookies, pairs, visitor.allowed)
             # What has a yes may have ended all the same.
             if len(visitor.allowed) > 1 and self._lives.may_have_ended:
@@ -108,7 +109,12 @@ class Exchange:
         if self._known_lives is None:
             visitor, anchoring = self._visitor, self._scope["type"] == "http"
             self._known_lives = Lives(
-                self._orders, visitor.cookies or b"", visitor.allowed, visitor.now, anchoring=anchoring
+                self._orders,
+                visitor.cookies or b"",
+                visitor.allowed,
+                visitor.now,
+                anchoring=anchoring,
+                sealed=self._anchors,
             )
         return self._known_lives
 
@@ -168,62 +174,22 @@ class Exchange:
         filtered: Message = dict(message)
         if "headers" in message:
             headers, answered = found_in(message["headers"])
-            filtered["headers"] = self._without_denied(headers, answered.settled)
+            filtered["headers"] = self._passing(headers, answered)
         if "links" in message:
-            links = (without_announcements(b"link", link, self._announces) for link in message["links"])
-            filtered["links"] = [link for link in links if link]
+            links = [(b"link", link) for link in message["links"]]
+            filtered["links"] = [link for _, link in self._passing(*found_in(links))]
         return filtered
 
-    def _announces(self, address: str) -> bool:
-        return self._orders.announces(address, host_of(self._scope))
-
-    def _without_denied(self, headers: Headers, places: Iterable[int]) -> Headers:
-        """Return an answer's headers as they may go out; `places` are of those that may have to stay."""
-        kept = [*headers]
-        denied: list[int] = []
-        seen: list[Seen] = []
-        for place in places:
-            name, value = headers[place]
-            if name == b"set-cookie":
-                terms = self._orders.terms[value.partition(b"=")[0]]
-                if terms.need is None and terms.cookie is None:
-                    self._orders.note(terms, seen)
-                    continue
-                left = self._settled(value, terms, seen)
-            else:
-                left = without_announcements(name, value, self._announces)
-            if not left:
-                denied.append(place)
-            elif left is not value:
-                kept[place] = name, left
-        for place in reversed(denied):
-            del kept[place]
-        if seen:
-            self._orders.count(frozenset(seen), self._visitor.now)
-        return kept
-
-    def _settled(self, line: bytes, terms: Terms, seen: list[Seen]) -> bytes:
-        """Return the Set-Cookie line of a declared cookie as it may go out, b"" for one that may not."""
-        visitor = self._visitor
-        if terms.need is not None:
-            if is_removal(line, visitor.now):
-                return line  # whoever comes
-            if terms.need not in visitor.allowed:
-                self._orders.note(terms, seen)
-                return b""
-            visitor.asked = True  # other visitors get another line, or none
-        cut = self._lives.cut(line, terms)
-        if cut is not line:
-            seen.append(("clamped", terms.service))
-        return cut
+    def _passing(self, headers: Headers, answered: Answered) -> Headers:
+        return passing(self._orders, self._scope, lambda: self._lives, headers, answered)
 
     def _on_start(self, message: Message) -> Awaitable[None]:
         headers, answered = found_in(message.get("headers", ()))
         self._answered = answered
         types = answered.types
         says = declared(headers) if len(types) > 1 else declared_as(headers[types[0]][1] if types else b"")
-        if answered.settled:
-            headers = self._without_denied(headers, answered.settled)
+        if answered.cookies or answered.announcing:
+            headers = self._passing(headers, answered)
         if not self._rewrite:
             return self._begin(message, headers)
         page = says.page

@@ -13,10 +13,11 @@ from consentkit.assets import static_asset
 from consentkit.errors import ChoiceError, ConsentKitError, StoreUnavailable
 from consentkit.kit import ConsentKit
 from consentkit.policy.decision import Decision, Reason
-from consentkit.policy.notice import compose
+from consentkit.policy.notice import compose, lifetime_text
 from consentkit.policy.registry import Service
 from consentkit.policy.version import Policy
 from consentkit.proof.entry import Stored
+from consentkit.proof.statement import ANSWERS
 
 HEADERS = {
     "cache-control": "no-store",
@@ -28,6 +29,7 @@ HEADERS = {
     "x-content-type-options": "nosniff",
 }
 MOST_LANGUAGES = 20
+SAID = (Reason.GRANTED, Reason.REFUSED, Reason.SIGNAL)
 
 
 class Form:
@@ -66,7 +68,8 @@ class Form:
             title=words["title"].replace("{site}", policy.site.name),
             states=self._states(decision, words),
             allowed=decision.allowed,
-            history=[self._row(record, locale) for record in reversed(records)],
+            history=[self._row(each, locale) for each in reversed(records) if each.kind in ANSWERS],
+            kept=_kept(policy, locale),
             vkey=self.kit.log.vkey,
             elsewhere=list(_elsewhere(policy)),
             saved=saved,
@@ -112,8 +115,8 @@ class Form:
         states = {}
         for category in self.kit.edition.policy.categories:
             reason = decision.reasons[category]
-            state = words[reason.value if reason in (Reason.GRANTED, Reason.REFUSED) else "unknown"]
-            if category in decision.until:
+            state = words[reason.value if reason in SAID else "unknown"]
+            if category in decision.until and reason is not Reason.SIGNAL:
                 state += ", " + words["until"].replace("{date}", day(decision.until[category]))
             states[category] = state
         return states
@@ -132,6 +135,15 @@ class Form:
 
     def _address(self, name: str) -> str:
         return f"{self.kit.edition.prefix}/static/{static_asset(name).served_name}"
+
+
+def _kept(policy: Policy, locale: str) -> str:
+    """How long what the log holds on a visitor is kept, and why; nothing if the policy has no rule (A16)."""
+    if policy.retention is None:
+        return ""
+    texts, months = policy.texts[locale], policy.retention.months
+    time = lifetime_text(f"P{months}M", texts["lifetimes"], months)
+    return str(texts["page"]["kept"].replace("{time}", time).replace("{reason}", policy.retention.reason))
 
 
 def _elsewhere(policy: Policy) -> Iterator[tuple[Service, list[str]]]:

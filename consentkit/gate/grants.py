@@ -5,10 +5,11 @@ from typing import TypeVar
 
 from consentkit.gate.cookies import cookie_values, only_cookie
 from consentkit.gate.several import merged
-from consentkit.gate.state import SEEN_COOKIE, Opened, Seal, packed
+from consentkit.gate.state import SEEN_COOKIE, Opened, Seal, packed, unpacked
 from consentkit.policy.decision import CLOCK_SKEW
 from consentkit.policy.months import end_day
 from consentkit.policy.version import Policy
+from consentkit.recalls import Recalls
 
 DAY = 86_400
 MOST = 4096
@@ -29,16 +30,18 @@ class Grants:
     """What the consents under one policy allow.
 
     Only one kind of consent is looked at: answers all given at one instant, under this very policy. Most are
-    like that; everything else takes a whole decision, which never allows less.
+    like that, and as long as they count under any regime; everything else takes a whole decision, which never
+    allows less.
     """
 
-    __slots__ = ("_allowed", "_asked", "_known", "_months", "_payloads", "_seal", "_version")
+    __slots__ = ("_allowed", "_asked", "_known", "_months", "_payloads", "_recalls", "_seal", "_version")
 
-    def __init__(self, seal: Seal, policy: Policy) -> None:
+    def __init__(self, seal: Seal, policy: Policy, recalls: Recalls | None = None) -> None:
         self._seal = seal
+        self._recalls = recalls
         self._asked = policy.categories
         self._version = packed(policy.version).encode()
-        self._months = policy.lifetimes.consent_months
+        self._months = min(months.granted for months in (policy.lifetimes.answers, *policy.answers.values()))
         self._known: dict[bytes, Grant] = {}
         self._allowed: dict[bytes, frozenset[str]] = {}
         self._payloads: dict[bytes, bytes | None] = {}
@@ -49,18 +52,26 @@ class Grants:
         return allowed if start <= now < end else None
 
     def _opened(self, value: bytes) -> Grant:
+        heeded = self._recalls.heeded if self._recalls else None
         grant = self._grant(self._seal.open(value))
         _remember(self._known, value, grant)
+        if self._recalls and self._recalls.heeded is not heeded:
+            self.forget()
         return grant
 
-    def anchors(self, cookies: bytes) -> bytes | None:
+    def forget(self) -> None:
+        """Look at every cookie anew, as answers were withdrawn that cookies still give."""
+        self._known.clear()
+
+    def anchors(self, cookies: bytes, sealed: bytes | None = None) -> bytes | None:
         """Return what a Cookie header's value holds of anchors, opened; None without any that opens.
 
-        Of several that open, what all of them tell together.
+        Of several that open, what all of them tell together. `sealed` is the value of the only one there is,
+        if somebody has found that.
         """
-        value = only_cookie(cookies, SEEN_MARK)
-        if value:
-            return self._payload(value)
+        value = only_cookie(cookies, SEEN_MARK) if sealed is None else sealed
+        if value and (payload := self._payload(value)) is not None:
+            return payload
         payloads = map(self._payload, dict.fromkeys(cookie_values(cookies, SEEN)))
         opened = [payload for payload in payloads if payload is not None]
         return merged(opened) if len(opened) > 1 else next(iter(opened), None)
@@ -76,8 +87,10 @@ class Grants:
         try:
             if opened is None:
                 return NEVER
-            _, _, _, answer = opened
-            version, instant, granted, _ = answer.split(b":")
+            _, cid, index, answer = opened
+            if self._recalls and self._recalls.recalled(unpacked(cid), int(index)):
+                return NEVER
+            version, instant, granted, *_ = answer.split(b":")
             if version != self._version:
                 return NEVER
             decided = int(instant)

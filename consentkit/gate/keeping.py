@@ -23,7 +23,7 @@ from consentkit.gate.cookies import (
 from consentkit.gate.headers import first
 from consentkit.gate.lives import NOTHING_TOLD, Lives, Told
 from consentkit.gate.orders import Orders
-from consentkit.gate.state import CONSENT_MARK, OURS, REISSUE_DAYS, State, home_of, issued_in
+from consentkit.gate.state import CONSENT_MARK, OURS, REISSUE_DAYS, State, home_of, issued_in, opened_in
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.policy.decision import Reason
 from consentkit.policy.months import day_of
@@ -77,14 +77,15 @@ class Owed:
 def owed(scope: Scope, visitor: VisitorConsent, lives: Lives | None, *, guarded: bool) -> Owed | None:
     """Return what a visitor's browser needs: None, as long as it has it all.
 
-    Needed when the anchors have changed, and when our cookies are REISSUE_DAYS old: then with what is left of
-    their life, as their ends don't move (A2, L30). `lives` is None for a visitor who allows nothing. Where
-    the answer isn't `guarded`, trackers that scripts set are set once more.
+    Needed when the anchors have changed, when the hint opens what isn't allowed, and when our cookies are
+    REISSUE_DAYS old: then with what is left of their life, as their ends don't move (A2, L30). `lives` is
+    None for a visitor who allows nothing. Where the answer isn't `guarded`, trackers that scripts set are set
+    once more.
     """
     cookies = visitor.cookies or b""
     if CONSENT_MARK not in cookies:
         return None
-    seen, due = None, is_due(cookies, day_of(visitor.now))
+    seen, due = None, is_due(cookies, day_of(visitor.now)) or not opened_in(cookies) <= visitor.allowed
     lines: Sequence[str] = ()
     if lives is not None:
         seen, due = lives.seen, due or lives.changed

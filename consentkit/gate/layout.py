@@ -10,10 +10,9 @@ from operator import itemgetter
 from consentkit.gate.announce import ANNOUNCING
 from consentkit.gate.cookies import ByNames
 from consentkit.gate.headers import CONTROLS, UNCONDITIONAL, Headers, may_be_page
+from consentkit.policy.signals import HEADERS as SIGNALS
 
 COOKIE = frozenset({b"cookie"})
-SETTLED = ANNOUNCING | {b"set-cookie"}
-"""Answer headers of which a part may have to stay behind."""
 UNUSUAL = frozenset({b"content-encoding", b"content-security-policy"})
 NAME = itemgetter(0)
 
@@ -26,13 +25,14 @@ Mask = tuple[bool, ...]
 class Asked:
     """The headers of a request.
 
-    cookies: the places of its Cookie headers. bare: what stays without those; unconditional: without what
-    could bring back a page that can't be rewritten, None where nothing could; both: without either.
-    destination, accept: the places of the last Sec-Fetch-Dest and Accept, None without one. matches: whether
-    there is an If-None-Match.
+    cookies: the places of its Cookie headers. signals: of those by which a browser objects. bare: what stays
+    without the former; unconditional: without what could bring back a page that can't be rewritten, None
+    where nothing could; both: without either. destination, accept: the places of the last Sec-Fetch-Dest and
+    Accept, None without one. matches: whether there is an If-None-Match.
     """
 
     cookies: tuple[int, ...]
+    signals: tuple[int, ...]
     bare: Mask
     unconditional: Mask | None
     both: Mask
@@ -50,14 +50,15 @@ class Asked:
 class Answered:
     """The headers of an answer.
 
-    lower: whether all names are in lower case, as ASGI wants them. settled: the places of those of which a
-    part may have to stay behind. types: the places of its Content-Types. saved: whether a Content-Disposition
-    may say that browsers save it. unusual: whether a page with these needs a closer look. caches: whether one
-    says who may keep the answer.
+    lower: whether all names are in lower case, as ASGI wants them. cookies: the places of its Set-Cookies.
+    announcing: the places of what may tell a browser to contact somebody. types: the places of its
+    Content-Types. saved: whether a Content-Disposition may say that browsers save it. unusual: whether a page
+    with these needs a closer look. caches: whether one says who may keep the answer.
     """
 
     lower: bool
-    settled: tuple[int, ...]
+    cookies: tuple[int, ...]
+    announcing: tuple[int, ...]
     types: tuple[int, ...]
     saved: bool
     unusual: bool
@@ -83,6 +84,7 @@ def _asked(names: Names) -> Asked:
     conditional = not UNCONDITIONAL.isdisjoint(names)
     return Asked(
         _places(names, COOKIE),
+        _places(names, SIGNALS),
         _without(names, COOKIE),
         _without(names, UNCONDITIONAL) if conditional else None,
         _without(names, UNCONDITIONAL | COOKIE),
@@ -95,7 +97,8 @@ def _asked(names: Names) -> Asked:
 def _answered(names: Names) -> Answered:
     return Answered(
         all(name == name.lower() for name in names),
-        _places(names, SETTLED),
+        _places(names, (b"set-cookie",)),
+        _places(names, ANNOUNCING),
         _places(names, (b"content-type",)),
         b"content-disposition" in names,
         not UNUSUAL.isdisjoint(names),

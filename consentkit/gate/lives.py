@@ -49,7 +49,8 @@ class Lives:
     """One visitor's allowed trackers, in one request and its answer.
 
     `cookies` is what the request's Cookie header says, `allowed` the categories that this visitor allows;
-    `anchoring` is False where no answer can carry a new anchor, as a WebSocket's doesn't.
+    `anchoring` is False where no answer can carry a new anchor, as a WebSocket's doesn't; `sealed` as in
+    `Grants.anchors`.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Lives:
         now: datetime,
         *,
         anchoring: bool = True,
+        sealed: bytes | None = None,
     ) -> None:
         self._orders = orders
         self._cookies = cookies
@@ -67,7 +69,7 @@ class Lives:
         self._now = now
         self._anchoring = anchoring
         self._today = day_of(now)
-        self._payload = orders.grants.anchors(cookies)
+        self._payload = orders.grants.anchors(cookies, sealed)
         self._first_end = None if self._payload is None else first_end(self._payload)
         self._told: list[Sighting] = []
         self._set: list[str] = []
@@ -117,7 +119,7 @@ class Lives:
         return self._sighting(name, value, terms, self._running.get(key_of(name)))
 
     def _sighting(self, name: str, value: bytes, terms: Terms, anchor: Anchor | None) -> Sighting:
-        if anchor is not None and anchor.mark == mark_of(value):
+        if anchor is not None and anchor.mark != DONE and anchor.mark == mark_of(value):
             return Sighting(name, value, terms.months)  # its day is known
         birth = born(name, value.decode("latin-1"), self._now)
         return Sighting(name, value, terms.months, day_of(birth) if birth else None)
@@ -205,10 +207,10 @@ class Lives:
         if pair is None or self._payload is None or end is None or end <= self._today + 1:
             return False  # the last second of a life counts, too
         anchor = running_in(self._payload, pair[0])
-        if anchor is None:
+        if anchor is None or anchor.mark != DONE:
             return False
         sighting = self._sighting(*pair, terms, anchor)
-        if anchor.mark != DONE or not _is_as_known(anchor, sighting, self._today):
+        if not _is_as_known(anchor, sighting, self._today):
             return False
         self._take(sighting)
         return True

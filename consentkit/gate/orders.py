@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from hashlib import sha256, sha384, sha512
 from html import escape
+from typing import NamedTuple
 
 from consentkit.edition import UNDECLARED, Edition
-from consentkit.gate.cookies import Brought, ByName, ByNames
+from consentkit.gate.cookies import Brought, ByName, ByNames, ByPairs
 from consentkit.gate.csp import UNRESTRICTED, Admission, admission
-from consentkit.gate.grants import Grants
+from consentkit.gate.grants import SEEN, Grants
 from consentkit.gate.headers import Headers
 from consentkit.gate.markup import Rules
 from consentkit.gate.state import CONSENT_COOKIE, OURS, Seal
@@ -22,6 +23,7 @@ from consentkit.policy.decision import decide
 from consentkit.policy.names import storage_names
 from consentkit.policy.periods import end_of
 from consentkit.policy.registry import Cookie
+from consentkit.recalls import Recalls
 from consentkit.tally import Kind
 
 CONSENT = CONSENT_COOKIE.encode()
@@ -50,16 +52,30 @@ class Terms:
     months: int = 0
     seen: Seen | None = None
 
+    @property
+    def governed(self) -> bool:
+        """Whether anything holds for it when it is set."""
+        return self.need is not None or self.cookie is not None
+
     def declared_end(self, now: datetime) -> datetime | None:
         """Return when a cookie set at `now` is over by what is stated of it; None for the session's end."""
         lifetime = self.cookie.lifetime if self.cookie is not None else "session"
         return end_of(lifetime, now, self.months or NECESSARY_MONTHS)
 
 
+class Setting(NamedTuple):
+    """What the policy says of the cookies that one answer sets: the terms of those that it governs, each by
+    its place among them, and what to count of the others.
+    """
+
+    governed: tuple[tuple[int, Terms], ...]
+    drift: frozenset[Seen]
+
+
 class Orders:
     """One edition as the gate needs it: its entity tags' mark, whose a cookie is, what pages start with."""
 
-    def __init__(self, edition: Edition, seal: Seal, tell: Tell, count: Count) -> None:
+    def __init__(self, edition: Edition, seal: Seal, tell: Tell, count: Count, recalls: Recalls) -> None:
         self.edition = edition
         self.seal = seal
         self.tell = tell
@@ -67,14 +83,15 @@ class Orders:
         self.count = partial(count, self.version)
         self.tag = b"-ck" + self.version[:8].encode()
         self.terms = ByName(self._terms)
-        self.brought = ByNames(self._brought)
+        self.brought = ByPairs(self._brought)
+        self.setting = ByNames(self._setting)
         self.unreadable_passes = edition.policy.pages.unreadable == "pass"
         self.known = edition.policy.known.keys()
         self._owners = Owners(edition.policy)
         self.storage = storage_names(edition.policy.services.values())
         self._strict = edition.policy.cookies.undeclared == "strict"
         self.allowed_to_nobody = decide(edition.policy, {}, None, datetime.min.replace(tzinfo=UTC)).allowed
-        self.grants = Grants(seal, edition.policy)
+        self.grants = Grants(seal, edition.policy, recalls)
         self._hashes = _csp_hashes(edition.starter.body)
         strict = edition.policy.pages.third_parties == "strict"
         self.everywhere: Rules | None = None if strict else edition.rules("")
@@ -90,12 +107,10 @@ class Orders:
         rules = self.rules(host)
         return rules.url(address) is not None or rules.host(address) is not None
 
-    def note(self, terms: Terms, seen: list[Seen]) -> None:
-        """Note a cookie that an answer sets or may not set; the operator is told of one cut as undeclared."""
-        if terms.seen is not None:
-            seen.append(terms.seen)
-            if terms.seen[0] == "cut":
-                self.tell(CUT, terms.seen[1], of=terms.seen[1])
+    def tell_cut(self, terms: Terms) -> None:
+        """Tell the operator of a cookie that an answer may not set if that is for being undeclared."""
+        if terms.seen is not None and terms.seen[0] == "cut":
+            self.tell(CUT, terms.seen[1], of=terms.seen[1])
 
     def _terms(self, cookie: str) -> Terms:
         policy = self.edition.policy
@@ -112,12 +127,17 @@ class Orders:
             return Terms(UNDECLARED, seen=("cut", cookie))
         return Terms(None, seen=("undeclared", cookie))
 
+    def _setting(self, names: tuple[bytes, ...]) -> Setting:
+        found = [self.terms[name] for name in names]
+        governed = tuple((at, each) for at, each in enumerate(found) if each.governed)
+        drift = (each.seen for each in found if not each.governed)
+        return Setting(governed, frozenset(each for each in drift if each is not None))
+
     def _brought(self, names: tuple[bytes, ...]) -> Brought[Seen]:
         found = [self.terms[name] for name in names]
         # Those that nobody declared.
         drift = frozenset(each.seen for each in found if each.seen is not None and not each.service)
-        places = [place for place, name in enumerate(names) if name.strip() == CONSENT]
-        return Brought((each.need for each in found), drift, places[0] if len(places) == 1 else None)
+        return Brought((each.need for each in found), drift, _only(names, CONSENT), _only(names, SEEN))
 
     def admission(self, headers: Headers) -> Admission:
         """Return how a page with these answer headers lets the starter in."""
@@ -147,6 +167,12 @@ class Orders:
             return opening.encode() + self.edition.starter.body + b"</script>"
         address = escape(self.edition.starter_address)
         return f'{before}<script data-consentkit-starter=""{mark} src="{address}"></script>'.encode()
+
+
+def _only(names: tuple[bytes, ...], name: bytes) -> int | None:
+    """The place of the one cookie of a name, None where there is none, or more."""
+    places = [place for place, each in enumerate(names) if each.strip() == name]
+    return places[0] if len(places) == 1 else None
 
 
 def _csp_hashes(script: bytes) -> frozenset[str]:

@@ -5,11 +5,13 @@ from datetime import datetime
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from consentkit.edition import Edition
 from consentkit.errors import ConfigurationError
 from consentkit.gate.cookies import cookie_values, only_cookie
 from consentkit.gate.crash import guard_error_page
 from consentkit.gate.exchange import Exchange
 from consentkit.gate.orders import Orders
+from consentkit.gate.place import Place, regime_at
 from consentkit.gate.state import CONSENT_COOKIE, CONSENT_MARK, Seal
 from consentkit.gate.told import Told
 from consentkit.gate.visitor import VisitorConsent
@@ -24,17 +26,27 @@ class Gate:
     """Stands between the server and an application; holds no visitor's state.
 
     `exclude` is one path or several: each stands for itself and everything below it, "/" for the whole site.
-    Raises ConfigurationError for one that doesn't start with a slash, as none could ever match.
+    Raises ConfigurationError for one that doesn't start with a slash, as none could ever match. `place` tells
+    from a request's scope which regime its visitor is under; without it that is the policy's.
     """
 
-    def __init__(self, app: ASGIApp, kit: ConsentKit, seal: Seal, exclude: str | Sequence[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        kit: ConsentKit,
+        seal: Seal,
+        exclude: str | Sequence[str],
+        place: Place | None = None,
+    ) -> None:
         self.app = app
         self.kit = kit
         self.exclude = tuple(map(_subtree, (exclude,) if isinstance(exclude, str) else exclude))
         self.clock = kit.clock
         self._seal = seal
+        self._place = place
         self._tell = Told()
-        self._orders = Orders(kit.edition, seal, self._tell, kit.tally.count)
+        self._orders = self._orders_of(kit.edition)
+        kit.recalls.told.append(self._recalled)
         self._site: object = None
 
     # Neither is a coroutine itself, only what it returns: each one more costs a request as much as a header.
@@ -57,14 +69,29 @@ class Gate:
 
     def greet(self, scope: Scope) -> None:
         """Write down who asks, also for what stands outside of us: the site's error page, its middleware."""
-        scope["consentkit"] = VisitorConsent(self, scope["headers"])
+        # Every request comes by here, so the usual one is spared a call.
+        usual = self._place is None
+        scope["consentkit"] = VisitorConsent(self, scope["headers"]) if usual else self.visitor(scope)
+
+    def visitor(self, scope: Scope, now: datetime | None = None) -> VisitorConsent:
+        """Return who asks, as of `now` or of the first question about them."""
+        visitor = VisitorConsent(self, scope["headers"], now)
+        if self._place is not None:
+            visitor.placed = regime_at(self._place, scope, self.policy, self._tell)
+        return visitor
 
     @property
     def orders(self) -> Orders:
         """The standing orders of the edition in force."""
         if self._orders.edition is not self.kit.edition:
-            self._orders = Orders(self.kit.edition, self._seal, self._tell, self.kit.tally.count)
+            self._orders = self._orders_of(self.kit.edition)
         return self._orders
+
+    def _orders_of(self, edition: Edition) -> Orders:
+        return Orders(edition, self._seal, self._tell, self.kit.tally.count, self.kit.recalls)
+
+    def _recalled(self) -> None:
+        self._orders.grants.forget()
 
     # Who asks: only what opens is heard.
 
@@ -73,7 +100,7 @@ class Gate:
         """The policy in force."""
         return self.kit.edition.policy
 
-    def settle(self, cookies: bytes, now: datetime) -> tuple[Consent | None, Decision]:
+    def settle(self, cookies: bytes, now: datetime, regime: str | None) -> tuple[Consent | None, Decision]:
         """Return what the visitor behind a request has answered, and what is decided at `now`.
 
         Two cookies of one visitor: the later answer counts. Of different visitors: nobody's, as nobody can
@@ -82,16 +109,18 @@ class Gate:
         opened = map(self._seal.unseal, cookie_values(cookies, OURS))
         consents = sorted((each for each in opened if each is not None), key=lambda each: each.index)
         alone = len({each.id for each in consents}) == 1
-        consent = consents[-1] if alone else None
-        return consent, self.kit.decide(consent, now)
+        consent = self.kit.recalls.of(consents[-1]) if alone else None
+        return consent, self.kit.decide(consent, now, regime)
 
-    def overtaken(self, consent: Consent, now: datetime) -> tuple[Consent, Decision] | None:
+    def overtaken(
+        self, consent: Consent, now: datetime, regime: str | None
+    ) -> tuple[Consent, Decision] | None:
         """Return what a visitor has answered since, and what is decided then; None if that is all there is.
 
         Reads the log: call it in a thread. Raises StoreUnavailable.
         """
-        latest = self.kit.latest(consent)
-        return None if latest is consent else (latest, self.kit.decide(latest, now))
+        latest = self.kit.history.latest(consent)
+        return None if latest is consent else (latest, self.kit.decide(latest, now, regime))
 
     def glance(self, cookies: bytes, sealed: bytes | None, now: datetime) -> frozenset[str] | None:
         """Return what is allowed at `now`, or None where that takes a whole decision."""

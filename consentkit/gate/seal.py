@@ -15,6 +15,8 @@ LONGEST = 4096
 """Bytes; browsers keep no longer cookie, so a longer one isn't ours."""
 SIZE = 16
 """Bytes of a signature: nobody guesses one of 2^128."""
+DIGITS = 22
+"""What they take in base64, without its padding."""
 URLSAFE = bytes.maketrans(b"+/", b"-_")
 
 
@@ -57,7 +59,7 @@ class Signature:
         for keyed in self._keyed:
             signing = keyed.copy()
             signing.update(text)
-            made = b2a_base64(signing.digest(), newline=False).translate(URLSAFE, b"=")
+            made = b2a_base64(signing.digest())[:DIGITS].translate(URLSAFE)
             if hmac.compare_digest(made, told):
                 return text if len(signed) <= LONGEST else None
         return None

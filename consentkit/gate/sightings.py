@@ -1,13 +1,13 @@
 """What became of a visitor's trackers, by what came, was set and was told: their anchors move on (B6, L4)."""
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from consentkit.gate.anchors import DONE, MOST, Anchor, Ended, Seen, key_of, mark_of
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """An allowed tracker that came with a request, or is being set, or that a page has only `told` of.
 
     `months` is its cap under today's policy (1 to 31), `born` the day that its value tells, if it tells one

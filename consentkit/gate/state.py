@@ -14,6 +14,7 @@ from consentkit.gate.seal import Signature
 from consentkit.policy.decision import Choice, Consent, Decision
 from consentkit.policy.domains import choice_domain
 from consentkit.policy.months import day_of, end_day, seconds_left, start_of
+from consentkit.policy.regimes import UNKNOWN
 from consentkit.policy.version import Policy
 from consentkit.request import host_of, is_secure
 
@@ -28,6 +29,8 @@ REISSUE_DAYS = 5
 """Safari may keep a cookie for seven days only: an older one of ours is set again, with what is left of its
 life (L30). Nothing moves its end."""
 FORMAT = b"3"
+_HINT = re.compile(rb"(?:\A|; ?)consentkit_allows=([^;~]*)")
+_OPENED = re.compile(rb"\.([a-z]+)\+")
 _ISSUED = re.compile(rb"(?:\A|; ?)consentkit_allows=[^;~]*~([\w-]{3})", re.ASCII)
 
 
@@ -42,9 +45,9 @@ class Seal:
     key or a list, newest last; all of them open a seal, the newest makes it.
 
     What is sealed is text, as a request has no time for more: the format, the id, the last entry's index, and
-    once for each instant (seconds since 1970) and version that answers share, those, with what was granted
-    and what refused: `3.id.index.version:instant:analytics+preferences:marketing`. Ids and versions in
-    base64url.
+    once for each instant (seconds since 1970), version and regime that answers share, those, with what was
+    granted and what refused: `3.id.index.version:instant:analytics+preferences:marketing`. Ids and versions
+    in base64url; the regime last, as `:gb`, and only one whose months are its own.
     """
 
     def __init__(self, secret_key: str | Sequence[str], site: str) -> None:
@@ -53,13 +56,14 @@ class Seal:
 
     def seal(self, consent: Consent) -> str:
         """Return the cookie value that holds `consent`."""
-        groups: dict[tuple[str, int], tuple[list[str], list[str]]] = {}
+        groups: dict[tuple[str, int, str], tuple[list[str], list[str]]] = {}
         for category, choice in consent.choices.items():
-            group = groups.setdefault((choice.version, int(choice.decided.timestamp())), ([], []))
-            group[not choice.granted].append(category)
+            key = (choice.version, int(choice.decided.timestamp()), choice.regime)
+            groups.setdefault(key, ([], []))[not choice.granted].append(category)
         answers = [
             f"{packed(version)}:{at}:{'+'.join(granted)}:{'+'.join(refused)}"
-            for (version, at), (granted, refused) in groups.items()
+            + ("" if regime == UNKNOWN else f":{regime}")
+            for (version, at, regime), (granted, refused) in groups.items()
         ]
         payload = ".".join([FORMAT.decode(), _pack(consent.id), str(consent.index), *answers])
         return self._signature.sign(payload)
@@ -90,7 +94,7 @@ def consent_in(opened: Opened) -> Consent | None:
     """Return the consent that an opened cookie holds, or None if it is an odd one."""
     try:
         _, cid, index, *answers = opened
-        return Consent(_unpack(cid), int(index), dict(_choices(answers)))
+        return Consent(unpacked(cid), int(index), dict(_choices(answers)))
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -102,17 +106,18 @@ def packed(version: str) -> str:
 
 def _choices(answers: Sequence[bytes]) -> Iterator[tuple[str, Choice]]:
     for answer in answers:
-        packed, seconds, granted, refused = answer.split(b":")
+        packed, seconds, granted, refused, *own = answer.split(b":")
+        (regime,) = own or [UNKNOWN.encode()]
         version, decided = _version(packed), datetime.fromtimestamp(int(seconds), UTC)
         for value, categories in ((True, granted), (False, refused)):
-            choice = Choice(value, decided, version)
+            choice = Choice(value, decided, version, regime.decode("ascii"))
             for category in _categories(categories):
                 yield category, choice
 
 
 @lru_cache(maxsize=256)  # as many as a site publishes in the life of a cookie
 def _version(packed: bytes) -> str:
-    return _unpack(packed).hex()
+    return unpacked(packed).hex()
 
 
 @lru_cache(maxsize=256)
@@ -124,7 +129,8 @@ def _pack(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
-def _unpack(text: bytes) -> bytes:
+def unpacked(text: bytes) -> bytes:
+    """Return the bytes that a part of the cookie, in base64url, stands for."""
     return urlsafe_b64decode(text + b"==")  # more padding than needed is ignored
 
 
@@ -145,6 +151,12 @@ def issued_in(cookies: bytes) -> int | None:
     """Return the day on which our cookies were set, if the hint in a Cookie header's value says so."""
     found = _ISSUED.search(cookies)
     return number_of(found[1].decode()) if found else None
+
+
+def opened_in(cookies: bytes) -> frozenset[str]:
+    """Return the categories that the hint in a Cookie header's value opens, ended or not."""
+    found = _HINT.search(cookies)
+    return frozenset(name.decode() for name in _OPENED.findall(found[1])) if found else frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from typing import Protocol
 
 from consentkit.gate.cookies import cookies_of
 from consentkit.gate.headers import Headers
+from consentkit.gate.layout import ASKED, names_of
 from consentkit.gate.told import Told
 from consentkit.policy.decision import Consent, Decision, Reason
+from consentkit.policy.signals import heard, obeyed
 from consentkit.policy.version import Policy
 from consentkit.tally import Kind
 
@@ -28,10 +30,15 @@ class Source(Protocol):
     def clock(self) -> Callable[[], datetime]:
         """Returns the present instant."""
 
-    def settle(self, cookies: bytes, now: datetime) -> tuple[Consent | None, Decision]:
-        """Return the visitor's consent and the decision; `cookies` as they stand in a Cookie header."""
+    def settle(self, cookies: bytes, now: datetime, regime: str | None) -> tuple[Consent | None, Decision]:
+        """Return the visitor's consent and the decision; `cookies` as they stand in a Cookie header.
 
-    def overtaken(self, consent: Consent, now: datetime) -> tuple[Consent, Decision] | None:
+        `regime` is the visitor's own, None where the site's is everybody's.
+        """
+
+    def overtaken(
+        self, consent: Consent, now: datetime, regime: str | None
+    ) -> tuple[Consent, Decision] | None:
         """Return the visitor's later consent, and its decision, if the log has one."""
 
     def glance(self, cookies: bytes, sealed: bytes | None, now: datetime) -> frozenset[str] | None:
@@ -54,6 +61,9 @@ class VisitorConsent:
     """What the request's Cookie header says, once somebody has read it."""
     sealed: bytes | None = None
     """The value of the only one of those that holds a consent, if somebody has looked for it."""
+    placed: str | None = None
+    """The visitor's own regime, where the application tells one."""
+    _signals: tuple[str, ...] | None = None
     drift: frozenset[tuple[Kind, str]] = frozenset()
     """What to count of those cookies, if a page comes of it."""
     _allowed: frozenset[str] | None = None
@@ -82,10 +92,24 @@ class VisitorConsent:
             self.cookies = cookies_of(self._headers)
         return self.cookies
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """What the browser objects to beside the visitor's answers, as far as that counts here."""
+        if self._signals is None:
+            policy, headers = self._source.policy, self._headers
+            places = ASKED[names_of(headers)].signals
+            self._signals = heard(policy, [headers[place] for place in places]) if policy and places else ()
+        return self._signals
+
+    def obeyed(self, decision: Decision) -> Decision:
+        """Return a decision on this visitor without what their browser objects to."""
+        policy = self._source.policy
+        return obeyed(policy, decision, self.signals) if policy and self.signals else decision
+
     def _settle(self) -> Decision:
         if not self._settled:
-            self._consent, decision = self._source.settle(self._sent(), self.now)
-            self._decision = self._decision or decision
+            self._consent, decision = self._source.settle(self._sent(), self.now, self.placed)
+            self._decision = self._decision or self.obeyed(decision)
             self._settled = True
         assert self._decision is not None  # noqa: S101 - just set
         return self._decision
@@ -102,7 +126,8 @@ class VisitorConsent:
         Raises StoreUnavailable.
         """
         consent = self.consent
-        return self._source.overtaken(consent, self.now) if consent is not None else None
+        since = self._source.overtaken(consent, self.now, self.placed) if consent is not None else None
+        return (since[0], self.obeyed(since[1])) if since is not None else None
 
     @property
     def decision(self) -> Decision:
@@ -120,6 +145,8 @@ class VisitorConsent:
                     self._now = now = self._source.clock()
                 sent = self.cookies
                 allowed = self._source.glance(self._sent() if sent is None else sent, self.sealed, now)
+                if allowed is not None and len(allowed) > 1 and self.signals:
+                    allowed = None
             if allowed is None:
                 allowed = self.decision.allowed
             self._allowed = allowed

@@ -35,6 +35,13 @@ LIMITS: Final[Mapping[Field, Limit]] = {
 }
 """By rows: A1 and L3, L3 and L24, B3, B6 and L4, B7."""
 
+REGIME_LIMITS: Final[Mapping[Field, Limit]] = {
+    # Spain's 24 months are more than any cookie of ours can hold (L30).
+    "consent_months": Limit(1, 12, 6, "a browser keeps no cookie for longer than 400 days"),
+    "refusal_months": LIMITS["refusal_months"],
+}
+"""What a policy may say of one regime alone: `lint` knows what its law says, and this is what can be done."""
+
 RETENTION_MOST: Final = 1200
 """The most months a policy may keep its log's payloads: a slip of the pen, not a law."""
 
@@ -95,7 +102,14 @@ RULES: Final = (
         "COM(2025) 837, art. 88a GDPR as proposed: no new request for six months after a refusal",
     ),
 )
-"""The table of requirements §2.3 (rows L3, L21), but for laws of another kind: California's year before a
-site may ask again is about opting back in, where it needs no consent in the first place. What Ireland's DPC
-says is reported of a consent, by nobody of a refusal. The UK's ICO names no number.
+"""The table of requirements §2.3 (rows L3, L21), but for laws of another kind. What Ireland's DPC says is
+reported of a consent, by nobody of a refusal. The UK's ICO names no number.
 """
+
+OPT_OUT_RULES: Final = (
+    Rule(
+        *("US-CA", "refusal_months", "law", 12, None, date(2023, 1, 1)),
+        "California Civil Code, 1798.135(c): twelve months before who opted out is asked to opt back in",
+    ),
+)
+"""What laws say of opting back in, where a site needs no consent in the first place (§2.3)."""

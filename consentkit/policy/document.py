@@ -5,31 +5,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import (
-    BaseModel,
-    Field,
-    ValidationError,
-    WithJsonSchema,
-    create_model,
-    model_validator,
-)
+from pydantic import BaseModel, Field, ValidationError, WithJsonSchema, create_model, model_validator
 
 from consentkit.errors import PolicyError, Problem
 from consentkit.policy import words
 from consentkit.policy.aliases import ALIASES
 from consentkit.policy.allowed import allow_problems
-from consentkit.policy.bounds import LIMITS, RETENTION_MOST, Limit
+from consentkit.policy.bounds import LIMITS, REGIME_LIMITS, RETENTION_MOST, Limit
 from consentkit.policy.coded import Declared, with_coded
 from consentkit.policy.declared import declared_services
 from consentkit.policy.reading import unstorable
+from consentkit.policy.regimes import UNKNOWN, RegimeId
 from consentkit.policy.registry import LINE, LINE_MAX, PATH, WEB, Service, known_services, shown
 from consentkit.policy.tables import (
     STRICT,
+    Answers,
     Cookies,
     Lifetimes,
     Retention,
+    Signals,
     domain_problems,
     lifetime_problems,
+    regime_problems,
     retention_problems,
 )
 
@@ -66,9 +63,18 @@ _WANTED = {
     "pages.guard": "true or false",
     "lifetimes": "a table",
     **{f"lifetimes.{field}": _months(limit) for field, limit in LIMITS.items()},
+    "regime": "a regime that is known",
+    "regimes": "a table of regimes",
+    "regimes.*": "a table",
+    "regimes.*.[key]": "a regime that is known",
+    **{f"regimes.*.{field}": _months(limit) for field, limit in REGIME_LIMITS.items()},
     "cookies": "a table",
     "cookies.undeclared": "one of two words",
     "cookies.domain": '"site", "host", or a list of one domain or more',
+    "signals": "a table",
+    "signals.dnt": "true or false",
+    "signals.sale_or_share": "a list of categories",
+    "signals.sale_or_share.*": "a category that isn't marketing, which a signal always denies",
     "retention": "a table",
     "retention.months": f"a whole number from 1 to {RETENTION_MOST}",
     "retention.reason": "a line of text of 3 characters or more",
@@ -146,8 +152,11 @@ class PolicyDocument(_Table):
 
     site: Site
     lifetimes: Lifetimes = Lifetimes()
+    regime: Literal[RegimeId, "unknown"] = UNKNOWN
+    regimes: dict[RegimeId, Answers] = {}
     cookies: Cookies = Cookies()
     pages: Pages = Pages()
+    signals: Signals = Signals()
     retention: Retention | None = None
     categories: list[OptionalCategory] = Field(default=list(OPTIONAL_CATEGORIES), min_length=1)
     services: list[Any] = []
@@ -173,6 +182,7 @@ def parse(
     services, coded_problems = with_coded(services, coded, whose, _asked(raw))
     problems += coded_problems
     problems += lifetime_problems(raw.get("lifetimes", {}))
+    problems += regime_problems(raw)
     problems += retention_problems(raw)
     problems += _cookies(raw.get("cookies"))
     problems += _pages(raw.get("pages"), services)
@@ -199,7 +209,7 @@ def _shape(raw: Mapping[str, Any]) -> tuple[PolicyDocument | None, list[Problem]
 
 def _problem(detail: dict[str, Any]) -> Problem:
     place = tuple(detail["loc"])
-    path = ".".join(map(str, place))
+    path = ".".join(map(str, place)).removesuffix(".[key]")
     if detail["type"] == "extra_forbidden":
         return Problem(path, "is not a field of this table", _fields(place[:-1]))
     if detail["type"] == "missing":
@@ -209,8 +219,8 @@ def _problem(detail: dict[str, Any]) -> Problem:
 
 
 def _wanted(place: tuple[Any, ...]) -> str:
-    if place[0] == "texts":
-        place = (*place[:1], *("*" for _ in place[1:]))
+    named = {"texts": len(place), "regimes": 2}.get(place[0], 1)
+    place = (*place[:1], *("*" for _ in place[1:named]), *place[named:])
     return _WANTED[".".join("*" if isinstance(part, int) else str(part) for part in place)]
 
 
@@ -221,9 +231,11 @@ def _fields(place: tuple[Any, ...]) -> tuple[str, ...]:
         ("lifetimes",): Lifetimes,
         ("cookies",): Cookies,
         ("pages",): Pages,
+        ("signals",): Signals,
         ("retention",): Retention,
+        ("regimes",): Answers,
     }
-    model = tables.get(place)
+    model = tables.get(place[:1])
     return tuple(model.model_fields) if model else ()
 
 

@@ -13,6 +13,7 @@ from consentkit.policy.bounds import RULES, Rule
 from consentkit.policy.coded import Declared
 from consentkit.policy.contested import contested
 from consentkit.policy.periods import exceeds
+from consentkit.policy.regimes import REGIMES, UNKNOWN
 from consentkit.policy.registry import DECLARED, Cookie, Service, known_services, shown
 from consentkit.policy.version import Policy
 
@@ -57,20 +58,30 @@ def lint(policy: Policy, coded: Sequence[Declared] = ()) -> list[Finding]:
 
 
 def _months(policy: Policy) -> Iterator[Finding]:
-    for rule in RULES:
-        months = getattr(policy.lifetimes, rule.field)
-        wrong = _departs(rule, months)
-        if wrong:
-            severity: Severity = "note" if rule.kind == "proposal" else "warning"
-            yield Finding(severity, f"lifetimes.{rule.field}", f"is {months}: {wrong}", rule.source)
+    """Answers that count for longer than a law has it, or are asked again sooner (L3)."""
+    for regime, months in policy.answers.items():
+        table = "lifetimes" if regime == UNKNOWN else f"regimes.{regime}"
+        counted = {"consent_months": months.granted, "refusal_months": months.refused}
+        law = REGIMES[regime].rules
+        # A site's only regime holds for visitors from everywhere.
+        elsewhere = () if UNKNOWN in policy.answers else (rule for rule in RULES if rule not in law)
+        for rule in (*law, *elsewhere):
+            wrong = _departs(rule, counted[rule.field])
+            if wrong:
+                severity: Severity = "warning" if rule in law and rule.kind != "proposal" else "note"
+                message = f"is {counted[rule.field]}: {wrong}"
+                yield Finding(severity, f"{table}.{rule.field}", message, rule.source)
+
+
+_SAYS: Final = {
+    "law": "the law of {where} asks for",
+    "guidance": "the authority of {where} asks for",
+    "proposal": "the European Commission proposes",
+}
 
 
 def _departs(rule: Rule, months: int) -> str:
-    where = (
-        "the European Commission proposes"
-        if rule.kind == "proposal"
-        else f"the authority of {rule.where} asks for"
-    )
+    where = _SAYS[rule.kind].format(where=rule.where)
     if months < rule.least:
         return f"{where} {rule.least} at least before a visitor is asked again"
     if rule.most is not None and months > rule.most:

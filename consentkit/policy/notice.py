@@ -1,6 +1,6 @@
 """The notice: the exact words a visitor is shown, as data, in one language (L9, L16, Q2)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -68,8 +68,8 @@ def _category(policy: Policy, words: Mapping[str, Any], name: str) -> dict[str, 
 
 def _own(policy: Policy, words: Mapping[str, Any]) -> dict[str, Any]:
     """What consentkit itself keeps stands in the notice like everybody's (A16, L20)."""
-    answers = policy.lifetimes.consent_months, policy.lifetimes.refusal_months
-    months = dict.fromkeys(CHOICE_COOKIES, max(answers)) | {SEEN_COOKIE: SEEN_MONTHS}
+    most = max(max(months) for months in policy.answers.values())
+    months = dict.fromkeys(CHOICE_COOKIES, most) | {SEEN_COOKIE: SEEN_MONTHS}
     return {
         "id": "consentkit",
         "name": words["labels"]["region"],
@@ -85,10 +85,16 @@ def _own(policy: Policy, words: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _choice_life(policy: Policy, words: Mapping[str, Any]) -> str:
-    granted, refused = policy.lifetimes.consent_months, policy.lifetimes.refusal_months
+    granted, refused = map(set, zip(*policy.answers.values(), strict=True))
     if granted == refused:
-        return _months(granted, words)
-    return _filled(words["apart"], {"granted": _months(granted, words), "refused": _months(refused, words)})
+        return _span(granted, words)
+    return _filled(words["apart"], {"granted": _span(granted, words), "refused": _span(refused, words)})
+
+
+def _span(counts: Collection[int], words: Mapping[str, Any]) -> str:
+    """The months that an answer counts: one notice is for every regime that the site tells apart."""
+    least, most = (_months(count, words) for count in (min(counts), max(counts)))
+    return least if least == most else _filled(words["span"], {"least": least, "most": most})
 
 
 def _months(count: int, words: Mapping[str, Any]) -> str:

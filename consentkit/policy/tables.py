@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from consentkit.errors import Problem
-from consentkit.policy.bounds import LIMITS, NECESSARY_MONTHS, RETENTION_MOST
+from consentkit.policy.bounds import LIMITS, NECESSARY_MONTHS, REGIME_LIMITS, RETENTION_MOST, Limit
 from consentkit.policy.bounds import Field as Months
 from consentkit.policy.domains import is_shareable
+from consentkit.policy.regimes import REGIMES, UNKNOWN, months_in
+from consentkit.policy.regimes import Months as Counted
 from consentkit.policy.registry import LINE, shown
 
 SCOPES = ("site", "host")
@@ -52,9 +54,28 @@ class Lifetimes(BaseModel):
         }
         return caps.get(category) or min(caps.values())
 
-    def answer_months(self, *, granted: bool) -> int:
-        """Return the months for which an answer counts, a yes or a no."""
-        return self.consent_months if granted else self.refusal_months
+    @property
+    def answers(self) -> Counted:
+        """The months for which an answer counts under the unknown regime."""
+        return Counted(self.consent_months, self.refusal_months)
+
+
+def _own_months(field: Months) -> Any:
+    limit = REGIME_LIMITS[field]
+    return Field(default=None, ge=limit.least, le=limit.most)
+
+
+# L3, §2.3
+class Answers(BaseModel):
+    """How long an answer counts where one regime holds, in calendar months.
+
+    What isn't said is as in `lifetimes`, or as the regime's law asks where that is stricter.
+    """
+
+    model_config = STRICT
+
+    consent_months: int | None = _own_months("consent_months")
+    refusal_months: int | None = _own_months("refusal_months")
 
 
 # A16
@@ -68,6 +89,20 @@ class Retention(BaseModel):
 
     months: int = Field(ge=1, le=RETENTION_MOST)
     reason: str = Field(pattern=f"^{LINE}$", min_length=3)
+
+
+# D1, L24, L31
+class Signals(BaseModel):
+    """Which signals of a browser count as an objection, and to what.
+
+    Global Privacy Control always denies marketing, and the categories listed in `sale_or_share`. `dnt`: Do
+    Not Track denies everything optional; say so where the site's own notice promises it.
+    """
+
+    model_config = STRICT
+
+    dnt: bool = False
+    sale_or_share: list[Literal["preferences", "analytics"]] = []
 
 
 def _scope(value: object) -> object:
@@ -121,13 +156,48 @@ def retention_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
     if type(months) is not int or not isinstance(lifetimes, dict):
         return
     counted = [_set(lifetimes, field) or 0 for field in ("consent_months", "refusal_months")]
-    if months < max(counted):
-        message = f"must be at least {max(counted)}, not {months}: answers are proved while they count"
+    most = max(*counted, *(max(each) for _, each in _regimes(raw)))
+    if months < most:
+        message = f"must be at least {most}, not {months}: answers are proved while they count"
         yield Problem("retention.months", f"{message} (GDPR 7(1))")
 
 
+def regime_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong between a document's regimes, each of which may be right."""
+    for regime, months in _regimes(raw):
+        if months.refused < months.granted:
+            message = (
+                f"must be at least consent_months ({months.granted}), not {months.refused}:"
+                " who refuses isn't asked again sooner than who accepts"
+            )
+            yield Problem(f"regimes.{regime}.refusal_months", message)
+    fixed, tables = raw.get("regime", UNKNOWN), raw.get("regimes")
+    if isinstance(fixed, str) and fixed in REGIMES and fixed != UNKNOWN and isinstance(tables, dict):
+        for regime in tables:
+            if regime in REGIMES and regime != fixed:
+                message = f"would hold for nobody: this site's `regime` is {shown(fixed)} for every visitor"
+                yield Problem(f"regimes.{regime}", message, (fixed,))
+
+
+def _regimes(raw: Mapping[str, Any]) -> Iterator[tuple[str, Counted]]:
+    """The months of each regime that a document states, as far as they can be told."""
+    lifetimes, tables, fixed = raw.get("lifetimes", {}), raw.get("regimes", {}), raw.get("regime", UNKNOWN)
+    if not isinstance(lifetimes, dict) or not isinstance(tables, dict) or not isinstance(fixed, str):
+        return
+    consent, refusal = (_set(lifetimes, field) for field in REGIME_LIMITS)
+    stated: Mapping[str, object] = {**({fixed: {}} if fixed != UNKNOWN else {}), **tables}
+    for regime, table in stated.items():
+        if consent and refusal and regime in REGIMES and isinstance(table, dict):
+            own = (_within(table, field, limit) for field, limit in REGIME_LIMITS.items())
+            yield regime, months_in(regime, Counted(consent, refusal), *own)
+
+
 def _set(table: dict[Any, Any], field: Months) -> int | None:
-    value, limit = table.get(field, LIMITS[field].default), LIMITS[field]
+    return _within({field: LIMITS[field].default, **table}, field, LIMITS[field])
+
+
+def _within(table: Mapping[Any, Any], field: Months, limit: Limit) -> int | None:
+    value = table.get(field)
     return value if type(value) is int and limit.least <= value <= limit.most else None
 
 

@@ -13,8 +13,9 @@ from consentkit.errors import PolicyError, Problem
 from consentkit.policy import words
 from consentkit.policy.coded import Declared
 from consentkit.policy.document import Pages, PolicyDocument, Site, parse
+from consentkit.policy.regimes import UNKNOWN, Months, months_in
 from consentkit.policy.registry import Service, known_services, service_from, service_to
-from consentkit.policy.tables import Cookies, Lifetimes, Retention
+from consentkit.policy.tables import Cookies, Lifetimes, Retention, Signals
 
 FORMAT = "consentkit/policy/v1"
 CATEGORIES = ("necessary", "preferences", "analytics", "marketing")
@@ -28,6 +29,8 @@ REWRITER = 2
 class Policy:
     """A policy version: `body` is the truth, everything else is read from it; it alone makes two equal.
 
+    `answers` are the months that answers count, for each regime that the site tells apart: for `regime` alone
+    where that holds for every visitor, else for UNKNOWN and each that the policy has a table for.
     `services` are declared by the site, by id; `known` are the further services that are recognised and
     held back for good, because no visitor was told about them.
     """
@@ -35,8 +38,11 @@ class Policy:
     body: bytes
     site: Site
     lifetimes: Lifetimes
+    regime: str
+    answers: Mapping[str, Months]
     cookies: Cookies
     pages: Pages
+    signals: Signals
     retention: Retention | None
     categories: tuple[str, ...]
     services: Mapping[str, Service] = field(repr=False)
@@ -53,6 +59,14 @@ class Policy:
     def version(self) -> str:
         """The version id: 64 hex digits, SHA-256 of the stored bytes (design §5)."""
         return sha256(self.body).hexdigest()
+
+    def months_of(self, regime: str) -> Months:
+        """Return for how long answers count under `regime`: as for UNKNOWN where the site has no other."""
+        return self.answers.get(regime, self.lifetimes.answers)
+
+    def basis(self, regime: str) -> str:
+        """Return the regime whose months an answer under `regime` has to know: UNKNOWN for the same ones."""
+        return UNKNOWN if self.months_of(regime) == self.months_of(UNKNOWN) else regime
 
     def category_of(self, service_id: str) -> str | None:
         """Return a service's category, or None if the site doesn't declare the service."""
@@ -76,13 +90,17 @@ def from_bytes(body: bytes) -> Policy:
         data = orjson.loads(body)
         if data["format"] != FORMAT:
             raise PolicyError([Problem("format", f"unknown format {data['format']!r}", (FORMAT,))])
+        lifetimes, regime = _lifetimes(data["lifetimes"]), data.get("regime", UNKNOWN)
         return Policy(
             body=body,
             site=Site(**data["site"]),
-            lifetimes=_lifetimes(data["lifetimes"]),
+            lifetimes=lifetimes,
+            regime=regime,
+            answers=_answers(lifetimes, regime, data.get("regimes", {})),
             # A policy published before a table existed has none.
             cookies=Cookies(**data.get("cookies", {})),
             pages=Pages(**data.get("pages", {})),
+            signals=Signals(**data.get("signals", {})),
             retention=Retention(**data["retention"]) if "retention" in data else None,
             categories=tuple(data["categories"]),
             services=_services(data["services"]),
@@ -96,6 +114,7 @@ def from_bytes(body: bytes) -> Policy:
 def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict[str, Any]:
     # Only where there is one: a policy without it stays the version that it was.
     retention = {"retention": document.retention.model_dump()} if document.retention else {}
+    signals = {"signals": _sorted(document.signals)} if document.signals != Signals() else {}
     known = {id_: service for id_, service in known_services().items() if id_ not in services}
     return {
         "format": FORMAT,
@@ -104,7 +123,9 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
         "lifetimes": document.lifetimes.model_dump(),
         "cookies": _sorted(document.cookies),
         "pages": _sorted(document.pages),
+        **signals,
         **retention,
+        **_regimes(document),
         "categories": sorted(document.categories, key=CATEGORIES.index),
         "services": [service_to(service) for service in services.values()],
         "known": [service_to(service) for service in known.values()],
@@ -118,6 +139,21 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
 def _lifetimes(stored: dict[str, Any]) -> Lifetimes:
     # Before a refusal had months of its own, visitors were told that it lasts as long as a consent.
     return Lifetimes(**{"refusal_months": stored["consent_months"], **stored})
+
+
+def _regimes(document: PolicyDocument) -> dict[str, Any]:
+    """The regimes that a site tells apart, with what they come to today; nothing where there are none."""
+    fixed = {} if document.regime == UNKNOWN else {"regime": document.regime}
+    site, tables = document.lifetimes.answers, document.regimes
+    stated = {each: (own.consent_months, own.refusal_months) for each, own in tables.items()}
+    listed = {**dict.fromkeys(fixed.values(), (None, None)), **stated}
+    answers = {each: months_in(each, site, *own)._asdict() for each, own in listed.items()}
+    return {**fixed, "regimes": answers} if answers else {}
+
+
+def _answers(lifetimes: Lifetimes, regime: str, stored: Mapping[str, Any]) -> dict[str, Months]:
+    known = {UNKNOWN: lifetimes.answers} if regime == UNKNOWN else {}
+    return known | {each: Months(**months) for each, months in stored.items()}
 
 
 def _sorted(table: BaseModel) -> dict[str, Any]:

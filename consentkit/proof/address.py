@@ -48,6 +48,20 @@ def _postgres(store: str) -> PostgresAddress:
     return PostgresAddress(parts._replace(query=query).geturl(), schema)
 
 
+def beside(store: str, own: str, name: str) -> str:
+    """Return the URL of a store that lies beside this one: named `name` where this one is named `own`, if so.
+
+    `log.db` and `log-2026.db` (where `own` is 2026) lie beside `log-2027.db`, and so do schemas with a `_`.
+    """
+    address = read_address(store)
+    if isinstance(address, Path):
+        stem = address.stem.removesuffix(f"-{own}")
+        return f"sqlite:///{address.with_name(f'{stem}-{name}{address.suffix}')}"
+    schema = f"schema={address.schema.removesuffix(f'_{own}')}_{name}"
+    query = f"{urlsplit(address.url).query}&{schema}".lstrip("&")
+    return f"{store.partition('?')[0]}?{query}"
+
+
 def shown(store: str) -> str:
     """Return the URL without what may be secret in it."""
     scheme, colon, rest = store.partition("://")

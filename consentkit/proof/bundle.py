@@ -9,10 +9,11 @@ from typing import Any
 import orjson
 
 from consentkit.errors import VerificationError
-from consentkit.proof.entry import Opening, committed_lookup
-from consentkit.proof.export import COSIGNED, FIELDS, FORMAT, STAMPED
+from consentkit.proof.entry import Opening
+from consentkit.proof.export import COSIGNED, FORMAT, STAMPED
 from consentkit.proof.merkle import HASH_BYTES
-from consentkit.proof.note import Checkpoint, Receipt, Verifier, decode64
+from consentkit.proof.note import Checkpoint, Receipt, Verifier
+from consentkit.proof.openings import Openings
 from consentkit.proof.quorum import Quorum
 from consentkit.proof.store import Attested, DocumentRow, Head
 from consentkit.proof.tiles import WIDTH, tile_path
@@ -30,7 +31,7 @@ class Bundle:
         self._folder = folder
         self._problems: list[tuple[int | None, str, str]] = []
         self._manifest = self._read_manifest()
-        self._openings = self._find_openings()
+        self._openings = Openings(folder / "openings.jsonl")
         self._head = self._read_head()
         self.quorum = self._read_quorum()
         self._size = self._head.size if self._head else self.rows()
@@ -75,31 +76,12 @@ class Bundle:
             self._problems.append((None, "MANIFEST.json", f"from and to aren't a range of {size} entries"))
         return range(size)
 
-    def _find_openings(self) -> dict[int, tuple[int, int]]:
-        found: dict[int, tuple[int, int]] = {}
-        end = 0
-        for number, line in enumerate(self._lines(), 1):
-            start, end = end, end + len(line)
-            try:
-                index, _ = _parse_opening(line)
-                if index in found:
-                    raise VerificationError(f"a second payload for entry {index}")
-                found[index] = start, len(line)
-            except VerificationError as error:
-                self._problems.append((None, "openings.jsonl", f"line {number}: {error}"))
-        return found
-
-    def _lines(self) -> Iterator[bytes]:
-        file = self._folder / "openings.jsonl"
-        if file.is_file():
-            with file.open("rb") as lines:
-                yield from lines
-
     def head(self) -> Head | None:
         return self._head
 
     def rows(self) -> int:
-        return sum(min(WIDTH, len(self._read(name)) // HASH_BYTES) for name in self._names("tile/0"))
+        sizes = ((self._folder / name).stat().st_size for name in self._names("tile/0"))
+        return sum(min(WIDTH, size // HASH_BYTES) for size in sizes)
 
     def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         for n in range(start // WIDTH, -(-stop // WIDTH)):
@@ -108,13 +90,13 @@ class Bundle:
                     yield index, entry
 
     def _entries(self, n: int) -> list[bytes]:
-        data, entries = self._read(self._path("entries", n)), []
-        while len(data) >= 2:
-            length = int.from_bytes(data[:2], "big")
-            entry, data = data[2 : 2 + length], data[2 + length :]
-            if len(entry) < length:
+        data, entries, start = self._read(self._path("entries", n)), [], 2
+        while start <= len(data):
+            stop = start + int.from_bytes(data[start - 2 : start], "big")
+            if stop > len(data):
                 break
-            entries.append(entry)
+            entries.append(data[start:stop])
+            start = stop + 2
         return entries
 
     def _path(self, level: int | str, n: int) -> str:
@@ -122,13 +104,7 @@ class Bundle:
         return tile_path(level, n, max(1, min(WIDTH, count)))
 
     def openings(self, start: int, stop: int) -> Iterator[tuple[int, Opening]]:
-        # Payloads may be many: only where they stand is kept in memory.
-        wanted = [self._openings[index] for index in range(start, stop) if index in self._openings]
-        if wanted:
-            with (self._folder / "openings.jsonl").open("rb") as lines:
-                for place, length in wanted:
-                    lines.seek(place)
-                    yield _parse_opening(lines.read(length))
+        return self._openings.between(start, stop)
 
     def tile(self, level: int, n: int) -> bytes:
         return self._read(self._path(level, n))
@@ -140,9 +116,8 @@ class Bundle:
                 yield int(match[1]), int(match[2].replace("/", "").replace("x", ""))
 
     def strays(self, size: int) -> Iterator[tuple[str, int | None]]:
-        for index in self._openings:
-            if not 0 <= index < size:
-                yield "opening", index
+        for index in self._openings.strays(size):
+            yield "opening", index
         last = (size - 1) // WIDTH
         for index in range(size, last * WIDTH + len(self._entries(last)) if size else 0):
             yield "leaf", index
@@ -180,6 +155,8 @@ class Bundle:
     def problems(self) -> Iterator[tuple[int | None, str, str]]:
         """What couldn't be read, and every file that isn't the one the manifest lists."""
         yield from self._problems
+        for problem in self._openings.problems():
+            yield None, "openings.jsonl", problem
         listed = self._manifest.get("files", {})
         present = {name for name in self._names("") if name != "MANIFEST.json"}
         for name in sorted(present | set(listed)):
@@ -207,19 +184,6 @@ def _of(name: str) -> tuple[int, bool]:
     stem, dot, kind = name.removeprefix("published/").rpartition(".")
     good = _SIZE.fullmatch(stem) is not None
     return (int(stem) if good else -1), good and dot + kind in (COSIGNED, STAMPED)
-
-
-def _parse_opening(line: bytes) -> tuple[int, Opening]:
-    try:
-        raw = orjson.loads(line)
-        index, created = raw["idx"], raw["t"]
-        parts = [None if raw[name] is None else decode64(raw[name]) for name in FIELDS]
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise VerificationError(f"not an opening ({error})") from error
-    if not isinstance(index, int) or not isinstance(created, int):
-        raise VerificationError("not an opening (idx and t must be whole numbers)")
-    # A bundle tells a visitor's tag once, under its commitment.
-    return index, Opening(created, committed_lookup(parts[3]), *parts)
 
 
 def verify_bundle(

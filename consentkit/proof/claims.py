@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from consentkit.proof.entry import Kind, Stored
+from consentkit.proof.statement import ANSWERS, GRANTED, NECESSARY, REFUSED
 
 Check = Callable[[Stored], Iterator[str]]
-ANSWERS = (Kind.CHOICE, Kind.WITHDRAWAL)
-NECESSARY = "necessary"
 
 
 def claims() -> Sequence[Check]:
     """Return fresh checks for one verification; feed them the entries in order.
 
-    They hold that every answer names a policy version and a notice that the log published before it, and
-    says yes or no about `necessary` and each optional category it gives an instant and an end for.
+    They hold that every answer names policy versions, and a notice, that the log published before it, says
+    yes or no about `necessary` and each optional category, on what basis, and until when; and that an
+    operator says yes to nothing.
     """
     published = _Published()
     return (published.check, _complete)
@@ -35,25 +35,35 @@ class _Published:
             self._versions.add(str(stmt.get("version")))
             self._notices.update(_texts(stmt.get("manifest", {}).get("notices")))
         elif entry.kind in ANSWERS:
-            if stmt.get("policy") not in self._versions:
-                yield f"answers policy version {stmt.get('policy')}, which was not published before it"
-            if stmt.get("notice") not in self._notices:
+            for version in dict.fromkeys((stmt.get("policy"), *_texts(stmt.get("versions")))):
+                if version not in self._versions:
+                    yield f"answers policy version {version}, which was not published before it"
+            # Nobody is shown a notice when an operator answers.
+            if entry.kind is not Kind.OPERATOR and stmt.get("notice") not in self._notices:
                 yield f"answers notice {stmt.get('notice')}, which was not published before it"
 
 
-def _texts(notices: Any) -> list[str]:
-    return [str(digest) for digest in notices.values()] if isinstance(notices, dict) else []
+def _texts(named: Any) -> list[str]:
+    return [str(digest) for digest in named.values()] if isinstance(named, dict) else []
 
 
 def _complete(entry: Stored) -> Iterator[str]:
-    if entry.kind not in ANSWERS or entry.stmt is None:
+    stmt = entry.stmt
+    if entry.kind not in ANSWERS or stmt is None:
         return
-    categories = entry.stmt.get("categories", {})
+    categories, until, decided = (stmt.get(field, {}) for field in ("categories", "until", "decided"))
     optional = set(categories) - {NECESSARY}
     if categories.get(NECESSARY) is not True or not all(isinstance(v, bool) for v in categories.values()):
         yield "does not say yes or no about every category"
-    for field in ("decided", "until", "versions"):
-        if set(entry.stmt.get(field, {})) != optional:
+    for field in ("decided", "until", "versions", "basis"):
+        if set(stmt.get(field, {})) - optional - {NECESSARY, GRANTED, REFUSED}:
             yield f"gives {field} for other categories than it answers"
-    if any(entry.stmt["decided"][c] > entry.stmt["t"] for c in optional & set(entry.stmt.get("decided", {}))):
+    for category in sorted(optional):
+        if not {category, GRANTED if categories[category] else REFUSED} & set(until):
+            yield f"does not say until when its answer about {category} counts"
+    if "basis" in stmt and set(stmt["basis"]) != set(categories):
+        yield "does not say on what basis each category is answered"
+    if any(instant > stmt["t"] for instant in decided.values()):
         yield "was decided after it was logged"
+    if entry.kind is Kind.OPERATOR and any(categories[c] and c not in decided for c in optional):
+        yield "is an operator's yes, which only a visitor can say"

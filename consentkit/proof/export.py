@@ -99,8 +99,9 @@ def _contents(
             yield tile_path("entries", n, width), _entry_bundle(view, n * WIDTH, n * WIDTH + width)
     yield "openings.jsonl", _openings(view, head.size, shown)
     published = dict(view.published())
-    # What first stands over a key entry hands the trust on.
-    handed = {min(filter(index.__lt__, published), default=0) for index in _all(view, Kind.KEY, head.size)}
+    # What first stands over a key entry hands the trust on; what stands over `close` is gone on from.
+    last = [index for kind in (Kind.KEY, Kind.CLOSE) for index in _all(view, kind, head.size)]
+    handed = {min(filter(index.__lt__, published), default=0) for index in last}
     kept = {0, head.size, *handed, *_enclosing(view, shown)}
     kept.update(size for size in published if shown.start <= size <= shown.stop)
     for size in kept & published.keys():

@@ -29,6 +29,7 @@ class Keyring:
 
     def __init__(self, vkey: str, hints: Sequence[str] = ()) -> None:
         trusted = Verifier.parse(vkey)
+        self.origin = trusted.name
         self._known = {trusted.id: trusted}
         for hint in hints:
             try:

@@ -4,6 +4,7 @@
     vkeys         once there was a second: all public keys the log ever had, one a line, the first first
     lookup.key    32 random bytes; without them nobody can find a visitor's entries
     origin        the log's name, one line
+    site          where the log follows another one: the first verifier key of the site's first log
     guard         the last checkpoint answered for: a log behind it was cut off or restored (prooflog §3.8)
     turns         empty; the processes of this machine that append to a PostgreSQL log lock it in turns
     attesting     empty; the process of this machine that asks witnesses and for time stamps locks it
@@ -11,14 +12,12 @@
 The folder has mode 700, the files 600; all of it must be backed up, apart from the database.
 """
 
-import fcntl
 import hmac
 import logging
-import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,13 +30,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from consentkit.errors import ConfigurationError, LogRefused, VerificationError
-from consentkit.proof.durable import replace_file, staged, sync_folder
+from consentkit.proof.durable import replace_file, sync_folder
 from consentkit.proof.entry import LOOKUP_BYTES
+from consentkit.proof.guard import Guard, locked
 from consentkit.proof.note import Verifier, sign_note, signer_ids, valid_name
 
 logger = logging.getLogger("consentkit.proof")
 
-_SIGNING, _LOOKUP, _ORIGIN, _GUARD = "signing.pem", "lookup.key", "origin", "guard"
+_SIGNING, _LOOKUP, _ORIGIN, _GUARD, _SITE = "signing.pem", "lookup.key", "origin", "guard", "site"
 TURNS, ATTESTING = "turns", "attesting"
 _SIGNINGS, _VKEYS = "signing*.pem", "vkeys"
 
@@ -49,6 +49,7 @@ class Keys:
         self.path = path
         self.origin = origin
         self._lookup = lookup
+        self._guard = Guard(path / _GUARD)
         self._load()
 
     def _load(self) -> None:
@@ -63,14 +64,14 @@ class Keys:
         self.vkeys = tuple(named) or (self.verifiers[0].vkey,)
 
     @classmethod
-    def open(cls, path: Path, origin: str, *, create: bool) -> "Keys":
-        """Open the folder, or with `create` make it if there is none (or an empty one).
+    def open(cls, path: Path, origin: str, *, create: bool, site: str | None = None) -> "Keys":
+        """Open the folder, or with `create` make it if there is none (or an empty one), for `site` as there.
 
         ConfigurationError when it is missing, incomplete, readable by others, or of another origin.
         """
         path = Path(path)
         if create and not (path.is_dir() and any(path.iterdir())):
-            _create(path, origin)
+            _create(path, origin, site)
         if not path.is_dir():
             raise ConfigurationError(
                 f"there is no keys folder {path}; a log can't be continued without its keys, and one that "
@@ -95,8 +96,9 @@ class Keys:
 
     @property
     def identity(self) -> str:
-        """The first verifier key that the log ever had: what it is known by whatever keys come and go."""
-        return self.vkeys[0]
+        """The first verifier key of the site's first log: what it is known by whatever comes and goes."""
+        site = self.path / _SITE
+        return _read(site).decode("ascii", "replace").strip() if site.exists() else self.vkeys[0]
 
     def sign(self, text: bytes) -> bytes:
         """The newest key's Ed25519 signature (64 bytes) over `text`."""
@@ -127,7 +129,7 @@ class Keys:
 
     def add(self) -> Verifier:
         """A further signing key, on disk; it signs nothing before an entry under the old one has named it."""
-        with self._locked():
+        with locked(self.path):
             self._load()
             unnamed = [verifier for verifier in self.verifiers if verifier.vkey not in self.vkeys]
             if unnamed:
@@ -141,7 +143,7 @@ class Keys:
         """List the keys that an entry has named by now."""
         if all(verifier.vkey in self.vkeys for verifier in ring):
             return
-        with self._locked():
+        with locked(self.path):
             self._load()
             new = [verifier.vkey for verifier in ring if verifier.vkey not in self.vkeys]
             replace_file(self.path / _VKEYS, "".join(f"{vkey}\n" for vkey in (*self.vkeys, *new)).encode())
@@ -149,7 +151,7 @@ class Keys:
 
     def put_away(self, verifier: Verifier) -> Path | None:
         """Rename a retired key's file, so that it never signs again; returns where it is now."""
-        with self._locked():
+        with locked(self.path):
             for file in self.path.glob(_SIGNINGS):
                 if _verifier(self.origin, _load_signing(file)) == verifier:
                     away = file.rename(self.path / f"retired-{verifier.id.hex()}.pem")
@@ -163,50 +165,20 @@ class Keys:
         return hmac.digest(self._lookup, cid, "sha256")[:LOOKUP_BYTES]
 
     def guard(self) -> str | None:
-        """The checkpoint last swapped in, or None when there is none; ConfigurationError if it can't be read.
-
-        Bytes that aren't text are replaced: what they make is no checkpoint, and is refused as such.
-        """
-        try:
-            return (self.path / _GUARD).read_text("utf-8", "replace")
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise ConfigurationError(f"{self.path / _GUARD} can't be read: {error.strerror}") from error
+        """The checkpoint last answered for (see `Guard.read`)."""
+        return self._guard.read()
 
     def swap_guard(self, old: str | None, new: str) -> bool:
-        """Swap the guard for `new` if it still is `old` (or is `new`); else change nothing, return False.
-
-        Durable once it returns: written aside, synced, renamed, the folder synced.
-        """
-        with self.guard_ready(old, new) as swap:
+        """Swap the guard for `new` if it still is `old` (or is `new`); else change nothing, return False."""
+        with self._guard.ready(old, new) as swap:
             return swap()
 
-    @contextmanager
-    def guard_ready(self, old: str | None, new: str) -> Iterator[Callable[[], bool]]:
+    def guard_ready(self, old: str | None, new: str) -> AbstractContextManager[Callable[[], bool]]:
         """Do all of `swap_guard` that may fail for want of space or rights; yields what does the rest."""
-        with staged(self.path / _GUARD, new.encode()) as put:
-
-            def swap() -> bool:
-                with self._locked():
-                    if self.guard() not in (old, new):
-                        return False
-                    put()
-                    return True
-
-            yield swap
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
+        return self._guard.ready(old, new)
 
 
-def _create(path: Path, origin: str) -> None:
+def _create(path: Path, origin: str, site: str | None) -> None:
     if not valid_name(origin):
         raise ConfigurationError(f"{origin!r} can't name a log: no spaces, no plus sign, not empty")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -215,6 +187,8 @@ def _create(path: Path, origin: str) -> None:
     replace_file(aside / _SIGNING, _pem(Ed25519PrivateKey.generate()))
     replace_file(aside / _LOOKUP, secrets.token_bytes(32))
     replace_file(aside / _ORIGIN, f"{origin}\n".encode())
+    if site:
+        replace_file(aside / _SITE, f"{site}\n".encode())
     try:
         aside.rename(path)
     except OSError:

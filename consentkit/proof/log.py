@@ -1,5 +1,6 @@
 """ProofLog: the memory as the rest of consentkit sees it: append, find, prove, verify."""
 
+import asyncio
 import logging
 import time
 from bisect import bisect_left
@@ -8,7 +9,7 @@ from concurrent.futures import Future
 from functools import partial
 from hashlib import sha256 as hashed
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from consentkit.errors import ConfigurationError, LogRefused, StoreUnavailable, VerificationError
 from consentkit.proof.address import shown
@@ -20,10 +21,12 @@ from consentkit.proof.listing import cosigned_head, get, head_of, listed, page, 
 from consentkit.proof.merkle import leaf_hash, verify_inclusion
 from consentkit.proof.note import Receipt, open_checkpoint
 from consentkit.proof.quorum import NONE, Quorum
-from consentkit.proof.sequence import Appended, Sequencer, check_guard, guarded_size, trusted_tree
+from consentkit.proof.request import Appended, Request
+from consentkit.proof.sequence import Sequencer
 from consentkit.proof.store import Document, Head, Store
 from consentkit.proof.stores import open_store
 from consentkit.proof.tiles import Tree
+from consentkit.proof.trust import check_guard, guarded_size, trusted_tree
 from consentkit.proof.verify import NOBODY, Check, Finding, Progress, Report, Trust, untold, verify
 from consentkit.proof.writer import Writer
 
@@ -31,6 +34,8 @@ logger = logging.getLogger("consentkit.proof")
 
 _PAGE = 256
 _HALF_MINUTE = 30
+
+AnyWaiting = TypeVar("AnyWaiting", Future[list[Appended]], asyncio.Future[list[Appended]])
 
 
 class ProofLog:
@@ -108,7 +113,8 @@ class ProofLog:
     def _accept(self, head: Head, accept_log: int | None) -> None:
         if head.size and accept_log != head.size:
             message = (
-                f"the log has no guard; if all its {head.size} entries are there, accept it at that size"
+                f"the log has no guard; if all its {head.size} entries are there,"
+                f" run: consentkit accept-log {head.size}"
             )
             raise LogRefused(message, "no guard", "a guard, or the accepted size")
         self._keys.swap_guard(None, head.checkpoint)
@@ -167,9 +173,21 @@ class ProofLog:
         SizeMoved when `expected_size` isn't the log's size. ValueError, at once, for a record that has no
         canonical form.
         """
+        return self._submit(records, expected_size, Future())
+
+    def appended(
+        self, records: Sequence[Record], *, expected_size: int | None = None
+    ) -> "asyncio.Future[list[Appended]]":
+        """As `append`, for a task to await: an event loop is woken once for all who wait in it."""
+        return self._submit(records, expected_size, asyncio.get_running_loop().create_future())
+
+    def _submit(
+        self, records: Sequence[Record], expected_size: int | None, waiting: AnyWaiting
+    ) -> AnyWaiting:
         if self._writer is None:
             raise ConfigurationError("this log was opened for reading only")
-        return self._writer.submit([Draft.of(record) for record in records], expected_size)
+        self._writer.submit(Request([Draft.of(record) for record in records], expected_size, waiting))
+        return waiting
 
     def get(self, index: int) -> Stored | None:
         """One entry, or None when the log isn't that long; VerificationError when its bytes are no entry.

@@ -4,8 +4,10 @@ A *reader* `(level, index) -> 32 bytes` gives the hash of the complete subtree o
 `index * 2**level` up to `(index + 1) * 2**level`; who keeps those hashes is the caller's business.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 
 from consentkit.errors import VerificationError
 
@@ -53,7 +55,14 @@ def peaks_of(nodes: Sequence[bytes]) -> list[bytes]:
 
 def root_of(nodes: Sequence[bytes]) -> bytes:
     """The root over a row of equal subtrees, for example over leaf hashes."""
-    return fold(peaks_of(nodes))
+    if not nodes:
+        return EMPTY_ROOT
+    row = nodes
+    while len(row) > 1:
+        pairs = zip(row[::2], row[1::2], strict=False)
+        # An odd last node waits for its neighbour on a higher level.
+        row = [*[sha256(b"\x01" + left + right).digest() for left, right in pairs], *row[len(row) & ~1 :]]
+    return row[0]
 
 
 def peak_ids(size: int) -> list[tuple[int, int]]:
@@ -64,6 +73,73 @@ def peak_ids(size: int) -> list[tuple[int, int]]:
             ids.append((level, start >> level))
             start += 1 << level
     return ids
+
+
+def _parents(row: Sequence[bytes]) -> list[bytes]:
+    """The level above a row that begins at an even index; an odd last node stands for itself there."""
+    hashed = sha256
+    above = [
+        hashed(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=False)
+    ]
+    return [*above, row[-1]] if len(row) & 1 else above
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Leaves `start` to `size - 1` joining a tree, and all the nodes that lead from them to the root.
+
+    A level is the index (even) of its first node, and the hashes from there to the tree's right edge; the
+    first level are leaves, the last is the root. The last node of a level may be over fewer leaves.
+    """
+
+    start: int
+    size: int
+    levels: tuple[tuple[int, list[bytes]], ...]
+
+    @classmethod
+    def of(cls, start: int, peaks: Mapping[int, bytes], leaves: Sequence[bytes]) -> "Growth":
+        """Add leaf hashes (at least one) to a tree of `start` leaves, whose `peaks` are given by level."""
+        size, row, levels = start + len(leaves), list(leaves), []
+        for level in range(size.bit_length() + 1):
+            first = start >> level
+            if first & 1:
+                first, row = first - 1, [peaks[level], *row]
+            levels.append((first, row))
+            if not first and len(row) == 1:
+                break
+            row = _parents(row)
+        return cls(start, size, tuple(levels))
+
+    @property
+    def root(self) -> bytes:
+        """The root over all leaves."""
+        return self.levels[-1][1][0]
+
+    def complete(self, level: int) -> list[bytes]:
+        """The nodes of a level that became complete subtrees, in order."""
+        if level >= len(self.levels):
+            return []
+        first, row = self.levels[level]
+        return row[(self.start >> level) - first : (self.size >> level) - first]
+
+    def peaks(self, before: Mapping[int, bytes]) -> dict[int, bytes]:
+        """The peaks of the grown tree, given those of the tree before."""
+        ends = {level: self.complete(level)[-1:] for level, _ in peak_ids(self.size)}
+        return {level: end[0] if end else before[level] for level, end in ends.items()}
+
+    def check(self, leaves: Sequence[bytes], root: bytes) -> None:
+        """Raise VerificationError unless the path of each of the leaf hashes leads to `root`.
+
+        It is `verify_inclusion` for all of them at once: a step that paths share is taken once.
+        """
+        first, row = self.levels[0]
+        _check_lengths(root, *(row[0] for _, row in self.levels))
+        sound = row[self.start - first :] == leaves and self.levels[-1] == (0, [root])
+        for level, ((first, row), (above, parents)) in enumerate(pairwise(self.levels)):
+            whole = first + len(row) == (self.size - 1 >> level) + 1
+            sound = sound and whole and _parents(row) == parents[(first >> 1) - above :]
+        if not sound:
+            raise VerificationError("the paths of new entries don't lead to the root")
 
 
 def split(width: int) -> int:

@@ -1,23 +1,24 @@
 """C2SP signed-note, tlog-checkpoint and tlog-proof: the three texts that leave the log."""
 
-import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consentkit.errors import VerificationError
-from consentkit.proof.merkle import HASH_BYTES, leaf_hash, verify_inclusion
+from consentkit.proof.merkle import HASH_BYTES, Growth, leaf_hash, verify_inclusion
 
 ED25519, COSIGNATURE = b"\x01", b"\x04"
 """What a key is for: to sign a log, or to cosign one (tlog-cosignature); both are Ed25519 keys."""
 
 _PROOF = "c2sp.org/tlog-proof@v1"
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _MAX_SIGNATURES = 64
 _MAX_PATH = 63
 
@@ -26,16 +27,16 @@ Sign = Callable[[bytes], bytes]
 
 def encode64(data: bytes) -> str:
     """Standard base64 (RFC 4648 §4)."""
-    return base64.b64encode(data).decode("ascii")
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
 def decode64(text: str) -> bytes:
     """The inverse of `encode64`; VerificationError for any spelling but the canonical one."""
     try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+        data = binascii.a2b_base64(text)
+    except ValueError as error:
         raise VerificationError(f"not base64: {text[:60]!r}") from error
-    if encode64(data) != text:
+    if encode64(data) != text:  # also where something was skipped that no base64 has
         raise VerificationError(f"not canonical base64: {text[:60]!r}")
     return data
 
@@ -125,7 +126,7 @@ def signature_lines(block: str) -> list[tuple[str, bytes, bytes]]:
 
 def split_note(note: str) -> tuple[str, str]:
     """A note's text and its signature lines; VerificationError when it isn't made of those."""
-    if any(ord(c) < 0x20 and c != "\n" for c in note):
+    if _CONTROL.search(note):
         raise VerificationError("a note has no control characters")
     text, blank, block = note.rpartition("\n\n")
     if not blank or not block.endswith("\n"):
@@ -225,5 +226,27 @@ class Receipt:
     def verify(self, *verifiers: Verifier) -> Checkpoint:
         """The signed checkpoint that proves the entry to be in the log; else VerificationError."""
         checkpoint = open_checkpoint(self.checkpoint, *verifiers)
-        verify_inclusion(leaf_hash(self.entry), self.index, checkpoint.size, self.path, checkpoint.root)
+        self.prove(checkpoint)
         return checkpoint
+
+    def prove(self, checkpoint: Checkpoint) -> None:
+        """Raise VerificationError unless the path leads to this checkpoint's root."""
+        verify_inclusion(leaf_hash(self.entry), self.index, checkpoint.size, self.path, checkpoint.root)
+
+
+def receipts(entries: Sequence[bytes], growth: Growth, checkpoint: str) -> list[str]:
+    """The texts of the receipts of entries that joined the log together; what they share is encoded once."""
+    paths = [b""]
+    for (first, row), (above, _) in reversed(list(pairwise(growth.levels))):
+        lines = list(map(binascii.b2a_base64, row))
+        upper = paths[(first >> 1) - above :]
+        pairs = zip(lines[::2], lines[1::2], upper, strict=False)
+        paths = [path for left, right, way in pairs for path in (right + way, left + way)]
+        paths += upper[-1:] if len(row) & 1 else []
+    paths = paths[growth.start - growth.levels[0][0] :]
+    head, tail = f"{_PROOF}\nextra ", f"\n{checkpoint}"
+    encoded = map(binascii.b2a_base64, entries)
+    return [
+        f"{head}{entry.decode()}index {index}\n{path.decode()}{tail}"
+        for index, entry, path in zip(range(growth.start, growth.size), encoded, paths, strict=True)
+    ]

@@ -4,16 +4,20 @@ Nothing here belongs to a session, only to a transaction: locks, settings, curso
 pooler such as pgbouncer may stand between, in transaction pooling too.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from consentkit.errors import ConfigurationError
+from consentkit.proof import postgres_tables
 from consentkit.proof.address import PostgresAddress
 from consentkit.proof.asyncpg_link import Link, unavailable
 from consentkit.proof.listing import head_of as of_log
+from consentkit.proof.migration import missing, refuse_another
 from consentkit.proof.postgres_session import (
     ATTEST,
     LOCKED_HEAD,
@@ -22,9 +26,11 @@ from consentkit.proof.postgres_session import (
     PostgresWriting,
     head_of,
 )
-from consentkit.proof.postgres_tables import SCHEMA_VERSION, THERE, UNSAFE, creation, lock_key
+from consentkit.proof.postgres_tables import THERE, UNSAFE, VERSION, creation, lock_key
 from consentkit.proof.store import Head
 from consentkit.proof.turns import turn
+
+logger = logging.getLogger("consentkit.proof")
 
 _READ, _WRITE = "REPEATABLE READ READ ONLY", "READ COMMITTED"
 _IDLE_READERS = 2
@@ -63,9 +69,12 @@ class PostgresStore:
             self._reset()
 
     def exists(self) -> bool:
-        """True when the tables are there."""
+        """True when the tables are there; ConfigurationError when a newer consentkit made them."""
+        schema = self._address.schema
         with self._transaction() as link:
-            return bool(link.run(link.raw.fetchval(THERE, self._address.schema, "head")))
+            if link.run(link.raw.fetchval(THERE, schema, "version")):
+                missing(link.run(link.raw.fetchval(VERSION)), postgres_tables.MIGRATIONS)
+            return bool(link.run(link.raw.fetchval(THERE, schema, "head")))
 
     def create(self) -> None:
         """Make the tables, and their schema, unless they exist.
@@ -94,10 +103,8 @@ class PostgresStore:
                 ):
                     await raw.execute(f'CREATE SCHEMA "{schema}"')
                 await raw.execute(creation())
-        version = await raw.fetchval("SELECT version FROM version")
-        if version != SCHEMA_VERSION:
-            message = f"the log's tables are of version {version}, this consentkit knows {SCHEMA_VERSION}"
-            raise ConfigurationError(message)
+        if missing(await raw.fetchval(VERSION), postgres_tables.MIGRATIONS):
+            await _migrate(raw)
         await raw.execute("COMMIT")
 
     @contextmanager
@@ -124,6 +131,8 @@ class PostgresStore:
             await raw.execute("SELECT pg_advisory_xact_lock($1)", lock_key(self._address.schema))
             row = await raw.fetchrow(LOCKED_HEAD)
         _refuse(row[3] if row else await raw.fetchval(f"SELECT {UNSAFE}"))
+        if row:
+            refuse_another(row[4], postgres_tables.MIGRATIONS)  # a newer machine may have been here
         return PostgresWriting(link, head_of(row))
 
     @contextmanager
@@ -202,6 +211,16 @@ class PostgresStore:
         if self._writer is not None:
             self._writer.drop()
         self._writer = None
+
+
+async def _migrate(raw: Any) -> None:
+    # Whoever would write, or do the same, waits, and then sees the tables as they will be.
+    await raw.execute("LOCK TABLE head IN ACCESS EXCLUSIVE MODE")
+    steps = missing(await raw.fetchval(VERSION), postgres_tables.MIGRATIONS)
+    if steps:
+        version = 1 + len(postgres_tables.MIGRATIONS)
+        await raw.execute(";".join([*steps, f"UPDATE version SET version = {version}"]))  # noqa: S608
+        logger.warning("the log's tables are brought up to version %d", version)
 
 
 def _refuse(unsafe: str | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from consentkit.errors import StoreUnavailable
 from consentkit.proof.asyncpg_link import Link
 from consentkit.proof.entry import Kind, Opening
-from consentkit.proof.postgres_tables import DECLARED, UNSAFE, altered
+from consentkit.proof.postgres_tables import DECLARED, UNSAFE, VERSION, altered
 from consentkit.proof.store import Attested, Batch, DocumentRow, Head
 from consentkit.proof.tiles import tiles_of
 from consentkit.proof.values import attested, blob, document, opening, text, whole
@@ -15,7 +15,7 @@ _CHUNK = 1024  # rows in memory at once
 _OPENING = ("idx", "created_ms", "lookup", "salt1", "stmt", "salt2", "subj")
 _ERASED = {"stmt": ("salt1", "stmt"), "subj": ("lookup", "salt2", "subj")}
 HEAD = "SELECT size, frontier, checkpoint FROM head WHERE id = 0"
-LOCKED_HEAD = f"SELECT size, frontier, checkpoint, {UNSAFE} FROM head WHERE id = 0 FOR UPDATE"  # noqa: S608
+LOCKED_HEAD = f"SELECT size, frontier, checkpoint, {UNSAFE}, ({VERSION}) FROM head WHERE id = 0 FOR UPDATE"  # noqa: S608
 
 
 ATTESTED = """SELECT size, note, cosignatures, tsr FROM published

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-SCHEMA_VERSION = 1
+MIGRATIONS: tuple[str, ...] = ()
+"""What made each version out of the one before, from 2 on; `TABLES` and `INDEXES` are what has come of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ UNSAFE = """CASE
 """Why an answer to COMMIT is no promise; NULL when it is one. Asked in every transaction that writes, for
 settings can change, and a pooler may lead to another server."""
 
+VERSION = "SELECT version FROM version"
+
 THERE = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = $2)"
 """Whether a schema ($1) has a table. Unlike to_regclass it sees what another has committed a moment ago."""
 
@@ -99,7 +102,7 @@ def creation() -> str:
     lines += [f"CREATE INDEX {name} ON {index}" for name, index in INDEXES.items()]
     # Hashes don't compress; trying to costs time in every batch.
     lines.append("ALTER TABLE tile ALTER COLUMN hashes SET STORAGE EXTERNAL")
-    lines.append(f"INSERT INTO version VALUES ({SCHEMA_VERSION})")  # noqa: S608
+    lines.append(f"INSERT INTO version VALUES ({1 + len(MIGRATIONS)})")  # noqa: S608
     return ";".join(lines)
 
 

@@ -1,6 +1,8 @@
 """Counting a log again: two accounts of one tree, by its entries and by its stored hashes, side by side."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 from consentkit.proof.merkle import EMPTY_ROOT, HASH_BYTES, fold, peaks_of, push, root_of
@@ -33,9 +35,8 @@ class Account:
     def add(self, leaves: Sequence[bytes]) -> None:
         """The next (at most 256) leaf hashes; only the last call may have fewer."""
         last = self.size + len(leaves)
-        for size in self._wanted:
-            if self.size < size <= last:
-                self.roots[size] = fold(self._peaks + peaks_of(leaves[: size - self.size]))
+        for size in self._wanted[bisect_right(self._wanted, self.size) : bisect_right(self._wanted, last)]:
+            self.roots[size] = fold(self._peaks + peaks_of(leaves[: size - self.size]))
         if len(leaves) == WIDTH:
             block = root_of(leaves)
             push(self._peaks, len(self.blocks), block)
@@ -54,30 +55,33 @@ class Recount:
     """What entries say, what tiles say, where they differ, and which of them the signature believes."""
 
     def __init__(self, sizes: set[int]) -> None:
-        self.by_entries = Account(sizes)
-        self.by_tiles = Account(sizes)
+        self.by_entries = self.by_tiles = Account(sizes)  # one account until they differ
         self._differing: list[tuple[int, bool]] = []
 
-    def add(self, computed: Sequence[bytes | None], stored: bytes) -> None:
-        """One tile's worth: leaf hashes of the entries (None where missing) and the stored tile."""
+    def add(self, computed: Sequence[bytes], stored: bytes) -> None:
+        """One tile's worth: leaf hashes of the entries (empty where missing) and the stored tile."""
         width, start = len(computed), self.by_entries.size
         kept = stored[: width * HASH_BYTES]
-        if b"".join(leaf or b"" for leaf in computed) == kept and len(kept) == width * HASH_BYTES:
-            leaves = [leaf or _HOLE for leaf in computed]
-            self.by_entries.add(leaves)
-            self.by_tiles.add(leaves)
+        if len(kept) == width * HASH_BYTES and b"".join(computed) == kept:
+            self._agreed(computed)
             return
         hashes = [*split_hashes(kept), *[b""] * width][:width]
         pairs = list(zip(computed, hashes, strict=True))
-        self._differing += [(start + i, leaf is None) for i, (leaf, kept) in enumerate(pairs) if leaf != kept]
+        different = [(i, leaf) for i, (leaf, kept) in enumerate(pairs) if not leaf or leaf != kept]
+        self._differing += [(start + i, not leaf) for i, leaf in different]
+        if self.by_tiles is self.by_entries:
+            self.by_tiles = deepcopy(self.by_entries)
         self.by_entries.add([leaf or kept or _HOLE for leaf, kept in pairs])
         self.by_tiles.add([kept if len(kept) == HASH_BYTES else leaf or _HOLE for leaf, kept in pairs])
 
     def believe(self, stored: bytes, width: int) -> None:
         """One tile's worth whose entries aren't shown: the signature tells if its hashes are right."""
-        hashes = split_hashes(stored[: width * HASH_BYTES].ljust(width * HASH_BYTES, b"\0"))
-        self.by_entries.add(hashes)
-        self.by_tiles.add(hashes)
+        self._agreed(split_hashes(stored[: width * HASH_BYTES].ljust(width * HASH_BYTES, b"\0")))
+
+    def _agreed(self, leaves: Sequence[bytes]) -> None:
+        self.by_entries.add(leaves)
+        if self.by_tiles is not self.by_entries:
+            self.by_tiles.add(leaves)
 
     def frontiers(self) -> list[bytes]:
         """The peaks of the tree, joined, by each account."""

@@ -32,9 +32,9 @@ class Report:
         """True when nothing was found."""
         return not self.findings
 
-    def count(self, name: str) -> None:
-        """One more of what `name` says."""
-        self.counts[name] = self.counts.get(name, 0) + 1
+    def count(self, name: str, more: int = 1) -> None:
+        """One more, or so many, of what `name` says."""
+        self.counts[name] = self.counts.get(name, 0) + more
 
     def add(self, index: int | None, table: str, problem: str) -> None:
         """Note a finding."""

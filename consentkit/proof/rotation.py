@@ -18,15 +18,23 @@ def in_force(log: ProofLog) -> tuple[Verifier, ...]:
     return log.keys.ring(log.checkpoint)
 
 
-def rotate(log: ProofLog, t: int) -> Verifier:
-    """Make a key that signs beside those in force from now on (`t`, UTC ms), named under them; returns it.
+def prepare(log: ProofLog) -> Verifier:
+    """Make the key that `rotate` will name, or find it; until then it signs nothing.
 
-    ConfigurationError when two sign already: first retire one. Again after it was cut off, it ends it.
+    Machines that share the log need it before that. ConfigurationError when two sign already.
+    """
+    if len(in_force(log)) > 1:
+        raise ConfigurationError("two keys sign already; retire the old one first")
+    return log.keys.add()
+
+
+def rotate(log: ProofLog, t: int) -> Verifier:
+    """Let a new key sign beside the one in force from now on (`t`, UTC ms), named under it; returns it.
+
+    As `prepare` made it. Again after it was cut off, it ends it.
     """
     size, ring = log.size, in_force(log)
-    if len(ring) > 1:
-        raise ConfigurationError("two keys sign already; retire the old one first")
-    new = log.keys.add()
+    new = prepare(log)
     stmt = {"vkey": new.vkey, "signers": [verifier.vkey for verifier in (*ring, new)]}
     log.append([Record(Kind.KEY, t, stmt)], expected_size=size).result()
     return new

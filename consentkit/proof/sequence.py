@@ -3,104 +3,35 @@
 import logging
 import os
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
-from consentkit.errors import ConsentKitError, LogRefused, SizeMoved, StoreUnavailable, VerificationError
+from consentkit.errors import (
+    ConsentKitError,
+    LogClosed,
+    LogRefused,
+    SizeMoved,
+    StoreUnavailable,
+    VerificationError,
+)
 from consentkit.proof.emission import emit
-from consentkit.proof.entry import SALT_BYTES, Draft, Kind, Sealed, decode, kind_of
+from consentkit.proof.entry import SALT_BYTES, Draft, Kind, Sealed, decode
 from consentkit.proof.keys import Keys
-from consentkit.proof.merkle import leaf_hash, peak_ids, verify_inclusion
-from consentkit.proof.note import Checkpoint, Receipt, Verifier, open_checkpoint, signers
+from consentkit.proof.merkle import fold, leaf_hash
+from consentkit.proof.note import Checkpoint, Receipt, Verifier, open_checkpoint, receipts
+from consentkit.proof.request import Appended, Reply, Request, answer
 from consentkit.proof.store import Batch, DocumentRow, Head, Store, Writing
-from consentkit.proof.tiles import Fetch, Tree
+from consentkit.proof.succession import Ending
+from consentkit.proof.tiles import Tree
 from consentkit.proof.tombstones import erasures_of
+from consentkit.proof.trust import check_guard, frontier_of, trusted_tree
 
 logger = logging.getLogger("consentkit.proof")
 
 CLOCK_SLACK = 1000  # ms; records that were made at once may well arrive the other way round
 
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """An entry that is durable: its index, the time it was given, and the receipt that proves it."""
-
-    index: int
-    t: int
-    receipt: str
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Records to be appended together, and who waits for them."""
-
-    drafts: Sequence[Draft]
-    expected_size: int | None
-    future: "Future[list[Appended]]"
-
-
-def trusted_tree(head: Head, fetch: Fetch, verifiers: Sequence[Verifier]) -> Tree:
-    """The tree of a stored log, after its right edge was found to be what the checkpoint signs (I6).
-
-    Raises LogRefused saying what was found and what the key and the checkpoint lead one to expect.
-    """
-    try:
-        checkpoint = open_checkpoint(head.checkpoint, *verifiers)
-    except VerificationError as error:
-        expected = ", ".join(verifier.vkey for verifier in verifiers)
-        raise LogRefused(f"the log's checkpoint isn't ours ({error})", _signed_by(head), expected) from error
-    if checkpoint.size != head.size:
-        raise LogRefused("the log's head was changed", f"{head.size} entries", f"{checkpoint.size} entries")
-    tree = Tree(head.size, fetch)
-    try:
-        root, frontier = tree.prover().root(), _frontier(tree)
-    except LookupError as error:
-        raise LogRefused("the log's tree has a hole", str(error), f"{head.size} entries") from error
-    if root != checkpoint.root or frontier != head.frontier:
-        raise LogRefused("the log's tree was changed", f"root {root.hex()}", f"root {checkpoint.root.hex()}")
-    return tree
-
-
-def check_guard(note: str, head: Head, tree: Tree, verifiers: Sequence[Verifier]) -> None:
-    """Raise LogRefused unless the guard's checkpoint is of this log and the log has gone on from it (I6)."""
-    guard = _open_guard(note, verifiers)
-    if guard.size > tree.size:
-        message = "the log is behind its guard: it was cut off or restored from an older backup"
-        raise LogRefused(message, f"{tree.size} entries", f"at least {guard.size} entries")
-    root = tree.prover(guard.size).root()
-    if root != guard.root:
-        message = f"the log's first {guard.size} entries aren't those it answered for"
-        raise LogRefused(message, f"root {root.hex()}", f"root {guard.root.hex()}")
-    if guard.size == tree.size and note != head.checkpoint:
-        # Whoever takes a signature away would have the next checkpoints signed by fewer keys.
-        message = "the log's newest checkpoint isn't the one it answered for"
-        raise LogRefused(message, f"signed by {_signed_by(head)}", "as the guard is")
-
-
-def guarded_size(note: str, verifiers: Sequence[Verifier]) -> int:
-    """How many entries the guard answers for; LogRefused when it is no checkpoint of this log."""
-    return _open_guard(note, verifiers).size
-
-
-def _open_guard(note: str, verifiers: Sequence[Verifier]) -> Checkpoint:
-    try:
-        return open_checkpoint(note, *verifiers)
-    except VerificationError as error:
-        raise LogRefused(
-            f"the guard is no checkpoint of this log ({error})", "another", verifiers[0].name
-        ) from error
-
-
-def _signed_by(head: Head) -> str:
-    try:
-        return ", ".join(signers(head.checkpoint))
-    except VerificationError as error:
-        return str(error)
-
-
-def _frontier(tree: Tree) -> bytes:
-    return b"".join(tree.read(level, index) for level, index in peak_ids(tree.size))
+Timed = tuple[int, Sealed]  # the time an entry was given, and the entry
 
 
 class Sequencer:
@@ -120,6 +51,7 @@ class Sequencer:
         self._guard: str | None = None
         self._ring: tuple[Verifier, ...] = self._keys.verifiers
         self._t = 0
+        self._ending = Ending(self._keys.origin)
         self._warned = False
 
     def create(self) -> None:
@@ -131,21 +63,16 @@ class Sequencer:
         self._forget()
 
     def run(self, requests: Sequence[Request]) -> None:
-        """Commit what was asked for together; every future is resolved, whatever happens."""
+        """Commit what was asked for together; everybody is answered, whatever happens."""
+        replies: Sequence[Reply]
         try:
-            answers = self._commit(requests)
+            replies = self._commit(requests)
         except BaseException as error:  # noqa: BLE001 - nobody may wait for ever, whatever went wrong
             self._forget()
             reason = error.__cause__ or error
             logger.error("a batch of %d requests was not acknowledged: %s", len(requests), reason)
-            for request in requests:
-                request.future.set_exception(_unavailable(error))
-            return
-        for request, answer in zip(requests, answers, strict=True):
-            if isinstance(answer, SizeMoved):
-                request.future.set_exception(answer)
-            else:
-                request.future.set_result(answer)
+            replies = [_unavailable(error) for _ in requests]
+        answer(requests, replies)
 
     def finish(self) -> None:
         """Publish the last checkpoint; a store that can't be written any more is only reported."""
@@ -156,25 +83,25 @@ class Sequencer:
             self._forget()
             logger.warning("the last checkpoint was not published: %s", error.__cause__ or error)
 
-    def _commit(self, requests: Sequence[Request]) -> list[list[Appended] | SizeMoved]:
+    def _commit(self, requests: Sequence[Request]) -> list[Reply]:
+        asked = [draft for request in requests for draft in request.drafts]
+        # Before the lock, which all others wait for, so at the time this process knows of.
+        sealed = _seal(asked, self._t)
         with self._store.writing() as session:
             tree = self._catch_up(session)
-            start, sealed, places = tree.size, list[tuple[int, Sealed]](), list[slice | SizeMoved]()
-            for request in requests:
-                first = len(sealed)
-                if request.expected_size not in (None, start + first):
-                    places.append(SizeMoved(start + first))
-                    continue
-                sealed += map(self._seal, request.drafts)
-                places.append(slice(first, len(sealed)))
+            places, drafts = _placed(requests, tree.size, self._ending)
+            if len(drafts) < len(asked):
+                sealed = _seal(drafts, self._t)
             if not sealed:
-                return [place if isinstance(place, SizeMoved) else [] for place in places]
+                return [[] if isinstance(place, slice) else place for place in places]
+            self._clamp(drafts, sealed)
             due = time.monotonic() - self._published_at >= self._publish_every
             # Who trusts one key learns of the next from a published checkpoint that both have signed.
-            due = due or any(item.entry[1] == Kind.KEY for _, item in sealed)
+            # And a log's end is what the next one begins with.
+            due = due or any(draft.kind in (Kind.KEY, Kind.CLOSE) for draft in drafts)
             checkpoint = self._write(session, tree, [item for _, item in sealed], publish=due)
-        proved = self._prove(tree, start, sealed, checkpoint)
-        return [place if isinstance(place, SizeMoved) else proved[place] for place in places]
+        proved = self._prove(tree, sealed, checkpoint)
+        return [proved[place] if isinstance(place, slice) else place for place in places]
 
     def _tile(self, level: int, n: int) -> bytes:
         # Through the session of the moment: the tree outlives a session, and may outlive a connection.
@@ -191,7 +118,8 @@ class Sequencer:
             tree = self._tree = trusted_tree(head, self._tile, ring)
             self._ring = ring
             self._keys.confirm(ring)
-            self._checkpoint, self._t = head.checkpoint, _last_t(session.last(head.size))
+            self._ending = Ending(self._keys.origin, session.last, head.size)
+            self._checkpoint, self._t = head.checkpoint, self._ending.t
             self._guard = None  # what it was compared with is no longer what we stand on
         guard = self._keys.guard()
         if guard is None:
@@ -201,33 +129,37 @@ class Sequencer:
             self._guard = guard
         return tree
 
-    def _seal(self, draft: Draft) -> tuple[int, Sealed]:
-        behind, self._t = self._t - draft.record.t, max(self._t, draft.record.t)  # I8
+    def _clamp(self, drafts: Sequence[Draft], sealed: list[Timed]) -> None:
+        """Let none of what was sealed before the log was looked at be earlier than its last entry (I8)."""
+        early = bisect_left(sealed, self._t, key=itemgetter(0))
+        sealed[:early] = _seal(drafts[:early], self._t)
+        self._t = sealed[-1][0]
+        behind = max(t - draft.t for (t, _), draft in zip(sealed, drafts, strict=True))
         if behind > CLOCK_SLACK and not self._warned:
             logger.warning("a clock is %d ms behind the log's last entry; times are clamped", behind)
         self._warned = behind > CLOCK_SLACK
-        return self._t, draft.seal(self._t, os.urandom(2 * SALT_BYTES))
 
     def _write(self, session: Writing, tree: Tree, sealed: Sequence[Sealed], *, publish: bool) -> Checkpoint:
-        start = tree.size
-        tiles = tree.extend([leaf_hash(item.entry) for item in sealed])
-        checkpoint = Checkpoint(self._keys.origin, tree.size, tree.prover().root())
-        ring = _ring_after(self._ring, sealed, self._keys.verifiers)
+        start, entries = tree.size, [item.entry for item in sealed]
+        public = [(index, item) for index, item in enumerate(sealed, start) if item.opening is None]
+        tiles = tree.extend(list(map(leaf_hash, entries)))
+        checkpoint = Checkpoint(self._keys.origin, tree.size, fold(list(tree.peaks.values())))
+        ring = _ring_after(self._ring, (item.entry for _, item in public), self._keys.verifiers)
         note = self._keys.sign_note(checkpoint.text, ring)
         open_checkpoint(note, *ring)
         batch = Batch(
             start,
-            [item.entry for item in sealed],
+            entries,
             [(index, item.opening) for index, item in enumerate(sealed, start) if item.opening],
             tiles,
-            Head(tree.size, _frontier(tree), note),
+            Head(tree.size, frontier_of(tree), note),
             [
                 DocumentRow(item.sha256, index, item.body)
-                for index, item in enumerate(sealed, start)
+                for index, item in public
                 if item.sha256 is not None and item.body is not None
             ],
             publish,
-            [it for index, item in enumerate(sealed, start) for it in erasures_of(index, item.entry)],
+            [erasure for index, item in public for erasure in erasures_of(index, item.entry)],
         )
         # All that can fail about the guard fails before the commit: who is told no must not be recorded.
         with self._keys.guard_ready(self._guard, note) as swap:
@@ -247,38 +179,60 @@ class Sequencer:
                 "the guard was moved by somebody else", "another checkpoint", "the one of this log"
             )
 
-    def _prove(
-        self, tree: Tree, start: int, sealed: Sequence[tuple[int, Sealed]], checkpoint: Checkpoint
-    ) -> list[Appended]:
-        prover, note, appended = tree.prover(), self._checkpoint or "", []
-        for index, (t, item) in enumerate(sealed, start):
-            path = prover.inclusion(index)
-            verify_inclusion(leaf_hash(item.entry), index, checkpoint.size, path, checkpoint.root)
-            appended.append(Appended(index, t, Receipt(item.entry, index, tuple(path), note).text))
-        return appended
+    def _prove(self, tree: Tree, sealed: Sequence[Timed], checkpoint: Checkpoint) -> list[Appended]:
+        growth, note, entries = tree.growth, self._checkpoint or "", [item.entry for _, item in sealed]
+        if growth is None:
+            raise VerificationError("nothing was appended to the tree")
+        texts = receipts(entries, growth, note)
+        if len(texts) > 1:
+            growth.check(list(map(leaf_hash, entries)), checkpoint.root)
+        # One of them is read as its holder will read it; the signature was checked before the commit.
+        number = int.from_bytes(checkpoint.root[:4]) % len(texts)
+        told = Receipt.parse(texts[number])
+        told.prove(checkpoint)
+        if (told.entry, told.index, told.checkpoint) != (entries[number], growth.start + number, note):
+            raise VerificationError("a receipt is about another entry")
+        times = map(itemgetter(0), sealed)
+        return list(map(Appended, range(growth.start, growth.size), times, texts))
+
+
+def _placed(
+    requests: Sequence[Request], size: int, ending: Ending
+) -> tuple[list[slice | SizeMoved | LogClosed], list[Draft]]:
+    """Where in a batch each request's records are, or why they aren't; and the records, in order."""
+    places, drafts = list[slice | SizeMoved | LogClosed](), list[Draft]()
+    for request in requests:
+        first = len(drafts)
+        moved = request.expected_size not in (None, size + first)
+        refused = SizeMoved(size + first) if moved else ending.refusal(request.drafts)
+        if refused is None:
+            drafts += request.drafts
+        places.append(refused or slice(first, len(drafts)))
+    return places, drafts
+
+
+def _seal(drafts: Sequence[Draft], t: int) -> list[Timed]:
+    """Entries with fresh salts, at `t` (UTC ms) or later, none before its record or its predecessor."""
+    size, sealed = 2 * SALT_BYTES, list[Timed]()
+    salts = os.urandom(size * len(drafts))
+    for number, draft in enumerate(drafts):
+        t = max(t, draft.t)
+        sealed.append((t, draft.seal(t, salts[number * size : (number + 1) * size])))
+    return sealed
 
 
 def _ring_after(
-    ring: tuple[Verifier, ...], sealed: Sequence[Sealed], ours: Sequence[Verifier]
+    ring: tuple[Verifier, ...], entries: Iterable[bytes], ours: Sequence[Verifier]
 ) -> tuple[Verifier, ...]:
     """The keys in force after these entries: `{"vkey"}` adds one, `{"retired"}` takes one away."""
-    for item in sealed:
-        if item.entry[1] == Kind.KEY:
-            stmt = decode(item.entry[2:]) or {}
+    for entry in entries:
+        if entry[1] == Kind.KEY:
+            stmt = decode(entry[2:]) or {}
             ring = tuple(v for v in ours if v in ring or v.vkey == stmt.get("vkey"))
             ring = tuple(v for v in ring if v.vkey != stmt.get("retired"))
     if not ring:
         raise LogRefused("the last key can't be retired", "no key", "one that signs")
     return ring
-
-
-def _last_t(last: tuple[bytes, int | None] | None) -> int:
-    if last is None:
-        return 0
-    entry, created_ms = last
-    if kind_of(entry).public:
-        return int((decode(entry[2:]) or {}).get("t", 0))
-    return created_ms or 0
 
 
 def _unavailable(error: BaseException) -> StoreUnavailable:

@@ -5,20 +5,24 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 
 from consentkit.errors import StoreUnavailable
+from consentkit.proof import tables
 from consentkit.proof.durable import sync, sync_folder
 from consentkit.proof.listing import head_of
+from consentkit.proof.migration import missing, refuse_another
 from consentkit.proof.store import Head
-from consentkit.proof.tables import PUBLISH, SCHEMA, SCHEMA_VERSION, SqliteReading, SqliteWriting
+from consentkit.proof.tables import PUBLISH, SqliteReading, SqliteWriting
 from consentkit.proof.turns import turn
 
 logger = logging.getLogger("consentkit.proof")
 
 _WRITER_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "secure_delete": 1,
-                   "trusted_schema": 0, "wal_autocheckpoint": 0, "mmap_size": 0}  # fmt: skip
+                   "trusted_schema": 0, "wal_autocheckpoint": 0, "mmap_size": 0,
+                   "cache_size": -(16 << 10)}  # fmt: skip
+"""The cache, in KiB, is room for the pages of a whole batch: what doesn't fit is written twice."""
 _WAL_LIMIT = 4 << 20
 _IDLE_READERS = 8
 
@@ -58,9 +62,13 @@ class SqliteStore:
         return self.path.is_file() and self.path.stat().st_size > 0
 
     def create(self) -> None:
-        """Make the file, tables and all, unless it exists."""
+        """Make the file, tables and all; where it exists, bring the tables of an older version up to date.
+
+        ConfigurationError when a newer consentkit made them.
+        """
         with _unavailable(), self._locked():
             if self.exists():
+                self._migrate()
                 return
             # Made aside and renamed, so that nobody ever opens a database that lacks its tables.
             aside = self.path.with_name(self.path.name + ".new")
@@ -69,17 +77,32 @@ class SqliteStore:
             connection = _connect(aside, "rw", self._timeout)
             try:
                 _prepare(connection)
-                connection.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT")
+                version = 1 + len(tables.MIGRATIONS)
+                connection.executescript(f"BEGIN;{tables.SCHEMA}PRAGMA user_version={version};COMMIT")
             finally:
                 connection.close()
             aside.replace(self.path)
             sync_folder(self.path.parent)
+
+    def _migrate(self) -> None:
+        with closing(_connect(self.path, "rw", self._timeout)) as connection:
+            if not missing(_version(connection), tables.MIGRATIONS):
+                return
+            _prepare(connection)
+            connection.execute("BEGIN IMMEDIATE")
+            steps = missing(_version(connection), tables.MIGRATIONS)
+            for statement in ";".join(steps).split(";"):  # executescript would commit first
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={1 + len(tables.MIGRATIONS)}")
+            connection.execute("COMMIT")
+        logger.warning("the log's tables are brought up to version %d", 1 + len(tables.MIGRATIONS))
 
     @contextmanager
     def writing(self) -> Iterator[SqliteWriting]:
         """The exclusive right to append. Uncommitted is rolled back; an error drops the connection (I5)."""
         with self._exclusive() as connection:
             connection.execute("BEGIN IMMEDIATE")
+            refuse_another(_version(connection), tables.MIGRATIONS)  # a newer worker may have been here
             session = SqliteWriting(connection)
             yield session
             if not session.committed:
@@ -159,7 +182,13 @@ class SqliteStore:
                 if seen == identity:
                     return connection, seen
                 connection.close()
-        return _connect(self.path, "ro", self._timeout), identity
+        connection = _connect(self.path, "ro", self._timeout)
+        try:
+            refuse_another(_version(connection), tables.MIGRATIONS)
+        except BaseException:
+            connection.close()
+            raise
+        return connection, identity
 
     def _writer_connection(self) -> sqlite3.Connection:
         if self._writer is not None and self._files() != self._writer_files:
@@ -220,6 +249,10 @@ def _connect(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
     connection.text_factory = lambda data: data.decode("utf-8", "replace")
     connection.execute("PRAGMA trusted_schema=0")
     return connection
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

@@ -1,14 +1,16 @@
 """The SQLite tables of the log, and the reads and writes on one connection."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from consentkit.errors import StoreUnavailable
 from consentkit.proof.entry import Kind, Opening
 from consentkit.proof.store import Attested, Batch, DocumentRow, Head
 from consentkit.proof.values import attested, blob, document, opening, text, whole
 
-SCHEMA_VERSION = 1
+MIGRATIONS: tuple[str, ...] = ()
+"""What made each version out of the one before, from 2 on; `SCHEMA` is what has come of it."""
 SCHEMA = """
 CREATE TABLE leaf(idx INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT;
 CREATE TABLE opening(idx INTEGER PRIMARY KEY, created_ms INTEGER NOT NULL, lookup BLOB,
@@ -22,6 +24,7 @@ CREATE TABLE document(sha256 TEXT PRIMARY KEY, idx INTEGER NOT NULL, body BLOB N
 CREATE INDEX opening_lookup ON opening(lookup) WHERE lookup IS NOT NULL;
 CREATE INDEX leaf_rare ON leaf(substr(entry, 2, 1)) WHERE substr(entry, 2, 1) <> x'01';
 """
+_ROWS = 32
 _OPENING = "idx, created_ms, lookup, salt1, stmt, salt2, subj"
 # Erased is overwritten by as many zeros. A row that changes its size can move its neighbours to other pages,
 # and SQLite may leave copies of what it moves, whatever secure_delete says; so in this table nothing moves.
@@ -136,11 +139,9 @@ class SqliteWriting(_View):
 
     def commit(self, batch: Batch) -> None:
         run, many = self._connection.execute, self._connection.executemany
-        many("INSERT INTO leaf VALUES (?, ?)", enumerate(batch.entries, batch.start))
-        many(
-            "INSERT INTO opening VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ((i, o.created_ms, o.lookup, o.salt1, o.stmt, o.salt2, o.subj) for i, o in batch.openings),
-        )
+        self._insert("INSERT INTO leaf VALUES ", "(?, ?)", list(enumerate(batch.entries, batch.start)))
+        openings = [(index, *payload) for index, payload in batch.openings]
+        self._insert("INSERT INTO opening VALUES ", "(?, ?, ?, ?, ?, ?, ?)", openings)
         many(
             "INSERT INTO tile VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET hashes = excluded.hashes",
             ((level, n, hashes) for (level, n), hashes in batch.tiles.items()),
@@ -158,9 +159,16 @@ class SqliteWriting(_View):
         run("COMMIT")
         self.committed = True
 
+    def _insert(self, into: str, row: str, rows: Sequence[tuple[object, ...]]) -> None:
+        # Each step of a statement lets go of the interpreter and has to wait for it again, so it takes many.
+        many, whole = ", ".join([row] * _ROWS), len(rows) - len(rows) % _ROWS
+        for start in range(0, whole, _ROWS):
+            self._connection.execute(into + many, tuple(chain.from_iterable(rows[start : start + _ROWS])))
+        self._connection.executemany(into + row, rows[whole:])
+
     def _swap_head(self, batch: Batch) -> None:
         new = (batch.head.size, batch.head.frontier, batch.head.checkpoint)
-        if self.head() is None and batch.start == 0:
+        if batch.start == 0 and self.head() is None:
             self._connection.execute("INSERT INTO head VALUES (0, ?, ?, ?)", new)
             return
         query = "UPDATE head SET size = ?, frontier = ?, checkpoint = ? WHERE size = ?"

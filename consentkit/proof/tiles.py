@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from consentkit.proof.merkle import HASH_BYTES, Prover, node_hash, root_of
+from consentkit.proof.merkle import HASH_BYTES, Growth, Prover, peak_ids, root_of
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
@@ -35,7 +35,7 @@ def split_hashes(data: bytes) -> list[bytes]:
 
 
 class Tree:
-    """A growing tree: its right edge and recent nodes in memory, older tiles fetched when asked for.
+    """A growing tree: its right edge in memory, older tiles fetched when asked for.
 
     `fetch(level, n)` returns a stored tile's bytes, of which only those within `size` are used.
     """
@@ -43,21 +43,30 @@ class Tree:
     def __init__(self, size: int, fetch: Fetch) -> None:
         self.size = size
         self._fetch = fetch
-        self._edge: dict[int, tuple[int, bytes]] = {}
+        self._edge: dict[tuple[int, int], bytes] = {}
         self._nodes: dict[tuple[int, int], bytes] = {}
+        self._peaks: dict[int, bytes] | None = None
+        self.growth: Growth | None = None
+        """The way to the root from the leaves that were appended last."""
+
+    @property
+    def peaks(self) -> dict[int, bytes]:
+        """The hashes of the complete subtrees that make up the tree, by level, the largest first."""
+        if self._peaks is None:
+            self._peaks = {level: self.read(level, index) for level, index in peak_ids(self.size)}
+        return self._peaks
 
     def extend(self, leaves: Sequence[bytes]) -> dict[tuple[int, int], bytes]:
         """Append leaf hashes; returns the tiles that changed, whole, by `(level, n)`."""
-        if len(self._nodes) > _KEPT_NODES:
-            self._nodes.clear()
-        before = self.size
-        for leaf in leaves:
-            self._push(leaf)
+        if not leaves:
+            return {}
+        growth = self.growth = Growth.of(self.size, self.peaks, leaves)
         changed: dict[tuple[int, int], bytes] = {}
-        level = 0
-        while self.size >> (HEIGHT * level):
-            changed |= self._grown(level, before >> (HEIGHT * level))
-            level += 1
+        for level in range(0, len(growth.levels), HEIGHT):
+            changed |= self._grown(level // HEIGHT, growth.complete(level))
+        grown = {level for level, _ in changed}
+        self._edge = {at: tile for at, tile in self._edge.items() if at[0] not in grown} | changed
+        self.size, self._peaks = growth.size, growth.peaks(self.peaks)
         return changed
 
     def read(self, level: int, index: int) -> bytes:
@@ -70,6 +79,8 @@ class Tree:
             part = data[first : first + (HASH_BYTES << (level % HEIGHT))]
             if len(part) != HASH_BYTES << (level % HEIGHT):
                 raise LookupError(f"tile {level // HEIGHT}/{start // WIDTH} is missing or too short")
+            if len(self._nodes) > _KEPT_NODES:
+                self._nodes.clear()
             node = self._nodes[level, index] = root_of(split_hashes(part))
         return node
 
@@ -77,27 +88,15 @@ class Tree:
         """Proofs and the root at `size` (default: now)."""
         return Prover(self.size if size is None else size, self.read)
 
-    def _push(self, leaf: bytes) -> None:
-        level, index, node = 0, self.size, leaf
-        self._nodes[0, index] = node
-        while index & 1:
-            node = node_hash(self.read(level, index - 1), node)
-            level, index = level + 1, index >> 1
-            self._nodes[level, index] = node
-        self.size += 1
-
-    def _grown(self, level: int, before: int) -> dict[tuple[int, int], bytes]:
-        now = self.size >> (HEIGHT * level)
-        changed = {}
-        for n in range(before // WIDTH, -(-now // WIDTH)):
-            first, last = max(before, n * WIDTH), min(now, (n + 1) * WIDTH)
-            if first < last:
-                old = self._tile(level, n)[: (first - n * WIDTH) * HASH_BYTES] if first > n * WIDTH else b""
-                fresh = b"".join(self._nodes[level * HEIGHT, i] for i in range(first, last))
-                changed[level, n] = old + fresh
-                self._edge[level] = n, old + fresh
+    def _grown(self, level: int, fresh: list[bytes]) -> dict[tuple[int, int], bytes]:
+        start, changed = self.size >> (HEIGHT * level), {}
+        while fresh:
+            n, kept = divmod(start, WIDTH)
+            old = self._tile(level, n)[: kept * HASH_BYTES] if kept else b""
+            changed[level, n] = old + b"".join(fresh[: WIDTH - kept])
+            start, fresh = start + WIDTH - kept, fresh[WIDTH - kept :]
         return changed
 
     def _tile(self, level: int, n: int) -> bytes:
-        number, data = self._edge.get(level, (-1, b""))
-        return data if n == number else self._fetch(level, n)
+        known = self._edge.get((level, n))
+        return self._fetch(level, n) if known is None else known

@@ -1,5 +1,6 @@
 """An entry told to people: as a plain value, in a few words, and with the words it names."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,13 @@ from consentkit.proof.entry import Kind, Stored
 from consentkit.proof.log import ProofLog
 from consentkit.proof.store import Document
 
+LAYERS = {
+    "banner": "banner",
+    "preferences": "preferences",
+    "reopened": "preferences",
+    "form": "page",
+}
+"""The layer that an answer's mechanism stands on."""
 CITED = {"notice": "notice_text", "version": "policy_text", "sha256": "document_text"}
 
 
@@ -32,9 +40,12 @@ def about(entry: Stored) -> str:
     stmt = entry.stmt or {}
     if entry.kind is Kind.TOMBSTONE:
         return f"{stmt.get('segment')} of {stmt.get('list') or [stmt.get('first'), stmt.get('last')]}"[:60]
-    answers = stmt.get("categories")
+    if entry.kind is Kind.ACCESS:
+        return f"{stmt.get('action')} {stmt.get('object', [stmt.get('from'), stmt.get('to')])}"[:60]
+    answers = stmt.get("categories") or stmt.get("expired")
     granted = [c for c, yes in answers.items() if yes] if isinstance(answers, dict) else []
-    return str(stmt.get("name") or ", ".join(granted) or str(stmt.get("version", ""))[:16])
+    name = stmt.get("name") or stmt.get("signal")
+    return str(name or ", ".join(granted) or str(stmt.get("version", ""))[:16])
 
 
 def texts(log: ProofLog, entry: Stored) -> dict[str, Any]:
@@ -44,7 +55,18 @@ def texts(log: ProofLog, entry: Stored) -> dict[str, Any]:
         document = log.document(stmt[field]) if isinstance(stmt.get(field), str) else None
         if document is not None:
             found[name] = _words(document)
-    return found
+    layer = _layer(log, stmt)
+    return found if layer is None else found | {"layer_shown": layer}
+
+
+def _layer(log: ProofLog, stmt: Mapping[str, Any]) -> Any:
+    """What the visitor had before them when they answered, as the edition that they were shown draws it."""
+    layer, locale, index = LAYERS.get(str(stmt.get("mechanism"))), stmt.get("locale"), stmt.get("edition")
+    edition = log.get(index) if layer and isinstance(index, int) else None
+    announced = edition.stmt if edition is not None and edition.intact else None
+    digest = ((announced or {}).get("manifest") or {}).get("renderings", {}).get(locale)
+    document = log.document(digest) if isinstance(digest, str) else None
+    return _words(document)["layers"][layer] if document is not None else None
 
 
 def _words(document: Document) -> Any:

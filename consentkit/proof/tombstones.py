@@ -54,9 +54,11 @@ class Tombstones:
 
     def missing(self, index: int, opening: Opening | None) -> bool:
         """Note the segments that a committed entry lacks; True when it lacks any."""
+        if opening is not None and opening.stmt is not None and opening.subj is not None:
+            return False
         gone = [name for name in _NAMES if opening is None or getattr(opening, name) is None]
         self._missing += [(index, name) for name in gone]
-        return bool(gone)
+        return True
 
     def add(self, tombstone: Stored) -> Iterator[str]:
         """Take a tombstone; yields what is wrong with it."""

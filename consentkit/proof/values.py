@@ -28,12 +28,16 @@ def text(value: object) -> str:
 
 def opening(row: Sequence[Any]) -> tuple[int, Opening]:
     """Return the index and the payload in a row of the table `opening`."""
-    index, created, *values = row
-    lookup, salt1, stmt, salt2, subj = (part if part is None else blob(part) for part in values)
-    return index, Opening(whole(created), lookup, *_kept(salt1, stmt), *_kept(salt2, subj))
+    index, created, lookup, salt1, stmt, salt2, subj = row
+    if not (type(salt1) is type(stmt) is type(salt2) is type(subj) is bytes and any(salt1) and any(salt2)):
+        salt1, stmt = _kept(salt1, stmt)
+        salt2, subj = _kept(salt2, subj)
+    lookup = lookup if lookup is None else blob(lookup)
+    return index, Opening(whole(created), lookup, salt1, stmt, salt2, subj)
 
 
-def _kept(salt: bytes | None, payload: bytes | None) -> tuple[bytes | None, bytes | None]:
+def _kept(salt: object, payload: object) -> tuple[bytes | None, bytes | None]:
+    salt, payload = (part if part is None else blob(part) for part in (salt, payload))
     # Where a store erases by writing zeros over what was there.
     gone = salt is not None and payload is not None and not any(salt) and not any(payload)
     return (None, None) if gone else (salt, payload)

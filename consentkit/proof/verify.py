@@ -3,17 +3,19 @@
 Pure: the log is read through a `store.Source`; nothing here trusts a row that a signature doesn't cover.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 
 from consentkit.errors import VerificationError
-from consentkit.proof.entry import Kind, Opening, Stored, kind_of, opens_lookup, opens_stmt, opens_subj, read
+from consentkit.proof.entry import Kind, Opening, Stored, decoded, kind_of, opens_stmt, opens_subj
 from consentkit.proof.keyring import Keyring
 from consentkit.proof.merkle import leaf_hash
 from consentkit.proof.note import Checkpoint
 from consentkit.proof.recount import Finding, Recount
 from consentkit.proof.report import Progress, Report, untold
 from consentkit.proof.store import DocumentRow, Head, Source
+from consentkit.proof.succession import Bounds
 from consentkit.proof.tiles import WIDTH
 from consentkit.proof.tombstones import Tombstones
 from consentkit.proof.witnessed import Testimony, Trust
@@ -66,6 +68,8 @@ class _Audit:
         self._commitments: set[bytes] = set()
         self._cited: dict[str, int] = {}
         self._tombstones = Tombstones()
+        first = next((entry for _, entry in source.leaves(0, 1)), b"")
+        self._bounds = Bounds(keyring.origin, first)
         self._testimony = Testimony(trust)
         self._t = 0
 
@@ -131,8 +135,12 @@ class _Audit:
                 self._report.add(None, "published", problem)
         self._testimony.heard()
         for note in anchors:
-            self._open("anchor", note)
             self._report.count("anchors")
+            other = self._bounds.compare(note)
+            if other is None:
+                self._open("anchor", note)
+            elif other:
+                self._report.add(None, "anchor", other)
 
     def _read_receipts(self, receipts: Sequence[str]) -> None:
         for text in receipts:
@@ -151,73 +159,92 @@ class _Audit:
             recount.believe(self._source.tile(0, start // WIDTH), stop - start)
             return
         openings = dict(self._source.openings(start, stop))
-        leaves = [leaf_hash(entries[i]) if i in entries else None for i in range(start, stop)]
+        leaves = [leaf_hash(entries[i]) if i in entries else b"" for i in range(start, stop)]
         recount.add(leaves, self._source.tile(0, start // WIDTH))
+        kinds: Counter[Kind] = Counter()
         for index in range(start, stop):
-            if index in entries:
-                self._entry(index, entries[index], openings.get(index))
+            if index not in entries:
+                continue
+            entry = entries[index]
+            try:
+                kind = kind_of(entry)
+            except VerificationError as error:
+                self._report.add(index, "leaf", str(error))
+                continue
+            kinds[kind] += 1
+            self._entry(index, kind, entry, openings.get(index))
+        for kind, number in kinds.items():
+            self._report.count(kind.label, number)
 
-    def _entry(self, index: int, entry: bytes, opening: Opening | None) -> None:
-        try:
-            kind = kind_of(entry)
-        except VerificationError as error:
-            self._report.add(index, "leaf", str(error))
-            return
-        self._report.count(kind.label)
-        if kind.public and opening:
+    def _entry(self, index: int, kind: Kind, entry: bytes, opening: Opening | None) -> None:
+        public = kind >= 0x10
+        if public or self._bounds.closed is not None:
+            for problem in self._bounds.add(index, kind, entry):
+                self._report.add(index, "leaf", problem)
+        if public and opening:
             self._report.add(index, "opening", "a payload was added to a public entry")
-        elif not kind.public and not self._opening(index, entry, opening):
+        elif not public and not self._opening(index, entry, opening):
             return
         try:
-            stored = read(index, entry, None if kind.public else opening)
+            stored = decoded(index, kind, entry, None if public else opening)
         except VerificationError as error:
-            self._report.add(index, "leaf" if kind.public else "opening", str(error))
+            self._report.add(index, "leaf" if public else "opening", str(error))
             return
         self._payload(stored)
 
     def _opening(self, index: int, entry: bytes, opening: Opening | None) -> bool:
-        if entry[2:34] in self._commitments:
+        commitment = entry[2:34]
+        if commitment in self._commitments:
             self._report.add(index, "leaf", "the same commitment as an earlier entry: a replay")
-        self._commitments.add(entry[2:34])
+        self._commitments.add(commitment)
         if opening is None and index not in self._report.scope:
             self._report.count("not shown")
             return False
-        problems = list(_opening_problems(entry, opening))
-        for problem in problems:
-            self._report.add(index, "opening", problem)
-        if not problems and self._tombstones.missing(index, opening):
+        stmt = opening is None or opens_stmt(entry, opening)
+        subj = opening is None or opens_subj(entry, opening)
+        if not stmt:
+            self._report.add(index, "opening", "the statement doesn't open the entry's commitment")
+        if not subj:
+            self._report.add(index, "opening", "the subject doesn't open the entry's commitment")
+        if stmt and subj and self._tombstones.missing(index, opening):
             self._report.count("erased")
-        return not problems
+        return stmt and subj
 
     def _payload(self, stored: Stored) -> None:
-        if stored.t is not None:
-            if stored.t < self._t:
-                self._report.add(stored.index, "time", f"time runs backwards, from {self._t} to {stored.t}")
-            self._t = max(self._t, stored.t)
-            problem = self._testimony.problem(stored.index, stored.t)
-            if problem:
-                self._report.add(stored.index, "time", problem)
-            if stored.opening and stored.opening.created_ms != stored.t:
-                self._report.add(stored.index, "opening", "the row's time isn't the statement's")
-        if stored.kind is Kind.TOMBSTONE:
-            for problem in self._tombstones.add(stored):
-                self._report.add(stored.index, "leaf", problem)
-        if stored.kind is Kind.KEY and stored.stmt:
-            self._keyring.learn(stored.index, stored.stmt)
-        if stored.kind is Kind.DOCUMENT and stored.stmt:
-            self._cited.setdefault(str(stored.stmt.get("sha256")), stored.index)
-        if stored.opening and not opens_lookup(stored.opening):
+        index, t, stmt = stored.index, stored.t, stored.stmt
+        if t is not None:
+            if t < self._t:
+                self._report.add(index, "time", f"time runs backwards, from {self._t} to {t}")
+            else:
+                self._t = t
+            if problem := self._testimony.problem(index, t):
+                self._report.add(index, "time", problem)
+            if stored.opening and stored.opening.created_ms != t:
+                self._report.add(index, "opening", "the row's time isn't the statement's")
+        if stored.kind >= 0x10:
+            self._public(stored)
+        if not stored.intact:
             problem = "the tag it is found by isn't the one that its subject commits to"
-            self._report.add(stored.index, "opening", problem)
-        if stored.stmt and "clock" in stored.stmt:
+            self._report.add(index, "opening", problem)
+        if stmt and "clock" in stmt:
             self._report.count("clamped")
         for check in self._checks:
             try:
-                problems = list(check(stored))
+                problems = [*check(stored)]
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 problems = [f"it says nothing that can be checked ({type(error).__name__}: {error})"]
             for problem in problems:
-                self._report.add(stored.index, "check", problem)
+                self._report.add(index, "check", problem)
+
+    def _public(self, stored: Stored) -> None:
+        stmt = stored.stmt or {}
+        if stored.kind is Kind.TOMBSTONE:
+            for problem in self._tombstones.add(stored):
+                self._report.add(stored.index, "leaf", problem)
+        if stored.kind is Kind.KEY and stmt:
+            self._keyring.learn(stored.index, stmt)
+        if stored.kind is Kind.DOCUMENT and stmt:
+            self._cited.setdefault(str(stmt.get("sha256")), stored.index)
 
     def _settle(self, recount: Recount, size: int) -> None:
         signed = [it.checkpoint for it in self._keyring.signed if it.table == "head"]
@@ -228,6 +255,8 @@ class _Audit:
             self._report.add(finding.index, finding.table, finding.problem)
         for finding in self._tombstones.settle(self._source):
             self._report.add(finding.index, finding.table, finding.problem)
+        for index, problem in self._bounds.settle(size):
+            self._report.add(index, "leaf", problem)
         for finding in self._keyring.findings(recount.agrees):
             self._report.add(finding.index, finding.table, finding.problem)
         self._report.counts |= self._testimony.counts(size, recount.agrees)
@@ -275,12 +304,3 @@ class _Audit:
         if sha256(row.body).hexdigest() != row.sha256:
             return f"the document's text isn't the one that entry {cited} logs"
         return None
-
-
-def _opening_problems(entry: bytes, opening: Opening | None) -> Iterator[str]:
-    if opening is None:
-        return
-    if not opens_stmt(entry, opening):
-        yield "the statement doesn't open the entry's commitment"
-    if not opens_subj(entry, opening):
-        yield "the subject doesn't open the entry's commitment"

@@ -3,12 +3,11 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable
 
 from consentkit.errors import StoreUnavailable
-from consentkit.proof.entry import Draft
-from consentkit.proof.sequence import Appended, Request, Sequencer
+from consentkit.proof.request import Request
+from consentkit.proof.sequence import Sequencer
 
 MAX_BATCH = 4096
 
@@ -30,22 +29,23 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._sequencer = self._make()
 
-    def submit(self, drafts: Sequence[Draft], expected_size: int | None) -> "Future[list[Appended]]":
-        """Ask for records to be appended together; the future resolves once they are durable."""
+    def submit(self, request: Request) -> None:
+        """Have records appended; who waits is answered when they are durable, or at once if they can't be."""
         if self._pid != os.getpid():
             self._reset()
-        future: Future[list[Appended]] = Future()
+        refused = None
         with self._changed:
             if self._closed:
-                future.set_exception(StoreUnavailable("the log is closed"))
-            elif self._queue and self._waiting + len(drafts) > self._limit:
-                future.set_exception(StoreUnavailable("too many records are waiting to be written", 1))
+                refused = StoreUnavailable("the log is closed")
+            elif self._queue and self._waiting + len(request.drafts) > self._limit:
+                refused = StoreUnavailable("too many records are waiting to be written", 1)
             else:
-                self._queue.append(Request(drafts, expected_size, future))
-                self._waiting += len(drafts)
+                self._queue.append(request)
+                self._waiting += len(request.drafts)
                 self._changed.notify()
                 self._start()
-        return future
+        if refused:
+            request.waiting.set_exception(refused)
 
     def close(self) -> None:
         """Write what waits, publish the last checkpoint, stop the thread."""
@@ -64,7 +64,7 @@ class Writer:
 
     def _work(self) -> None:
         while batch := self._take():
-            running = [request for request in batch if request.future.set_running_or_notify_cancel()]
+            running = [request for request in batch if request.begin()]
             if running:
                 self._sequencer.run(running)
         self._sequencer.finish()

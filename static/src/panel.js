@@ -92,8 +92,15 @@ export async function panel(kernel) {
     for (const each of box.querySelectorAll("button")) each.disabled = on;
   }
 
-  /** @param {Record<string, boolean>} choices @returns {Promise<State | string>} the new state, or what went wrong */
-  async function post(choices) {
+  /** Where a control was pressed: on a layer of ours, the visitor's own opening of it, or the site's page. */
+  const mechanism = () => (layer === 2 ? (byVisitor ? "reopened" : "preferences") : layer ? "banner" : "page");
+
+  /**
+   * @param {Record<string, boolean>} choices
+   * @param {Verb} control
+   * @returns {Promise<State | string>} the new state, or what went wrong
+   */
+  async function post(choices, control) {
     try {
       const answer = await fetch(location.origin + config.prefix + "/", {
         method: "POST",
@@ -103,8 +110,12 @@ export async function panel(kernel) {
         body: JSON.stringify({
           choices,
           policy: config.policy,
-          mechanism: layer === 2 ? "preferences" : "banner",
+          mechanism: mechanism(),
+          control,
           locale: notice.locale,
+          // Its file's name has the digits of its hash: a page from a cache shows an earlier one.
+          notice: config.notices[notice.locale]?.split(".").at(-2),
+          client: Date.now(),
         }),
       });
       return answer.status === 201 ? await answer.json() : notice.status.failed;
@@ -113,13 +124,13 @@ export async function panel(kernel) {
     }
   }
 
-  /** @param {Record<string, boolean>} choices */
-  async function choose(choices) {
+  /** @param {Record<string, boolean>} choices @param {Verb} control */
+  async function choose(choices, control) {
     const pressed = document.activeElement;
     const denied = config.categories.filter((category) => !choices[category]);
     setBusy(true);
     kernel.withdraw(denied);
-    const result = await post(choices);
+    const result = await post(choices, control);
     setBusy(false);
     if (typeof result === "string") {
       if (!layer) {
@@ -163,7 +174,7 @@ export async function panel(kernel) {
       const choices = verb === "save" ? ticked() : all;
       // A script may refuse for the visitor, but only the visitor can grant.
       if (!trusted && config.categories.some((category) => choices[category] && !may(category))) return;
-      await choose(choices);
+      await choose(choices, verb);
     },
   };
 }

@@ -32,27 +32,33 @@ class Frame:
     """A run of open elements of one kind; only its topmost element can be an integration point.
 
     `counts`: how many elements of a name are open, here and in the runs of svg and math right below or above.
+    `last`: the element opened last where there was no room for one more, as long as nothing else is closed.
     """
 
     kind: Kind
     names: list[bytes] = field(default_factory=list)
     point: Point = ""
     counts: dict[bytes, int] = field(default_factory=dict, compare=False)
+    last: bytes = b""
 
     def push(self, name: bytes) -> None:
         if len(self.names) < _DEPTH:
             self.names.append(name)
             self.counts[name] = self.counts.get(name, 0) + 1
+        else:
+            self.last = name
 
     def close_last(self, name: bytes) -> bool:
         """Close the innermost element if it has that name."""
         names = self.names
-        if not names or names[-1] != name:
-            return False
-        names.pop()
-        self.counts[name] -= 1
-        self.point = ""
-        return True
+        if self.last:
+            closed, self.last = self.last == name, b""
+        elif closed := bool(names) and names[-1] == name:
+            names.pop()
+            self.counts[name] -= 1
+        if closed:
+            self.point = ""
+        return closed
 
     def open_html(self, name: bytes) -> None:
         """Open an element as HTML does, which closes some that are open."""
@@ -65,7 +71,7 @@ class Frame:
         self.push(name)
 
     def pop_to(self, name: bytes) -> None:
-        self.point = ""
+        self.point, self.last = "", b""
         while (last := self.names.pop()) != name:
             self.counts[last] -= 1
         self.counts[name] -= 1
@@ -74,6 +80,7 @@ class Frame:
         for name in self.names:
             self.counts[name] -= 1
         self.names.clear()
+        self.last = b""
 
     @property
     def foreign(self) -> bool:

@@ -42,7 +42,7 @@ class Nesting:
         shared: dict[int, dict[bytes, int]] = {}
         for frame in self.frames:
             counts = shared.setdefault(id(frame.counts), dict(frame.counts))
-            other.frames.append(Frame(frame.kind, frame.names[:], frame.point, counts))
+            other.frames.append(Frame(frame.kind, frame.names[:], frame.point, counts, frame.last))
         other.templates = self.templates
         return other
 
@@ -136,7 +136,9 @@ class Nesting:
         frames = self.frames
         if not frames or name in _NEVER_POPPED:
             return False
-        if name == b"template":
+        if frames[-1].last == name:
+            frames[-1].close_last(name)
+        elif name == b"template":
             self._close_template()
         elif frames[-1].kind == "html":
             if frames[-1].reaches(name):

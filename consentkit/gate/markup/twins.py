@@ -42,27 +42,31 @@ class TwinScanner(PartialScanner):
 
     def catch_up(self, other: Self) -> bool:
         """Read on to where the other reading is, before which they can't agree; False as for `advance`."""
-        until = other.pos
         if self._state is type(self)._data:
             if self.pos == len(self.buffer):
                 return False
-            if not (self._framed or self._elsewhere) and self._skim(until):
+            if not (self._framed or self._elsewhere) and self._skim(other):
                 self.held = False
                 return True
+        until = other.pos
         while on := self.advance():
             if self.pos >= until:
                 break
         return on
 
-    def _skim(self, until: int) -> bool:
-        """Read over tags that mean nothing, to there at most; False if there are none."""
+    def _skim(self, other: Self) -> bool:
+        """Read over tags that mean nothing; False if there are none.
+
+        To where the other reading is, or from there on: two that read alike agree behind such tags just as
+        well as before them. A preload scanner doesn't read alike where anything is open.
+        """
         before = self.pos
+        until = other.pos if before < other.pos else sys.maxsize
         if self._nesting.frames:
-            if before < until:
+            if before < other.pos or not (self._preloading or other._preloading):
                 self.pos = self._nesting.read(self.buffer, before, until)
-        elif before < until or not self._preloading:
-            # Where nothing is open, they agree behind such tags just as well as before them.
-            found = DULL.match(self.buffer, before, until if before < until else sys.maxsize)
+        elif before < other.pos or not self._preloading:
+            found = DULL.match(self.buffer, before, until)
             self.pos = found.end() if found is not None else before
         return self.pos > before
 

@@ -1,0 +1,64 @@
+"""What an answer's headers may tell one visitor's browser: cookies to set, addresses to contact."""
+
+from collections.abc import Callable
+
+from starlette.types import Scope
+
+from consentkit.gate.announce import without_announcements
+from consentkit.gate.headers import Headers
+from consentkit.gate.layout import Answered
+from consentkit.gate.lives import Lives
+from consentkit.gate.orders import Orders, Seen, Terms
+from consentkit.gate.setcookie import is_removal
+from consentkit.gate.visitor import VisitorConsent
+from consentkit.request import host_of
+
+
+def passing(
+    orders: Orders, scope: Scope, lives: Callable[[], Lives], headers: Headers, answered: Answered
+) -> Headers:
+    """Return an answer's headers as they may go out: the same object where all of them may.
+
+    `lives` returns the trackers of the visitor behind the request. Counts what was seen.
+    """
+    visitor: VisitorConsent = scope["consentkit"]
+    settled: dict[int, bytes] = {}
+    if places := answered.cookies:
+        setting = orders.setting[tuple([headers[place][1].partition(b"=")[0] for place in places])]
+        seen = setting.drift
+        for at, terms in setting.governed:
+            line = headers[places[at]][1]
+            left, what = _settled(orders, visitor, lives, line, terms)
+            if left is not line:
+                settled[places[at]] = left
+                seen = seen | {what} if what is not None else seen
+        if seen:
+            orders.count(seen, visitor.now)
+    for place in answered.announcing:
+        name, value = headers[place]
+        left = without_announcements(name, value, lambda each: orders.announces(each, host_of(scope)))
+        if left is not value:
+            settled[place] = left
+    if not settled:
+        return headers
+    return [
+        (name, settled.get(place, value))
+        for place, (name, value) in enumerate(headers)
+        if settled.get(place, True)
+    ]
+
+
+def _settled(
+    orders: Orders, visitor: VisitorConsent, lives: Callable[[], Lives], line: bytes, terms: Terms
+) -> tuple[bytes, Seen | None]:
+    """Return the Set-Cookie line of a declared cookie as it may go out, b"" for one that may not, and what to
+    count of that if it isn't the same.
+    """
+    if terms.need is not None:
+        if is_removal(line, visitor.now):
+            return line, None  # whoever comes
+        if terms.need not in visitor.allowed:
+            orders.tell_cut(terms)
+            return b"", terms.seen
+        visitor.asked = True  # other visitors get another line, or none
+    return lives().cut(line, terms), ("clamped", terms.service)

@@ -1,0 +1,31 @@
+"""Which regime a visitor is under, as far as the application tells."""
+
+from collections.abc import Callable
+
+from starlette.types import Scope
+
+from consentkit.gate.told import Tell
+from consentkit.policy.regimes import REGIMES, UNKNOWN
+from consentkit.policy.version import Policy
+
+Place = Callable[[Scope], str | None]
+"""Tells a regime's id from a request's scope, None for a visitor it can't place."""
+
+
+def regime_at(place: Place, scope: Scope, policy: Policy, tell: Tell) -> str:
+    """Return the regime that counts for a request's visitor; UNKNOWN on any doubt. Never raises.
+
+    So it is for one that the policy has no table for, as visitors are told what it says; only for what is no
+    regime at all the operator is told, once.
+    """
+    try:
+        told = place(scope)
+        if told is not None and told in policy.answers:
+            return told
+    except Exception as error:  # noqa: BLE001 - the site's own code; a page is worth more than a place
+        tell("regime= fails, so the strictest counts: %r", error, of=type(error).__name__)
+        return UNKNOWN
+    if told is not None and told not in REGIMES:
+        of = told if isinstance(told, str) else type(told).__name__
+        tell("regime= tells %r, which is no regime that is known, so the strictest counts", told, of=of)
+    return UNKNOWN

@@ -1,0 +1,147 @@
+"""What the notice looks like once it is drawn: each layer's elements and words, in order (L9, L16, Q2).
+
+The banner's code and the visitor's page draw this from the notice; the tests hold both to it. It is the same
+in a narrow window and in a wide one, where the purposes stand in two columns. Boxes are drawn as for somebody
+who hasn't answered; who has sees their own answers in them. `{XX}` is a country, which browsers write out.
+"""
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+import orjson
+
+from consentkit.policy.notice import compose
+from consentkit.policy.version import Policy
+
+SIZES = {"narrow": {"below": "60rem"}, "wide": {"from": "60rem"}}
+LAYERS = ("banner", "preferences", "page")
+"""The banner's first layer and its second, and the page that works without JavaScript."""
+
+Node = dict[str, Any]
+
+
+def stored_rendering(policy: Policy, locale: str, prefix: str, code: Mapping[str, str]) -> bytes:
+    """Return every layer in `locale` as the JSON bytes that are logged; `code` is what draws it, by hash."""
+    notice = compose(policy, locale, prefix)
+    words = policy.texts[locale]["page"]
+    layers = {
+        "banner": banner_layer(notice),
+        "preferences": preferences_layer(notice),
+        "page": page_layer(notice, words, policy.site.name),
+    }
+    value = {"locale": locale, "dir": notice["dir"], "sizes": SIZES, "code": code, "layers": layers}
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def banner_layer(notice: Mapping[str, Any]) -> list[Node]:
+    """Return the first layer: what for, who, what follows, and three equal buttons."""
+    buttons = notice["buttons"]
+    text = [
+        _node("h2", notice["title"]),
+        *(_node("p", paragraph) for paragraph in notice["body"]),
+        _node("p", notice["purposes_intro"]),
+        _node("ul", *(_purpose(each, notice["labels"]) for each in notice["categories"])),
+        _links(notice),
+    ]
+    actions = [
+        _button(buttons["accept"], "accept-all"),
+        _button(buttons["reject"], "reject-all"),
+        _button(buttons["choose"]),
+    ]
+    return [_node("div", *text), _node("div", *actions)]
+
+
+def preferences_layer(notice: Mapping[str, Any]) -> list[Node]:
+    """Return the second layer: every category with its services."""
+    buttons = notice["buttons"]
+    text = [
+        _node("h2", notice["title"]),
+        _node("p", notice["purposes_intro"]),
+        _node("ul", *(_category(each, notice["labels"]) for each in notice["categories"])),
+        _links(notice),
+    ]
+    actions = [
+        _button(buttons["save"], "save"),
+        _button(buttons["accept"], "accept-all"),
+        _button(buttons["reject"], "reject-all"),
+        _button(buttons["back"]),
+    ]
+    return [_node("div", *text), _node("div", *actions)]
+
+
+def page_layer(notice: Mapping[str, Any], words: Mapping[str, str], site: str) -> list[Node]:
+    """Return the visitor's page as far as the choice goes: what it says, the form and its buttons."""
+    buttons = notice["buttons"]
+    return [
+        _node("h1", words["title"].replace("{site}", site)),
+        _node("p", words["intro"]),
+        *(_node("p", paragraph) for paragraph in notice["body"]),
+        _node("p", _node("a", notice["links"]["policy"]["text"])),
+        _node("noscript", _node("p", words["no_js"])),
+        _node(
+            "form",
+            _node("h2", words["choices"]),
+            *(_fieldset(each, notice["labels"], words) for each in notice["categories"]),
+            _node(
+                "p",
+                _button(buttons["accept"], "accept"),
+                _button(buttons["reject"], "reject"),
+                _button(buttons["save"], "save"),
+            ),
+        ),
+    ]
+
+
+def _node(element: str, *parts: Node | str, **attributes: object) -> Node:
+    return {"element": element, **attributes, "parts": [part for part in parts if part != ""]}
+
+
+def _button(text: str, control: str = "") -> Node:
+    """A button; one without a control changes the layer and answers nothing."""
+    return _node("button", text, **({"control": control} if control else {}))
+
+
+def _box(name: str, *, locked: bool) -> Node:
+    return _node("input", type="checkbox", name=name, checked=locked, disabled=locked)
+
+
+def _links(notice: Mapping[str, Any]) -> Node:
+    details, policy = (_node("a", notice["links"][name]["text"]) for name in ("details", "policy"))
+    return _node("p", details, " ", policy)
+
+
+def _purpose(category: Mapping[str, Any], labels: Mapping[str, str]) -> Node:
+    always = f" {labels['always']}." if category["locked"] else ""
+    return _node("li", _node("strong", category["name"]), f" – {category['description']}{always}")
+
+
+def _category(category: Mapping[str, Any], labels: Mapping[str, str]) -> Node:
+    locked, services = category["locked"], category["services"]
+    always = [_node("span", labels["always"])] if locked else []
+    box = _box(category["id"], locked=locked)
+    label = _node("label", box, _node("strong", category["name"]), *always)
+    count = f"{labels['services']} ({len(services)})"
+    listed = _node("ul", *(_service(service, labels) for service in services))
+    details = [_node("details", _node("summary", count), listed)] if services else []
+    return _node("li", label, _node("p", category["description"]), *details)
+
+
+def _service(service: Mapping[str, Any], labels: Mapping[str, str]) -> Node:
+    where = f" ({{{service['country']}}})" if service["country"] else ""
+    rows = [f"{labels['vendor']}: {service['vendor']}{where}", ", ".join(service["purposes"])]
+    trackers = [
+        _node("li", _node("code", each["name"]), f" – {each['lifetime']}") for each in service["trackers"]
+    ]
+    told = [_node("div", labels["trackers"] + ":"), _node("ul", *trackers)] if trackers else []
+    texts = chain((_node("strong", service["name"]),), (_node("div", row) for row in rows), told)
+    return _node("li", *texts, _node("a", labels["privacy"]))
+
+
+def _fieldset(category: Mapping[str, Any], labels: Mapping[str, str], words: Mapping[str, str]) -> Node:
+    legend, description = _node("legend", category["name"]), _node("p", category["description"])
+    if category["locked"]:
+        return _node("fieldset", legend, description, _node("p", labels["always"]))
+    box = _box("choice", locked=False) | {"value": category["id"]}
+    label = _node("p", _node("label", box, " " + category["name"]))
+    return _node("fieldset", legend, description, label, _node("p", words["unknown"]))

@@ -1,0 +1,163 @@
+"""One log closed and the next one begun: where it is, and what it begins with (prooflog §3.6).
+
+Each of a site's logs has a store and a keys folder of its own, beside the first one's and named after the
+last part of its origin: `consentkit-2027.db` (or the schema `consentkit_2027`) and `consentkit-keys/2027`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from consentkit.errors import ConfigurationError, LogClosed, LogRefused, SizeMoved, StoreUnavailable
+from consentkit.proof.address import beside
+from consentkit.proof.entry import Kind, Record, Stored
+from consentkit.proof.keys import Keys
+from consentkit.proof.log import ProofLog
+from consentkit.proof.note import open_checkpoint
+from consentkit.proof.succession import Predecessor, Successor, predecessor_in
+
+
+def name_of(origin: str) -> str:
+    """Return what a log's store and keys folder are named after: its origin's last part, as `2027`."""
+    return re.sub(r"[^a-z0-9]+", "_", origin.rpartition("/")[2].lower()).strip("_")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a log is: the URL of its store and its keys folder."""
+
+    store: str
+    keys: Path
+
+    def of_next(self, own: str, origin: str) -> "Place":
+        """Return where the log `origin` is that follows the one here, whose origin is `own`."""
+        old, new = name_of(own), name_of(origin)
+        if not new or old == new:
+            message = f"{origin!r} needs another last part than {own!r}, in letters or digits: files bear it"
+            raise ConfigurationError(message)
+        folder = self.keys.parent if self.keys.name == old else self.keys
+        return Place(beside(self.store, old, new), folder / new)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of the logs. Entries are numbered through: `first` is how many there were in the logs before."""
+
+    log: ProofLog
+    place: Place
+    first: int
+
+    @classmethod
+    def of(cls, log: ProofLog, place: Place) -> Self:
+        """Take an opened log, which may be the first or itself follow another one."""
+        entry = log.get(0)
+        before = predecessor_in(entry.entry) if entry else None
+        return cls(log, place, before.first if before else 0)
+
+    def own(self, size: int | None) -> int | None:
+        """Return how many of `size` entries are this log's; None stays None."""
+        return None if size is None else size - self.first
+
+    def tagged(self, cid: bytes, records: Iterable[Record]) -> list[Record]:
+        """Return records under the tag by which this log finds the visitor `cid`."""
+        tag = self.log.lookup(cid)
+        return [replace(record, lookup=tag) for record in records]
+
+    def numbered(self, stored: Stored) -> Stored:
+        """Return an entry of this log by its number."""
+        return replace(stored, index=self.first + stored.index) if self.first else stored
+
+
+def successor_of(log: ProofLog) -> Successor | None:
+    """Return which log follows a closed one; None while it goes on. StoreUnavailable if it can't be read."""
+    closing = next(log.entries(kind=Kind.CLOSE, newest_first=True, limit=1), None)
+    return Successor.named(closing.stmt or {}) if closing else None
+
+
+def located(place: Place, origin: str, wanted: str | None = None) -> tuple[Place, str]:
+    """Return where the log `wanted` is, or the newest, and its name, given where one of them is.
+
+    ConfigurationError when none is named so, or when there is no log at the place at all. What can't be read
+    is the newest there is: it may be looked at because it is damaged.
+    """
+    while origin != wanted:
+        with ProofLog.open(place.store, place.keys, origin=origin, read_only=True) as log:
+            try:
+                successor = successor_of(log)
+                following = follow(Shard(log, place, 0), successor, read_only=True) if successor else None
+            except (ConfigurationError, StoreUnavailable):
+                break
+        if following is None:
+            break
+        following.log.close()
+        if not following.log.size:
+            break
+        place, origin = following.place, following.log.origin
+    if wanted not in (None, origin):
+        raise ConfigurationError(f"there is no log {wanted} here; the newest is {origin}")
+    return place, origin
+
+
+def prepared(shard: Shard, origin: str) -> Keys:
+    """Make the keys of the log `origin` that is to follow this one, unless they are there; return them.
+
+    They remember by what the site's visitors know it. ConfigurationError for a name that can't be.
+    """
+    place = shard.place.of_next(shard.log.origin, origin)
+    return Keys.open(place.keys, origin, create=True, site=shard.log.keys.identity)
+
+
+def close(shard: Shard, origin: str, t: int) -> Shard:
+    """Close a log for good at `t` (UTC ms), and begin the one named `origin` where it ended; return that.
+
+    Again after it was cut off, it ends it. LogClosed when another one follows already.
+    """
+    successor = successor_of(shard.log)
+    if successor is None:
+        successor = Successor(origin, prepared(shard, origin).vkeys[0])
+        shard.log.append([successor.closing(t)]).result()
+    elif successor.origin != origin:
+        raise LogClosed(shard.log.origin, successor.origin)
+    return follow(shard, successor)
+
+
+def follow(shard: Shard, successor: Successor, **options: Any) -> Shard:
+    """Open the log that follows a closed one, which is begun if nobody has; `options` as `ProofLog.open`.
+
+    ConfigurationError when its keys, or with `read_only` its store, aren't here; LogRefused when they are
+    others than it was closed for.
+    """
+    place = shard.place.of_next(shard.log.origin, successor.origin)
+    keys = Keys.open(place.keys, successor.origin, create=False)
+    if keys.vkeys[0] != successor.vkey:
+        message = f"the keys in {place.keys} aren't those that {shard.log.origin} was closed for"
+        raise LogRefused(message, keys.vkeys[0], successor.vkey)
+    log = ProofLog.open(place.store, place.keys, origin=successor.origin, **options)
+    if not log.size and not options.get("read_only"):
+        with suppress(SizeMoved):  # somebody else has begun it
+            log.append(list(_beginning(shard)), expected_size=0).result()
+    return Shard.of(log, place)
+
+
+def _beginning(shard: Shard) -> Iterator[Record]:
+    """Yield what the next log begins with: where this one ended, and what answers may go on to name."""
+    closing = next(shard.log.entries(kind=Kind.CLOSE, newest_first=True, limit=1))
+    t = closing.t or 0
+    with shard.log._store.reading() as view:
+        size, note = min(row for row in view.published() if row[0] > closing.index)
+    checkpoint = open_checkpoint(note, *shard.log.keys.verifiers)
+    ended = Predecessor(shard.log.origin, shard.log.vkey, size, checkpoint.root.hex(), shard.first + size)
+    yield ended.succession(t)
+    for entry in shard.log.entries(stop=closing.index):
+        if entry.kind is Kind.POLICY and entry.stmt and entry.intact:
+            yield Record(Kind.POLICY, t, _said(entry.stmt), entry.subj or {})
+        document = shard.log.document(str((entry.stmt or {}).get("sha256")))
+        if entry.kind is Kind.DOCUMENT and document:
+            yield Record(Kind.DOCUMENT, t, _said(entry.stmt or {}), body=document.body)
+
+
+def _said(stmt: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in stmt.items() if name not in ("t", "clock", "sha256")}

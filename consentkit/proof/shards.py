@@ -1,0 +1,172 @@
+"""A site's logs over the years: those that were closed, and the one that goes on (prooflog §3.6)."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Self
+
+from consentkit.proof.entry import Kind, Record, Stored
+from consentkit.proof.handover import Place, Shard, follow, successor_of
+from consentkit.proof.keys import Keys
+from consentkit.proof.log import ProofLog
+from consentkit.proof.request import Appended
+from consentkit.proof.store import Document
+from consentkit.proof.verify import Check, Report
+
+
+class Shards:
+    """A site's logs as one: answers go to the newest, and what was said is found in all of them.
+
+    An entry's number is its index in its log and how many entries the logs before had: in the first log both
+    are the same. Every method may be called from any thread, and raises what `ProofLog`'s raises.
+    """
+
+    def __init__(self, shard: Shard, **options: Any) -> None:
+        self._shards = [shard]
+        self._options = options
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, store: str, keys: Path, *, origin: str, **options: Any) -> Self:
+        """Open the log at a store and all that have followed it; `options` as `ProofLog.open`."""
+        place = Place(store, keys)
+        shards = cls(Shard.of(ProofLog.open(store, keys, origin=origin, **options), place), **options)
+        try:
+            shards.follow()
+        except BaseException:
+            shards.close()
+            raise
+        return shards
+
+    def follow(self) -> None:
+        """Go on to the newest log, in case somebody has closed the one that was the newest."""
+        with self._lock:
+            while (successor := successor_of(self.newest.log)) is not None:
+                self._shards.append(follow(self.newest, successor, **self._options))
+
+    def close(self) -> None:
+        """Close all of them, as `ProofLog.close`: what is closed for good is something else."""
+        for shard in self._shards:
+            shard.log.close()
+
+    @property
+    def newest(self) -> Shard:
+        """The log that answers go to."""
+        return self._shards[-1]
+
+    @property
+    def origin(self) -> str:
+        """The newest log's name."""
+        return self.newest.log.origin
+
+    @property
+    def keys(self) -> Keys:
+        """The newest log's keys folder."""
+        return self.newest.log.keys
+
+    @property
+    def vkey(self) -> str:
+        """The newest log's newest verifier key."""
+        return self.newest.log.vkey
+
+    @property
+    def size(self) -> int:
+        """How many entries there are."""
+        self.follow()
+        return self.newest.first + self.newest.log.size
+
+    @property
+    def checkpoint(self) -> str:
+        """The newest log's newest checkpoint."""
+        self.follow()
+        return self.newest.log.checkpoint
+
+    def lookup(self, cid: bytes) -> bytes:
+        """Return the tag under which the newest log finds the entries of the visitor `cid`."""
+        return self.newest.log.lookup(cid)
+
+    def append(
+        self, records: Sequence[Record], *, expected_size: int | None = None
+    ) -> "Future[list[Appended]]":
+        """Append to the newest log; the future fails with LogClosed when another one follows it by now.
+
+        `expected_size`, if it matters, is how many entries there must be; it fails with SizeMoved when there
+        are others. What it resolves to tells indexes in that log.
+        """
+        shard = self.newest
+        return shard.log.append(records, expected_size=shard.own(expected_size))
+
+    def append_about(self, cid: bytes, records: Sequence[Record], size: int) -> "Future[list[Appended]]":
+        """Append what is about the visitor `cid`, under the tag the newest log has for them."""
+        shard = self.newest
+        return shard.log.append(shard.tagged(cid, records), expected_size=shard.own(size))
+
+    async def appended(self, cid: bytes, records: Sequence[Record], size: int | None) -> tuple[int, str]:
+        """Do the same in a task; return the number and the receipt of the last of them."""
+        shard = self.newest
+        *_, last = await shard.log.appended(shard.tagged(cid, records), expected_size=shard.own(size))
+        return shard.first + last.index, last.receipt
+
+    def shard_of(self, number: int) -> Shard:
+        """Return the log in which an entry stands."""
+        return next((shard for shard in reversed(self._shards) if shard.first <= number), self._shards[0])
+
+    def get(self, number: int) -> Stored | None:
+        """Return one entry, or None when there is none."""
+        shard = self.shard_of(number)
+        stored = shard.log.get(number - shard.first)
+        return shard.numbered(stored) if stored else None
+
+    def of_visitor(self, cid: bytes) -> list[Stored]:
+        """Return the entries of the visitor `cid` that are not erased, oldest first."""
+        self.follow()
+        return [
+            shard.numbered(stored)
+            for shard in self._shards
+            for stored in shard.log.find(shard.log.lookup(cid))
+        ]
+
+    def entries(
+        self,
+        *,
+        kind: Kind | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[Stored]:
+        """Yield entries as `ProofLog.entries` does; those that erase what a closed log held are left out."""
+        stop = self.size if stop is None else stop
+        left = stop if limit is None else limit
+        ends = [*(shard.first for shard in self._shards[1:]), stop]
+        spans = list(zip(self._shards, ends, strict=True))
+        for shard, end in reversed(spans) if newest_first else spans:
+            found = shard.log.entries(
+                kind=kind,
+                start=max(0, start - shard.first),
+                stop=min(stop, end) - shard.first,
+                newest_first=newest_first,
+                limit=left,
+            )
+            for stored in found:
+                left -= 1
+                yield shard.numbered(stored)
+
+    def document(self, sha256: str) -> Document | None:
+        """Return a logged document, from the newest log that holds it."""
+        found = (shard.log.document(sha256) for shard in reversed(self._shards))
+        return next((document for document in found if document), None)
+
+    def receipt(self, number: int, *, cosigned: bool = False) -> str:
+        """Return the receipt of one entry, against the newest checkpoint of its log; see `ProofLog.receipt`."""
+        shard = self.shard_of(number)
+        return shard.log.receipt(number - shard.first, cosigned=cosigned)
+
+    def proof(self, number: int, *, cosigned: bool = False) -> dict[str, str]:
+        """Return an entry's receipt, and the key that verifies it."""
+        return {"receipt": self.receipt(number, cosigned=cosigned), "vkey": self.shard_of(number).log.vkey}
+
+    def verify(self, checks: Sequence[Check] = ()) -> Report:
+        """Verify the newest log (see `ProofLog.verify`)."""
+        return self.newest.log.verify(checks)

@@ -1,0 +1,193 @@
+"""What a browser objects to is denied while it does, and nothing is ever allowed for it (D1, L24, L31)."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sample import Clock, app, august, browsing, choose, policy
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from consentkit import consent_of
+from consentkit.errors import PolicyError
+from consentkit.policy.decision import Choice, Consent, Reason, decide
+from consentkit.policy.signals import denied, heard, obeyed
+from consentkit.policy.version import Policy, resolve
+from consentkit.proof.claims import claims
+from consentkit.proof.entry import Kind
+
+GPC = {"sec-gpc": "1"}
+OPTIONAL = ("preferences", "analytics", "marketing")
+NOW = datetime(2026, 8, 31, 12, tzinfo=UTC)
+
+
+def promising(**signals: Any) -> Policy:
+    return resolve(policy(signals=signals))
+
+
+@pytest.mark.parametrize(
+    ("headers", "signals"),
+    [
+        ([], ()),
+        ([(b"sec-gpc", b"1")], ("gpc",)),
+        ([(b"sec-gpc", b"0"), (b"sec-gpc", b"1")], ("gpc",)),
+        ([(b"sec-gpc", b"0")], ()),
+        ([(b"sec-gpc", b"true")], ()),
+        ([(b"sec-gpc", b" 1")], ()),
+        ([(b"sec-gpc", b"1, 1")], ()),
+        ([(b"dnt", b"1")], ()),
+        ([(b"x-sec-gpc", b"1")], ()),
+    ],
+)
+def test_only_a_header_of_exactly_one_is_a_signal(
+    headers: list[tuple[bytes, bytes]], signals: tuple[str, ...]
+) -> None:
+    """W3C GPC §3.2: any other value is ignored; of several headers one is enough."""
+    assert heard(promising(), headers) == signals
+
+
+def test_do_not_track_counts_where_it_is_promised() -> None:
+    sent = [(b"dnt", b"1"), (b"sec-gpc", b"1")]
+    assert heard(promising(), sent) == ("gpc",)
+    assert heard(promising(dnt=True), sent) == ("dnt", "gpc")
+    assert denied(promising(dnt=True), "dnt") == OPTIONAL
+
+
+def test_what_the_policy_calls_a_sale_is_denied_with_marketing() -> None:
+    assert denied(promising(), "gpc") == ("marketing",)
+    assert denied(promising(sale_or_share=["analytics"]), "gpc") == ("analytics", "marketing")
+    assert denied(resolve(policy(categories=["analytics"], services=["google-analytics"])), "gpc") == ()
+
+
+def test_a_policy_without_the_table_is_the_version_that_it_was() -> None:
+    assert promising() == promising(dnt=False, sale_or_share=[]) == resolve(policy())
+    assert promising(dnt=True).version != promising().version
+
+
+@pytest.mark.parametrize(
+    "table", [{"dnt": 1}, {"sale_or_share": "analytics"}, {"sale_or_share": ["marketing"]}, {"gpc": False}]
+)
+def test_a_wrong_table_is_told(table: dict[str, Any]) -> None:
+    with pytest.raises(PolicyError, match="signals"):
+        resolve(policy(signals=table))
+
+
+@pytest.mark.parametrize("granted", [(), ("marketing",), ("analytics",), OPTIONAL])
+@pytest.mark.parametrize("signals", [(), ("gpc",), ("dnt",), ("dnt", "gpc")])
+def test_a_signal_takes_away_and_never_gives_or_answers(
+    granted: tuple[str, ...], signals: tuple[str, ...]
+) -> None:
+    site = promising(dnt=True)
+    choices = {c: Choice(c in granted, NOW, site.version) for c in OPTIONAL}
+    for consent in (None, Consent(bytes(16), 1, choices)):
+        plain = decide(site, {site.version: site}, consent, NOW)
+        told = obeyed(site, plain, signals)
+        off = {c for signal in signals for c in denied(site, signal)}
+        assert told.allowed == plain.allowed - off
+        assert (told.ask, told.until) == (plain.ask, plain.until)
+        changed = {c for c in OPTIONAL if told.reasons[c] != plain.reasons[c]}
+        assert changed == plain.allowed & off == {c for c in OPTIONAL if told.reasons[c] is Reason.SIGNAL}
+
+
+# Over the wire --------------------------------------------------------------------------------------------
+
+
+async def asks(request: Request) -> JSONResponse:
+    if "set" in request.query_params:
+        answer = JSONResponse({})
+        answer.headers["set-cookie"] = "_fbp=1; Path=/"
+        return answer
+    return JSONResponse({"allowed": consent_of(request).allows("marketing"), "cookies": request.cookies})
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return august()
+
+
+@pytest.fixture
+def client(tmp_path: Path, clock: Clock) -> Iterator[TestClient]:
+    with browsing(app(Route("/", asks)), tmp_path, clock=clock) as browser:
+        yield browser
+
+
+def kinds(client: TestClient) -> list[str]:
+    entries = client.app.kit.log.entries()  # type: ignore[attr-defined]
+    return [each.kind.label for each in entries if each.kind not in (Kind.DOCUMENT, Kind.POLICY)]
+
+
+def counted(client: TestClient) -> list[tuple[str, int]]:
+    rows = client.app.kit.tally.rows()  # type: ignore[attr-defined]
+    return [(row.name, row.count) for row in rows if row.kind == "signal"]
+
+
+def test_while_the_browser_objects_marketing_is_off_in_both_directions_whatever_was_chosen(
+    client: TestClient,
+) -> None:
+    choose(client, *OPTIONAL)
+    assert "_fbp" in client.get("/?set").cookies
+    client.cookies.set("_fbp", "1", domain="shop.example")
+    assert client.get("/").json() == {"allowed": True, "cookies": dict(client.cookies)}
+    under = client.get("/", headers=GPC).json()
+    assert under["allowed"] is False
+    assert "_fbp" not in under["cookies"]
+    assert "_fbp" not in client.get("/?set", headers=GPC).cookies
+    state = client.get("/consent/state", headers=GPC).json()
+    assert state["allowed"] == ["necessary", "preferences", "analytics"]
+    assert state["reasons"]["marketing"] == "signal"
+    assert state["ask"] is False
+    assert "your browser objects" in client.get("/consent/", headers=GPC).text
+    assert client.get("/").json()["allowed"] is True, "the answer itself still stands"
+
+
+def test_the_hint_of_a_choice_under_a_signal_opens_nothing_that_is_denied(client: TestClient) -> None:
+    kit = client.app.kit  # type: ignore[attr-defined]
+    body = {"choices": dict.fromkeys(OPTIONAL, True), "policy": kit.edition.policy.version}
+    body |= {"mechanism": "banner", "locale": "en"}
+    answer = client.post("/consent/", json=body, headers=GPC | {"sec-fetch-site": "same-origin"})
+    assert answer.json()["allowed"] == ["necessary", "preferences", "analytics"]
+    hint = next(line for line in answer.headers.get_list("set-cookie") if "consentkit_allows" in line)
+    assert ".marketing-" in hint
+    assert ".analytics+" in hint
+    entry = next(kit.log.entries(newest_first=True))
+    assert entry.stmt["signals"] == ["gpc"]
+    assert entry.stmt["categories"]["marketing"] is True, "as it was said"
+
+
+def test_an_objection_of_somebody_without_an_id_is_counted_and_never_logged(client: TestClient) -> None:
+    for _ in range(3):
+        state = client.get("/consent/state", headers=GPC).json()
+        client.get("/", headers=GPC)
+    assert state["ask"] is True, "a signal is no answer"
+    assert kinds(client) == []
+    assert counted(client) == [("gpc", 3)]
+
+
+def test_an_objection_of_somebody_with_an_id_is_logged_once_for_each_answer(client: TestClient) -> None:
+    """Q33: what it denies, and which stored yes it is against."""
+    choose(client, "marketing")
+    for _ in range(3):
+        client.get("/", headers=GPC)
+    assert kinds(client) == ["choice"], "a page view never writes"
+    for _ in range(3):
+        client.get("/consent/state", headers=GPC)
+    assert kinds(client) == ["choice", "signal"]
+    entry = next(client.app.kit.log.entries(kind=Kind.SIGNAL))  # type: ignore[attr-defined]
+    answer = entry.index - 1
+    assert {k: entry.stmt[k] for k in ("signal", "denied", "against", "answer")} == {
+        "signal": "gpc",
+        "denied": ["marketing"],
+        "against": ["marketing"],
+        "answer": answer,
+    }
+    choose(client)
+    client.get("/consent/state", headers=GPC)
+    assert kinds(client) == ["choice", "signal", "withdrawal", "signal"]
+    assert counted(client) == []
+    assert client.app.kit.log.verify(claims()).ok  # type: ignore[attr-defined]
+    receipt = client.get("/consent/receipt", headers={"accept": "application/json"}).json()
+    assert receipt["kind"] == "withdrawal", "a visitor's receipt is of their answer"
