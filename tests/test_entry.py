@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consentkit.errors import VerificationError
+from consentkit.proof.canonical import canonical
 from consentkit.proof.entry import (
     Draft,
     Kind,
     Opening,
     Record,
-    canonical,
     commit_stmt,
     commit_subj,
     committed_lookup,

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from hashlib import sha256
-from types import NoneType
 from typing import Any, NamedTuple
 
 import orjson
 
 from consentkit.errors import VerificationError
+from consentkit.proof.canonical import canonical
 
 VERSION = 0x01
 SALT_BYTES = 32
@@ -23,8 +23,6 @@ _CLAMP_ROOM = 64  # for the `t` and `clock` of a public entry that has to be cla
 _STMT = b"consentkit/v1/stmt\0"
 _SUBJ = b"consentkit/v1/subj\0"
 _SUB = b"consentkit/v1/sub\0"
-_MAX_INT = 2**53 - 1  # RFC 8785 numbers are doubles; beyond this they stop being exact
-_SCALARS = frozenset({str, int, bool, NoneType})
 
 
 class Kind(IntEnum):
@@ -112,53 +110,6 @@ class Stored:
     def salts(self) -> tuple[bytes | None, bytes | None]:
         """The salts of statement and subject; None where erased, and for public entries."""
         return (self.opening.salt1, self.opening.salt2) if self.opening else (None, None)
-
-
-def _plain(value: object, where: str) -> object:
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, int):
-        if abs(value) > _MAX_INT:
-            raise ValueError(f"{where}: {value} isn't exact in JSON; write it as a string")
-        return int(value)
-    if isinstance(value, Mapping):
-        if not all(isinstance(key, str) and key.isascii() for key in value):
-            raise ValueError(f"{where}: keys must be ASCII strings")
-        return {str(key): _plain(item, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item, f"{where}[{i}]") for i, item in enumerate(value)]
-    raise ValueError(f"{where}: {type(value).__name__} has no canonical form here")
-
-
-def _is_plain(value: object) -> bool:
-    """True for a dict of nothing but strings, whole numbers, true, false, null and such dicts."""
-    left = [value]
-    while left:
-        item = left.pop()
-        if type(item) is not dict:
-            return False
-        left += [inner for inner in item.values() if type(inner) not in _SCALARS]
-    return True
-
-
-def canonical(value: object) -> bytes:
-    """The one JSON encoding of `value` (RFC 8785 on the subset we allow: ASCII keys, no floats).
-
-    Raises ValueError for anything outside the subset, naming where it stands.
-    """
-    try:
-        # Nearly always orjson's own encoding is that, several times as fast, and only has to be recognised.
-        encoded = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
-        if encoded.isascii() and _is_plain(value):
-            return encoded
-    except orjson.JSONEncodeError:
-        pass  # told below, with its place
-    try:
-        return orjson.dumps(_plain(value, "$"), option=orjson.OPT_SORT_KEYS)
-    except orjson.JSONEncodeError as error:
-        raise ValueError(f"no canonical form: {error}") from error
 
 
 def commit_stmt(salt: bytes, stmt: bytes) -> bytes:

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from hashlib import sha256 as hashed
 
 from consentkit.errors import StoreUnavailable, VerificationError
 from consentkit.proof.entry import Kind, Opening, Stored, glance
-from consentkit.proof.store import Head, Reading
+from consentkit.proof.store import Document, Head, Reading
 
 logger = logging.getLogger("consentkit.proof")
 
@@ -56,6 +57,22 @@ def listed(view: Reading, indexes: Sequence[int]) -> Iterator[Stored]:
                 yield glance(index, *rows[index])
         except VerificationError as error:
             logger.error("entry %d can't be read: %s", index, error)
+
+
+def document(view: Reading, sha256: str) -> Document | None:
+    """A logged document by the hex SHA-256 of its body; None when the log holds none such.
+
+    Also None, and an error in the program's log, when what is stored isn't what its key says.
+    """
+    row = view.document(sha256)
+    if row is None:
+        return None
+    entry = next(listed(view, [row.index or 0]), None)
+    stmt = (entry.stmt if entry else None) or {}
+    if hashed(row.body).hexdigest() != sha256 or stmt.get("sha256") != sha256:
+        logger.error("the stored document %s isn't the one that was logged", sha256)
+        return None
+    return Document(sha256, str(stmt.get("name")), str(stmt.get("media_type")), row.body, row.index or 0)
 
 
 def page(

@@ -7,26 +7,25 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
-from hashlib import sha256 as hashed
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 from consentkit.errors import ConfigurationError, LogRefused, StoreUnavailable, VerificationError
 from consentkit.proof.address import shown
-from consentkit.proof.entry import Draft, Kind, Record, Stored
+from consentkit.proof.entry import Kind, Record, Stored
 from consentkit.proof.erasure import Plan, Wish
 from consentkit.proof.export import write_bundle
 from consentkit.proof.keys import Keys
-from consentkit.proof.listing import cosigned_head, get, head_of, listed, page, time_of
+from consentkit.proof.listing import cosigned_head, document, get, head_of, listed, page, time_of
 from consentkit.proof.merkle import leaf_hash, verify_inclusion
 from consentkit.proof.note import Receipt, open_checkpoint
 from consentkit.proof.quorum import NONE, Quorum
-from consentkit.proof.request import Appended, Request
+from consentkit.proof.request import Appended
 from consentkit.proof.sequence import Sequencer
 from consentkit.proof.store import Document, Head, Store
 from consentkit.proof.stores import open_store
 from consentkit.proof.tiles import Tree
-from consentkit.proof.trust import check_guard, guarded_size, trusted_tree
+from consentkit.proof.trust import check_gone, check_guard, trusted_tree
 from consentkit.proof.verify import NOBODY, Check, Finding, Progress, Report, Trust, untold, verify
 from consentkit.proof.writer import Writer
 
@@ -34,8 +33,6 @@ logger = logging.getLogger("consentkit.proof")
 
 _PAGE = 256
 _HALF_MINUTE = 30
-
-AnyWaiting = TypeVar("AnyWaiting", Future[list[Appended]], asyncio.Future[list[Appended]])
 
 
 class ProofLog:
@@ -84,12 +81,12 @@ class ProofLog:
     def _begin(self, accept_log: int | None) -> None:
         guard = self._keys.guard()  # before the store: it may only be behind what is read after it
         if not self._store.exists():
-            self._refuse_if_guarded(guard)
+            check_gone(guard, self._keys.verifiers)
         self._store.create()
         with self._store.reading() as view:
             head = view.head()
         if head is None:
-            self._refuse_if_guarded(guard)
+            check_gone(guard, self._keys.verifiers)
             Sequencer(self._store, self._keys, 0).create()
             self._begin(accept_log)  # it may have been another machine that was first
             return
@@ -103,12 +100,6 @@ class ProofLog:
             self._begin(accept_log)  # another worker has made the log since we looked for a guard
         elif guard is None:
             self._accept(head, accept_log)
-
-    def _refuse_if_guarded(self, guard: str | None) -> None:
-        if guard is not None:
-            size = guarded_size(guard, self._keys.verifiers)
-            if size:
-                raise LogRefused("the log is gone, but its guard is here", "no entries", f"{size} entries")
 
     def _accept(self, head: Head, accept_log: int | None) -> None:
         if head.size and accept_log != head.size:
@@ -173,21 +164,19 @@ class ProofLog:
         SizeMoved when `expected_size` isn't the log's size. ValueError, at once, for a record that has no
         canonical form.
         """
-        return self._submit(records, expected_size, Future())
+        return self._open_writer().submit(records, expected_size, Future())
 
     def appended(
         self, records: Sequence[Record], *, expected_size: int | None = None
     ) -> "asyncio.Future[list[Appended]]":
         """As `append`, for a task to await: an event loop is woken once for all who wait in it."""
-        return self._submit(records, expected_size, asyncio.get_running_loop().create_future())
+        waiting = asyncio.get_running_loop().create_future()
+        return self._open_writer().submit(records, expected_size, waiting)
 
-    def _submit(
-        self, records: Sequence[Record], expected_size: int | None, waiting: AnyWaiting
-    ) -> AnyWaiting:
+    def _open_writer(self) -> Writer:
         if self._writer is None:
             raise ConfigurationError("this log was opened for reading only")
-        self._writer.submit(Request([Draft.of(record) for record in records], expected_size, waiting))
-        return waiting
+        return self._writer
 
     def get(self, index: int) -> Stored | None:
         """One entry, or None when the log isn't that long; VerificationError when its bytes are no entry.
@@ -233,15 +222,7 @@ class ProofLog:
         Also None, and an error in the program's log, when what is stored isn't what its key says.
         """
         with self._store.reading() as view:
-            row = view.document(sha256)
-            entry = next(listed(view, [row.index or 0]), None) if row else None
-        if row is None:
-            return None
-        stmt = (entry.stmt if entry else None) or {}
-        if hashed(row.body).hexdigest() != sha256 or stmt.get("sha256") != sha256:
-            logger.error("the stored document %s isn't the one that was logged", sha256)
-            return None
-        return Document(sha256, str(stmt.get("name")), str(stmt.get("media_type")), row.body, row.index or 0)
+            return document(view, sha256)
 
     def receipt(self, index: int, *, cosigned: bool = False) -> str:
         """The proof that entry `index` is in the log, against the newest checkpoint (C2SP tlog-proof).

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from consentkit.errors import ConsentKitError
 from consentkit.proof.entry import Draft
@@ -21,6 +21,7 @@ class Appended:
 
 
 Waiting = Future[list[Appended]] | asyncio.Future[list[Appended]]
+AnyWaiting = TypeVar("AnyWaiting", Future[list[Appended]], asyncio.Future[list[Appended]])
 
 
 class Request(NamedTuple):

@@ -46,9 +46,11 @@ def check_guard(note: str, head: Head, tree: Tree, verifiers: Sequence[Verifier]
         raise LogRefused(message, f"signed by {_signed_by(head)}", "as the guard is")
 
 
-def guarded_size(note: str, verifiers: Sequence[Verifier]) -> int:
-    """How many entries the guard answers for; LogRefused when it is no checkpoint of this log."""
-    return _open_guard(note, verifiers).size
+def check_gone(note: str | None, verifiers: Sequence[Verifier]) -> None:
+    """Raise LogRefused when there is no log any more and its guard says that it had entries (I6)."""
+    size = _open_guard(note, verifiers).size if note is not None else 0
+    if size:
+        raise LogRefused("the log is gone, but its guard is here", "no entries", f"{size} entries")
 
 
 def _open_guard(note: str, verifiers: Sequence[Verifier]) -> Checkpoint:

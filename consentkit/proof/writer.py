@@ -3,10 +3,11 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from consentkit.errors import StoreUnavailable
-from consentkit.proof.request import Request
+from consentkit.proof.entry import Draft, Record
+from consentkit.proof.request import AnyWaiting, Request
 from consentkit.proof.sequence import Sequencer
 
 MAX_BATCH = 4096
@@ -29,11 +30,11 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._sequencer = self._make()
 
-    def submit(self, request: Request) -> None:
+    def submit(self, records: Sequence[Record], expected_size: int | None, waiting: AnyWaiting) -> AnyWaiting:
         """Have records appended; who waits is answered when they are durable, or at once if they can't be."""
         if self._pid != os.getpid():
             self._reset()
-        refused = None
+        request, refused = Request(list(map(Draft.of, records)), expected_size, waiting), None
         with self._changed:
             if self._closed:
                 refused = StoreUnavailable("the log is closed")
@@ -45,7 +46,8 @@ class Writer:
                 self._changed.notify()
                 self._start()
         if refused:
-            request.waiting.set_exception(refused)
+            waiting.set_exception(refused)
+        return waiting
 
     def close(self) -> None:
         """Write what waits, publish the last checkpoint, stop the thread."""
