@@ -159,7 +159,7 @@ class Shards:
         return next((document for document in found if document), None)
 
     def receipt(self, number: int, *, cosigned: bool = False) -> str:
-        """Return the receipt of one entry, against the newest checkpoint of its log; see `ProofLog.receipt`."""
+        """Return the receipt of one entry, against a checkpoint of its log (see `ProofLog.receipt`)."""
         shard = self.shard_of(number)
         return shard.log.receipt(number - shard.first, cosigned=cosigned)
 
