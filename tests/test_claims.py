@@ -108,6 +108,7 @@ def test_an_earlier_answer_s_policy_too_was_published() -> None:
 def test_each_category_has_a_basis() -> None:
     basis = {"necessary": "exempt", "analytics": "consent", "marketing": "consent"}
     assert about(basis=basis) == []
+    assert about(basis={"necessary": "exempt", "others": "consent"}) == []
     del basis["analytics"]
     assert about(basis=basis) == ["does not say on what basis each category is answered"]
 

@@ -66,7 +66,7 @@ def test_a_record_says_what_how_where_when_until_when_and_on_what_basis(kit: Con
         "t": T,
         "client": T + 5,
         "categories": {"necessary": True, "preferences": False, "analytics": True, "marketing": False},
-        "basis": {"necessary": "exempt"} | dict.fromkeys(kit.edition.policy.categories, "consent"),
+        "basis": {"necessary": "exempt", "others": "consent"},
         "until": {"granted": SIX_MONTHS, "refused": SIX_MONTHS},
         "policy": kit.edition.policy.version,
         "edition": announced.index,
@@ -103,7 +103,11 @@ def test_what_was_answered_before_keeps_its_instant_its_end_and_its_policy(
     kept = {"analytics": T, "marketing": T}
     assert stmt["decided"] == kept
     assert stmt["versions"] == dict.fromkeys(kept, kit.edition.policy.version)
-    assert stmt["until"] == dict.fromkeys(kept, SIX_MONTHS) | {"granted": SIX_MONTHS + 10 * 86_400_000}
+    assert stmt["until"] == {
+        "granted": SIX_MONTHS + 10 * 86_400_000,
+        "analytics": SIX_MONTHS,
+        "refused": SIX_MONTHS,
+    }
     assert changed.log.verify(checks=claims()).ok
     changed.close()
 
@@ -166,7 +170,7 @@ def test_a_record_with_every_field_takes_at_most_a_thousand_bytes_of_the_store(
     """66 of them are the entry itself; a year has not a digit more in an index than this allows for."""
     full = {"mechanism": "preferences", "control": "accept-all", "client": T + 123}
     some = [answer(kit, "analytics", "marketing", **full), answer(kit, "preferences", **full)]
-    subject = {"ua": "Mobile Safari", "country": "FR"}
+    subject = {"ua": "Samsung Internet for Android", "country": "FR"}
 
     async def answered(count: int) -> None:
         states = await asyncio.gather(

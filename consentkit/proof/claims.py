@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from consentkit.proof.entry import Kind, Stored
-from consentkit.proof.statement import ANSWERS, GRANTED, NECESSARY, REFUSED
+from consentkit.proof.statement import ANSWERS, GRANTED, NECESSARY, OTHERS, REFUSED
 
 Check = Callable[[Stored], Iterator[str]]
 
@@ -56,12 +56,12 @@ def _complete(entry: Stored) -> Iterator[str]:
     if categories.get(NECESSARY) is not True or not all(isinstance(v, bool) for v in categories.values()):
         yield "does not say yes or no about every category"
     for field in ("decided", "until", "versions", "basis"):
-        if set(stmt.get(field, {})) - optional - {NECESSARY, GRANTED, REFUSED}:
+        if set(stmt.get(field, {})) - optional - {NECESSARY, GRANTED, REFUSED, OTHERS}:
             yield f"gives {field} for other categories than it answers"
     for category in sorted(optional):
         if not {category, GRANTED if categories[category] else REFUSED} & set(until):
             yield f"does not say until when its answer about {category} counts"
-    if "basis" in stmt and set(stmt["basis"]) != set(categories):
+    if "basis" in stmt and OTHERS not in stmt["basis"] and set(stmt["basis"]) != set(categories):
         yield "does not say on what basis each category is answered"
     if any(instant > stmt["t"] for instant in decided.values()):
         yield "was decided after it was logged"

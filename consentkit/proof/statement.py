@@ -3,8 +3,8 @@
 What is the same for most answers isn't written again for each category, as every record is kept for years:
 `decided` names only what was decided before this entry, `versions` only what was answered under another
 policy than the entry's `policy`, `regimes` only whose months are not the strictest's, and `until` has one end
-for everything granted here and one for everything refused here; a category of its own name there ends at
-another instant.
+for everything granted and one for everything refused; a category of its own name there ends at another
+instant. `basis` says it once, of the `others`.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -20,7 +20,7 @@ from consentkit.proof.entry import Kind, Stored
 NECESSARY = "necessary"
 ANSWERS = (Kind.CHOICE, Kind.WITHDRAWAL, Kind.OPERATOR)
 """The kinds that say yes or no about every category: what a visitor answered, or an operator for them."""
-GRANTED, REFUSED = "granted", "refused"
+GRANTED, REFUSED, OTHERS = "granted", "refused", "others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ def answered(
     return {
         **occasion.stated(),
         "categories": {NECESSARY: True, **{c: choice.granted for c, choice in choices.items()}},
-        "basis": {NECESSARY: "exempt", **dict.fromkeys(choices, "consent")},
-        "until": _ends(choices, ends, {*decided, *versions}),
+        "basis": {NECESSARY: "exempt", OTHERS: "consent"},
+        "until": _ends(choices, ends, decided),
         **({"decided": decided} if decided else {}),
         **({"versions": versions} if versions else {}),
         **({"regimes": regimes} if regimes else {}),
@@ -85,12 +85,14 @@ def _second(t: int) -> int:
     return t // 1000 * 1000
 
 
-def _ends(choices: Mapping[str, Choice], ends: Mapping[str, datetime], kept: Iterable[str]) -> dict[str, int]:
+def _ends(
+    choices: Mapping[str, Choice], ends: Mapping[str, datetime], kept: Container[str]
+) -> dict[str, int]:
     until: dict[str, int] = {}
     own = {}
-    for category, choice in choices.items():
-        end, name = milliseconds(ends[category]), GRANTED if choice.granted else REFUSED
-        if category in kept or until.setdefault(name, end) != end:
+    for category in sorted(choices, key=lambda each: each in kept):  # what is answered here comes first
+        end, name = milliseconds(ends[category]), GRANTED if choices[category].granted else REFUSED
+        if until.setdefault(name, end) != end:
             own[category] = end
     return until | own
 
