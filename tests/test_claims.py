@@ -56,6 +56,44 @@ def test_every_notice_and_every_version_of_the_past_counts() -> None:
         assert said(*published, entry(Kind.CHOICE, {**ANSWER, "policy": policy, "notice": notice})) == []
 
 
+PLAIN: dict[str, Any] = {
+    "policy": "v1",
+    "notice": "n-en",
+    "categories": CATEGORIES,
+    "basis": {"necessary": "exempt", "analytics": "consent", "marketing": "consent"},
+    "until": {"granted": 9000, "refused": 5000},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        (Kind.CHOICE, {"policy": "v2"}),
+        (Kind.CHOICE, {"notice": "n-de"}),
+        (Kind.CHOICE, {"categories": {**CATEGORIES, "marketing": 1}}),
+        (Kind.CHOICE, {"categories": {"necessary": True, "analytics": False}}),
+        (Kind.CHOICE, {"until": {"granted": 9000}}),
+        (Kind.CHOICE, {"versions": {"marketing": "v2"}}),
+        (Kind.CHOICE, {"decided": {"marketing": 4000}}),
+        (Kind.OPERATOR, {}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else value.label,
+)
+def test_what_held_of_an_answer_goes_for_another_only_if_it_says_the_same(
+    kind: Kind, change: dict[str, Any]
+) -> None:
+    held = [
+        entry(Kind.CHOICE, {**PLAIN, "t": t, "previous": t, "until": {"granted": t, "refused": 1}})
+        for t in (7, 8)
+    ]
+    other = entry(kind, {**PLAIN, "t": 3000, **change})
+    before = entry(Kind.CHOICE, {**PLAIN, "t": 1})
+    policy = entry(Kind.POLICY, POLICY)
+    assert said(before, policy) == said(before) != []
+    assert said(before, policy, *held, *held) == said(before)
+    assert said(policy, *held, other) == said(policy, other) != []
+
+
 def test_an_answer_to_an_unknown_policy_or_notice_is_named() -> None:
     assert about(policy="v9") == ["answers policy version v9, which was not published before it"]
     assert about(notice="n-de") == ["answers notice n-de, which was not published before it"]

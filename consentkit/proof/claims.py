@@ -1,12 +1,17 @@
 """What an entry must say to be believed, beyond its hashes: the checks a verifier runs in log order."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
+
+import orjson
 
 from consentkit.proof.entry import Kind, Stored
 from consentkit.proof.statement import ANSWERS, GRANTED, NECESSARY, OTHERS, REFUSED
 
-Check = Callable[[Stored], Iterator[str]]
+Check = Callable[[Stored], Iterable[str]]
+_APART = frozenset({"t", "clock", "client", "previous", "until"})
+_MOST_HELD = 4096
 
 
 def claims() -> Sequence[Check]:
@@ -16,41 +21,65 @@ def claims() -> Sequence[Check]:
     yes or no about `necessary` and each optional category, on what basis, and until when; and that an
     operator says yes to nothing.
     """
-    published = _Published()
-    return (published.check, _complete)
+    return (_Claims().check,)
 
 
-class _Published:
-    """Remembers what has been published so far, and objects to an answer about anything else."""
+class _Claims:
+    """Remembers what has been published so far, and how answers looked that held.
+
+    Another of the same look holds too: publishing only adds. Most of a log's answers are of few looks.
+    """
 
     def __init__(self) -> None:
         self._versions: set[str] = set()
         self._notices: set[str] = set()
+        self._held: set[bytes] = set()
 
-    def check(self, entry: Stored) -> Iterator[str]:
+    def check(self, entry: Stored) -> Iterable[str]:
         stmt = entry.stmt
         if stmt is None:
-            return
+            return ()
         if entry.kind is Kind.POLICY:
             self._versions.add(str(stmt.get("version")))
             self._notices.update(_texts(stmt.get("manifest", {}).get("notices")))
         elif entry.kind in ANSWERS:
-            for version in dict.fromkeys((stmt.get("policy"), *_texts(stmt.get("versions")))):
-                if version not in self._versions:
-                    yield f"answers policy version {version}, which was not published before it"
-            # Nobody is shown a notice when an operator answers.
-            if entry.kind is not Kind.OPERATOR and stmt.get("notice") not in self._notices:
-                yield f"answers notice {stmt.get('notice')}, which was not published before it"
+            look = _look(entry.kind, stmt)
+            if look not in self._held:
+                return self._answer(entry.kind, stmt, look)
+        return ()
+
+    def _answer(self, kind: Kind, stmt: dict[str, Any], look: bytes | None) -> Iterator[str]:
+        holds = True
+        for problem in chain(self._unpublished(kind, stmt), _incomplete(kind, stmt)):
+            holds = False
+            yield problem
+        if holds and look is not None:
+            if len(self._held) >= _MOST_HELD:
+                self._held.clear()
+            self._held.add(look)
+
+    def _unpublished(self, kind: Kind, stmt: dict[str, Any]) -> Iterator[str]:
+        for version in dict.fromkeys((stmt.get("policy"), *_texts(stmt.get("versions")))):
+            if version not in self._versions:
+                yield f"answers policy version {version}, which was not published before it"
+        # Nobody is shown a notice when an operator answers.
+        if kind is not Kind.OPERATOR and stmt.get("notice") not in self._notices:
+            yield f"answers notice {stmt.get('notice')}, which was not published before it"
+
+
+def _look(kind: Kind, stmt: dict[str, Any]) -> bytes | None:
+    """All of an answer that tells whether it holds; None where it depends on its instants as well."""
+    if "decided" in stmt:
+        return None
+    rest = {name: value for name, value in stmt.items() if name not in _APART}
+    return orjson.dumps((kind, rest, [*stmt.get("until", ())]))
 
 
 def _texts(named: Any) -> list[str]:
     return [str(digest) for digest in named.values()] if isinstance(named, dict) else []
 
 
-def _complete(entry: Stored) -> Iterator[str]:
-    stmt = entry.stmt
-    if entry.kind not in ANSWERS or stmt is None:
-        return
+def _incomplete(kind: Kind, stmt: dict[str, Any]) -> Iterator[str]:
     categories, until, decided = (stmt.get(field, {}) for field in ("categories", "until", "decided"))
     optional = set(categories) - {NECESSARY}
     if categories.get(NECESSARY) is not True or not all(isinstance(v, bool) for v in categories.values()):
@@ -65,5 +94,5 @@ def _complete(entry: Stored) -> Iterator[str]:
         yield "does not say on what basis each category is answered"
     if any(instant > stmt["t"] for instant in decided.values()):
         yield "was decided after it was logged"
-    if entry.kind is Kind.OPERATOR and any(categories[c] and c not in decided for c in optional):
+    if kind is Kind.OPERATOR and any(categories[c] and c not in decided for c in optional):
         yield "is an operator's yes, which only a visitor can say"

@@ -230,10 +230,10 @@ class _Audit:
             self._report.count("clamped")
         for check in self._checks:
             try:
-                problems = [*check(stored)]
+                for problem in check(stored):
+                    self._report.add(index, "check", problem)
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-                problems = [f"it says nothing that can be checked ({type(error).__name__}: {error})"]
-            for problem in problems:
+                problem = f"it says nothing that can be checked ({type(error).__name__}: {error})"
                 self._report.add(index, "check", problem)
 
     def _public(self, stored: Stored) -> None:
