@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from wire import Proxy
 from consentkit.cli import main
 from consentkit.errors import ConfigurationError, LogRefused, StoreUnavailable
 from consentkit.kit import Answer, ConsentKit
-from consentkit.proof import postgres, postgres_session
+from consentkit.proof import asyncpg_link, postgres, postgres_session
 from consentkit.proof.address import PostgresAddress, read_address
 from consentkit.proof.asyncpg_link import Link
 from consentkit.proof.bundle import verify_bundle, verify_receipt
@@ -438,6 +438,37 @@ def test_a_writer_that_freezes_in_mid_batch_loses_its_turn_to_the_other_machines
     with pytest.raises(StoreUnavailable), frozen.writing() as late:  # noqa: PT012
         with other.writing() as session:
             session.commit(batch(1))
+        late.commit(batch(1))
+    with other.reading() as view:
+        assert view.head() == Head(2, b"f", "cp 1")
+
+
+def test_a_writer_that_freezes_within_its_copy_loses_its_turn_as_well(
+    stores: tuple[PostgresStore, PostgresStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen, other = stores
+    with other.writing() as session:
+        session.commit(batch(0))
+    monkeypatch.setattr(postgres, "_FROZEN_MS", 50)
+    monkeypatch.setattr(other, "_timeout", 0.1)
+
+    async def endless() -> AsyncIterator[tuple[int, bytes]]:
+        yield 1, b"x"
+        await asyncio.Event().wait()
+
+    with pytest.raises(StoreUnavailable), frozen.writing() as late:  # noqa: PT012
+        copying = late._link.raw.copy_records_to_table("leaf", columns=("idx", "entry"), records=endless())
+        stuck = asyncio.run_coroutine_threadsafe(copying, asyncpg_link._loop.get())
+        tries = 0
+        while True:
+            try:
+                with other.writing() as session:
+                    session.commit(batch(1))
+                break
+            except StoreUnavailable:
+                tries += 1
+        assert 0 < tries < 60
+        stuck.cancel()
         late.commit(batch(1))
     with other.reading() as view:
         assert view.head() == Head(2, b"f", "cp 1")

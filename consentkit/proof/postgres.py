@@ -20,6 +20,7 @@ from consentkit.proof.listing import head_of as of_log
 from consentkit.proof.migration import missing, refuse_another
 from consentkit.proof.postgres_session import (
     ATTEST,
+    FROZEN,
     LOCKED_HEAD,
     PUBLISH,
     PostgresReading,
@@ -40,6 +41,7 @@ _WRITE_SECONDS = 10.0
 """Beyond what waiting for the lock may take: how long one step of a batch may last."""
 _FROZEN_MS = 10_000
 """A writer that stops within its batch loses the head's row to the others after so long."""
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 class PostgresStore:
@@ -126,7 +128,13 @@ class PostgresStore:
         raw = link.raw
         frozen = f"SET LOCAL idle_in_transaction_session_timeout = {_FROZEN_MS}"
         await raw.execute(f"{link.beginning(_WRITE, self._timeout)};{frozen}")
-        row = await raw.fetchrow(LOCKED_HEAD)
+        try:
+            row = await raw.fetchrow(LOCKED_HEAD)
+        except Exception as error:
+            if getattr(error, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+                await raw.execute("ROLLBACK")
+                await raw.fetch(FROZEN, f'"{self._address.schema}".head', _FROZEN_MS)
+            raise
         if row is None:  # no row to lock: those who begin the log wait for each other here
             await raw.execute("SELECT pg_advisory_xact_lock($1)", lock_key(self._address.schema))
             row = await raw.fetchrow(LOCKED_HEAD)

@@ -17,6 +17,14 @@ _ERASED = {"stmt": ("salt1", "stmt"), "subj": ("lookup", "salt2", "subj")}
 HEAD = "SELECT size, frontier, checkpoint FROM head WHERE id = 0"
 LOCKED_HEAD = f"SELECT size, frontier, checkpoint, {UNSAFE}, ({VERSION}) FROM head WHERE id = 0 FOR UPDATE"  # noqa: S608
 
+FROZEN = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid)
+    WHERE relation = $1::text::regclass AND granted AND pid <> pg_backend_pid()
+        AND state = 'active' AND wait_event = 'ClientRead'
+        AND query_start < clock_timestamp() - $2 * interval '1 ms'"""
+"""Hang up on who holds the head of a log ($1) and for so many milliseconds ($2) hasn't gone on with its COPY.
+
+No timeout of the server's does that: it counts as active, and reads of a COPY can't be cancelled."""
+
 
 ATTESTED = """SELECT size, note, cosignatures, tsr FROM published
               WHERE cosignatures IS NOT NULL OR tsr IS NOT NULL ORDER BY size DESC"""
