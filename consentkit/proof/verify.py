@@ -5,16 +5,16 @@ Pure: the log is read through a `store.Source`; nothing here trusts a row that a
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from hashlib import sha256
 
 from consentkit.errors import VerificationError
+from consentkit.proof.cited import Cited
 from consentkit.proof.entry import Kind, Opening, Stored, decoded, kind_of, opens_stmt, opens_subj
 from consentkit.proof.keyring import Keyring
 from consentkit.proof.merkle import leaf_hash
 from consentkit.proof.note import Checkpoint
 from consentkit.proof.recount import Finding, Recount
 from consentkit.proof.report import Progress, Report, untold
-from consentkit.proof.store import DocumentRow, Head, Source
+from consentkit.proof.store import Head, Source
 from consentkit.proof.succession import Bounds
 from consentkit.proof.tiles import WIDTH
 from consentkit.proof.tombstones import Tombstones
@@ -66,7 +66,7 @@ class _Audit:
         self._checks = checks
         self._report = Report(0)
         self._commitments: set[bytes] = set()
-        self._cited: dict[str, int] = {}
+        self._cited = Cited()
         self._tombstones = Tombstones()
         first = next((entry for _, entry in source.leaves(0, 1)), b"")
         self._bounds = Bounds(keyring.origin, first)
@@ -244,7 +244,7 @@ class _Audit:
         if stored.kind is Kind.KEY and stmt:
             self._keyring.learn(stored.index, stmt)
         if stored.kind is Kind.DOCUMENT and stmt:
-            self._cited.setdefault(str(stmt.get("sha256")), stored.index)
+            self._cited.add(stored.index, stmt)
 
     def _settle(self, recount: Recount, size: int) -> None:
         signed = [it.checkpoint for it in self._keyring.signed if it.table == "head"]
@@ -284,23 +284,7 @@ class _Audit:
             self._report.add(None, "head", "the stored frontier isn't the tree's")
 
     def _check_documents(self) -> None:
-        found = set()
-        for row in self._source.documents():
-            self._report.count("documents")
-            found.add(row.sha256)
-            problem = self._document_problem(row)
-            if problem:
-                self._report.add(self._cited.get(row.sha256), "document", problem)
-        for digest, index in self._cited.items():
-            if digest not in found:
-                self._report.add(index, "document", f"the document {digest} is missing")
-
-    def _document_problem(self, row: DocumentRow) -> str | None:
-        cited = self._cited.get(row.sha256)
-        if cited is None:
-            return f"no entry logs the document {row.sha256}"
-        if row.index is not None and row.index != cited:
-            return f"the document {row.sha256} is filed under another entry, {row.index}"
-        if sha256(row.body).hexdigest() != row.sha256:
-            return f"the document's text isn't the one that entry {cited} logs"
-        return None
+        for finding in self._cited.settle(self._source):
+            self._report.add(finding.index, finding.table, finding.problem)
+        if self._cited.rows:
+            self._report.count("documents", self._cited.rows)
