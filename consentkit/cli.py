@@ -161,11 +161,12 @@ audit.add_command(evidence)
 @click.option("--kind", type=click.Choice([kind.label for kind in Kind]), help="Only entries of one kind.")
 @click.option("--limit", default=20, show_default=True, help="How many entries, newest first.")
 def audit_log(log: ProofLog, kind: str | None, limit: int, as_json: bool) -> None:
-    """List entries, newest first."""
+    """List entries, newest first: what was said, and when. Who it was about is for show, which is logged."""
     wanted = next((k for k in Kind if k.label == kind), None)
     for entry in log.entries(kind=wanted, newest_first=True, limit=limit):
         text = f"{entry.index:>8}  {entry.kind.label:<10}  {when(entry)}  {about(entry)}"
-        say(record(entry), text, as_json=as_json)
+        value = {name: each for name, each in record(entry).items() if name != "subject"}
+        say(value, text, as_json=as_json)
 
 
 @audit.command()

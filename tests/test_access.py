@@ -119,6 +119,7 @@ def test_each_command_that_shows_a_person_s_entry_says_who_ran_it(client: TestCl
 
 def test_documents_and_lists_are_no_looks_at_a_person(client: TestClient, tmp_path: Path) -> None:
     choose(client, "analytics")
+    assert '"sub"' not in run(tmp_path, "audit", "log", "--json").stdout
     for arguments in (["show", "0"], ["receipt", "0"], ["log"], ["verify"], ["show", "9999"]):
         run(tmp_path, "audit", *arguments)
     assert looks(client) == []

@@ -174,6 +174,19 @@ def test_a_necessary_cookie_lives_as_long_as_its_declaration_says(
         assert end_of(cookie, clock.now) == (None if session else wanted)
 
 
+def test_for_a_necessary_cookie_nobody_s_trackers_are_looked_at(tmp_path: Path, clock: Clock) -> None:
+    cart = visits(category="necessary", cookies=[{"name": "cart_id", "lifetime": "P1D"}])
+    with visitor(tmp_path, clock, services=[cart, "google-analytics"]) as client:
+        choose(client, "analytics")
+        client.get("/sets", params={"line": "_ga=1; Path=/"})
+        client.cookies.delete("_ga")
+        known = client.app._faces.gate.orders.grants._payloads  # type: ignore[attr-defined]
+        for line, opened in (("cart_id=1", 0), ("_ga=1; Path=/", 1)):
+            known.clear()
+            client.get("/sets", params={"line": line}, headers={"sec-fetch-dest": "empty"})
+            assert len(known) == opened
+
+
 def test_a_tracker_too_long_for_browsers_is_cut_all_the_same(client: TestClient) -> None:
     line = f"_ga={'x' * 5000}; Path=/; Max-Age={TWO_YEARS}"
     (kept,) = lines_of(client.get("/sets", params={"line": line}), "_ga")

@@ -80,21 +80,15 @@ class Brought(Generic[Fact]):
     """What the policy says of cookies that came together.
 
     `needs` names for each the category that governs it, None where it needs no consent; `drift` is what to
-    count of them; `consent` and `anchors` are the places of the one that holds a visitor's consent, and of
-    the one that holds their anchors, None where there is none, or more.
+    count of them; `consent` is the place of the one that holds a consent, None where there is none, or more.
     """
 
-    __slots__ = ("_passing", "anchors", "consent", "drift", "needed", "needs")
+    __slots__ = ("_passing", "consent", "drift", "needed", "needs")
 
     def __init__(
-        self,
-        needs: Iterable[str | None],
-        drift: frozenset[Fact],
-        consent: int | None = None,
-        anchors: int | None = None,
+        self, needs: Iterable[str | None], drift: frozenset[Fact], consent: int | None = None
     ) -> None:
         self.consent = consent
-        self.anchors = anchors
         self.needs = tuple(needs)
         self.needed = frozenset(need for need in self.needs if need is not None)
         self.drift = drift

@@ -27,7 +27,7 @@ class Exchange:
     """One request and its answer: cookies and announcements filtered, pages screened."""
 
     __slots__ = (
-        *("_orders", "_scope", "_send", "_visitor", "_rewrite", "_asked", "_cookies", "_ended", "_anchors"),
+        *("_orders", "_scope", "_send", "_visitor", "_rewrite", "_asked", "_cookies", "_ended"),
         *("_known_lives", "_answered", "_says", "_held", "_screening", "_page", "_personal", "_sent"),
     )
 
@@ -44,7 +44,6 @@ class Exchange:
         self._rewrite = rewrite
         self._cookies = b""  # what the request brought, if any of it is denied
         self._ended: Sequence[str] = ()  # trackers that came though their life is over
-        self._anchors: bytes | None = None  # the value of the only cookie that holds anchors, if looked for
         # The trackers this visitor allows, once something depends on them.
         self._known_lives: Lives | None = None
         self._held: Message | None = None  # the start of an answer that is, or may be, a page
@@ -93,8 +92,6 @@ class Exchange:
         if brought.needed:
             if brought.consent is not None:
                 visitor.sealed = pairs[brought.consent].partition(b"=")[2]
-            if brought.anchors is not None:
-                self._anchors = pairs[brought.anchors].partition(b"=")[2]
             kept = brought.cut(cookies, pairs, visitor.allowed)
             # What has a yes may have ended all the same.
             if len(visitor.allowed) > 1 and self._lives.may_have_ended:
@@ -109,12 +106,7 @@ class Exchange:
         if self._known_lives is None:
             visitor, anchoring = self._visitor, self._scope["type"] == "http"
             self._known_lives = Lives(
-                self._orders,
-                visitor.cookies or b"",
-                visitor.allowed,
-                visitor.now,
-                anchoring=anchoring,
-                sealed=self._anchors,
+                self._orders, visitor.cookies or b"", visitor.allowed, visitor.now, anchoring=anchoring
             )
         return self._known_lives
 

@@ -63,15 +63,14 @@ class Grants:
         """Look at every cookie anew, as answers were withdrawn that cookies still give."""
         self._known.clear()
 
-    def anchors(self, cookies: bytes, sealed: bytes | None = None) -> bytes | None:
+    def anchors(self, cookies: bytes) -> bytes | None:
         """Return what a Cookie header's value holds of anchors, opened; None without any that opens.
 
-        Of several that open, what all of them tell together. `sealed` is the value of the only one there is,
-        if somebody has found that.
+        Of several that open, what all of them tell together.
         """
-        value = only_cookie(cookies, SEEN_MARK) if sealed is None else sealed
-        if value and (payload := self._payload(value)) is not None:
-            return payload
+        value = only_cookie(cookies, SEEN_MARK)
+        if value:
+            return self._payload(value)
         payloads = map(self._payload, dict.fromkeys(cookie_values(cookies, SEEN)))
         opened = [payload for payload in payloads if payload is not None]
         return merged(opened) if len(opened) > 1 else next(iter(opened), None)

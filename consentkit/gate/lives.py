@@ -36,6 +36,14 @@ REISSUE_ROOM = 1024
 """Bytes of trackers set once more with one answer, beside our own cookies. A longer one is its script's."""
 
 
+def lasting(line: bytes, terms: Terms, now: datetime, last: int = NEVER) -> bytes:
+    """Return a line that lives as long as is declared, and not beyond the start of the day `last`."""
+    declared, end = terms.declared_end(now), start_of(last)
+    if declared is None:
+        line, declared = session_only(line, now), end
+    return clamped(line, seconds_left(min(declared, end), now), now)
+
+
 def _is_as_known(anchor: Anchor, each: Sighting, today: int) -> bool:
     """Return whether a sighting tells nothing new of a tracker that runs: what `observed` would find."""
     if anchor.months > each.months or anchor.day > min(today, today if each.born is None else each.born):
@@ -49,8 +57,7 @@ class Lives:
     """One visitor's allowed trackers, in one request and its answer.
 
     `cookies` is what the request's Cookie header says, `allowed` the categories that this visitor allows;
-    `anchoring` is False where no answer can carry a new anchor, as a WebSocket's doesn't; `sealed` as in
-    `Grants.anchors`.
+    `anchoring` is False where no answer can carry a new anchor, as a WebSocket's doesn't.
     """
 
     def __init__(
@@ -61,7 +68,6 @@ class Lives:
         now: datetime,
         *,
         anchoring: bool = True,
-        sealed: bytes | None = None,
     ) -> None:
         self._orders = orders
         self._cookies = cookies
@@ -69,7 +75,7 @@ class Lives:
         self._now = now
         self._anchoring = anchoring
         self._today = day_of(now)
-        self._payload = orders.grants.anchors(cookies, sealed)
+        self._payload = orders.grants.anchors(cookies)
         self._first_end = None if self._payload is None else first_end(self._payload)
         self._told: list[Sighting] = []
         self._set: list[str] = []
@@ -169,21 +175,16 @@ class Lives:
     # What is set.
 
     def cut(self, line: bytes, terms: Terms) -> bytes:
-        """Return a Set-Cookie line with no more life than the cookie may have; the same object if it fits.
+        """Return a tracker's Set-Cookie line with no more life than it may have; the same object if it fits.
 
-        What is declared for the session is set for it, whatever the line says.
-        A tracker whose life is over is ended by the line that would have set it once more.
+        What is declared for the session is set for it, whatever the line says. A tracker whose life is over
+        is ended by the line that would have set it once more.
         """
-        if terms.months:
-            return self._cut_tracker(line, terms)
-        return line if terms.cookie is None else self._lasting(line, terms)
-
-    def _cut_tracker(self, line: bytes, terms: Terms) -> bytes:
         if self._runs_as_known(line, terms):
             return line
         cookie = parsed(line)
         if cookie is None:  # no browser is known to keep it; one that does shall not for longer
-            return self._lasting(line, terms, end_day(self._today, terms.months))
+            return lasting(line, terms, self._now, end_day(self._today, terms.months))
         end = cookie.ends(self._now)
         if end is not None and end <= self._now:
             return line  # removes it
@@ -192,14 +193,14 @@ class Lives:
         self._set.append(cookie.name)
         anchor = self._running.get(key_of(cookie.name))
         if anchor is not None and anchor.mark == DONE and _is_as_known(anchor, sighting, self._today):
-            return self._lasting(line, terms, anchor.end)
+            return lasting(line, terms, self._now, anchor.end)
         self.novel = True
         last = self.seen.end_of(cookie.name)
         if last is None or self.seen.has_ended(cookie.name, self._today):
             return clamped(line, 0, self._now)
         if anchor is None and not self._anchoring:
             return session_only(line, self._now)  # else it had a new clock at each visit
-        return self._lasting(line, terms, last)
+        return lasting(line, terms, self._now, last)
 
     def _runs_as_known(self, line: bytes, terms: Terms) -> bool:
         """Return whether a line sets a tracker for the session whose anchor tells all of it: as most do."""
@@ -214,13 +215,6 @@ class Lives:
             return False
         self._take(sighting)
         return True
-
-    def _lasting(self, line: bytes, terms: Terms, last: int = NEVER) -> bytes:
-        """Return a line that lives as long as is declared, and not beyond the start of the day `last`."""
-        declared, end = terms.declared_end(self._now), start_of(last)
-        if declared is None:
-            line, declared = session_only(line, self._now), end
-        return clamped(line, seconds_left(min(declared, end), self._now), self._now)
 
     # What a page tells.
 

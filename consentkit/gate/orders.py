@@ -12,7 +12,7 @@ from typing import NamedTuple
 from consentkit.edition import UNDECLARED, Edition
 from consentkit.gate.cookies import Brought, ByName, ByNames, ByPairs
 from consentkit.gate.csp import UNRESTRICTED, Admission, admission
-from consentkit.gate.grants import SEEN, Grants
+from consentkit.gate.grants import Grants
 from consentkit.gate.headers import Headers
 from consentkit.gate.markup import Rules
 from consentkit.gate.state import CONSENT_COOKIE, OURS, Seal
@@ -137,7 +137,8 @@ class Orders:
         found = [self.terms[name] for name in names]
         # Those that nobody declared.
         drift = frozenset(each.seen for each in found if each.seen is not None and not each.service)
-        return Brought((each.need for each in found), drift, _only(names, CONSENT), _only(names, SEEN))
+        places = [place for place, name in enumerate(names) if name.strip() == CONSENT]
+        return Brought((each.need for each in found), drift, places[0] if len(places) == 1 else None)
 
     def admission(self, headers: Headers) -> Admission:
         """Return how a page with these answer headers lets the starter in."""
@@ -167,12 +168,6 @@ class Orders:
             return opening.encode() + self.edition.starter.body + b"</script>"
         address = escape(self.edition.starter_address)
         return f'{before}<script data-consentkit-starter=""{mark} src="{address}"></script>'.encode()
-
-
-def _only(names: tuple[bytes, ...], name: bytes) -> int | None:
-    """The place of the one cookie of a name, None where there is none, or more."""
-    places = [place for place, each in enumerate(names) if each.strip() == name]
-    return places[0] if len(places) == 1 else None
 
 
 def _csp_hashes(script: bytes) -> frozenset[str]:

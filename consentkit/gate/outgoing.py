@@ -7,7 +7,7 @@ from starlette.types import Scope
 from consentkit.gate.announce import without_announcements
 from consentkit.gate.headers import Headers
 from consentkit.gate.layout import Answered
-from consentkit.gate.lives import Lives
+from consentkit.gate.lives import Lives, lasting
 from consentkit.gate.orders import Orders, Seen, Terms
 from consentkit.gate.setcookie import is_removal
 from consentkit.gate.visitor import VisitorConsent
@@ -61,4 +61,5 @@ def _settled(
             orders.tell_cut(terms)
             return b"", terms.seen
         visitor.asked = True  # other visitors get another line, or none
-    return lives().cut(line, terms), ("clamped", terms.service)
+    cut = lives().cut(line, terms) if terms.months else lasting(line, terms, visitor.now)
+    return cut, ("clamped", terms.service)
