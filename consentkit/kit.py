@@ -20,7 +20,7 @@ from consentkit.policy.lint import lint
 from consentkit.policy.months import milliseconds
 from consentkit.policy.reading import read_json, read_toml
 from consentkit.policy.version import Policy, resolve
-from consentkit.proof.attest import attesting
+from consentkit.proof.attest import Rounds, attesting
 from consentkit.proof.entry import Kind, Record, subject_id
 from consentkit.proof.keys import recorded_origin
 from consentkit.proof.shards import Shards
@@ -130,7 +130,7 @@ class ConsentKit:
         wanted = read_policy(policy, coded)
         _tell(wanted, coded)
         self.clock = clock
-        self._attester = attesting(store, Path(keys), stamps, witnesses, clock=lambda: milliseconds(clock()))
+        asking = attesting(stamps, witnesses, lambda: milliseconds(clock()))
         self.edition: Edition = compile_edition(wanted, prefix)
         # A log keeps the name it was born with, whatever the site calls itself later.
         origin = recorded_origin(Path(keys)) or log_origin(wanted.site.name)
@@ -140,15 +140,16 @@ class ConsentKit:
         self.recalls = Recalls(self.log, clock)
         self.history = History(self.log, self.decide, self._ends)
         self.tally = Tally(open_store(store), clock)
-        if self._attester:
-            self._attester.start()
+        self._rounds = Rounds(asking, lambda: self.log.places) if asking else None
+        if self._rounds:
+            self._rounds.start()
 
     def close(self) -> None:
         """Write what was counted and what waits for the log; let go of both."""
         self.recalls.close()
         self.tally.close()
-        if self._attester:
-            self._attester.close()
+        if self._rounds:
+            self._rounds.close()
         self.log.close()
 
     def decide(self, consent: Consent | None, now: datetime, regime: str | None = None) -> Decision:

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,14 @@ from stores import place_in_postgres, store_url
 
 from consentkit.cli import main
 from consentkit.errors import ConfigurationError
-from consentkit.proof.attest import Attester, Stamps, attesting, read_quorum
+from consentkit.proof.attest import Attester, Rounds, Stamps, attesting, read_quorum
 from consentkit.proof.entry import Kind, Record
+from consentkit.proof.handover import Place, close
 from consentkit.proof.keys import ATTESTING
 from consentkit.proof.log import ProofLog
+from consentkit.proof.note import Checkpoint
 from consentkit.proof.quorum import Quorum
+from consentkit.proof.shards import Shards
 from consentkit.proof.store import Attested
 from consentkit.proof.stores import open_store
 from consentkit.proof.timestamp import read_stamp
@@ -224,6 +227,33 @@ def test_an_append_waits_for_nobody_outside(tmp_path: Path) -> None:
         assert here.log.size == 6
 
 
+def test_rounds_go_on_to_the_log_of_the_next_year_and_look_after_the_one_before(tmp_path: Path) -> None:
+    clock, stamped = Instant(), []
+
+    def make(place: Place) -> Attester:
+        def stamp(_: str, note: bytes, __: float) -> bytes:
+            stamped.append(
+                (place.keys.name, Checkpoint.parse(note.decode().partition("\n\n")[0] + "\n").size)
+            )
+            return unsigned_stamp(note, clock())
+
+        store = open_store(place.store, place.keys, 5)
+        return Attester(store, place.keys / ATTESTING, Stamps("http://tsa.example", 3600), None, clock, stamp)
+
+    with closing(Shards.open(store_url(tmp_path), tmp_path / "keys", origin="shop.example/2026")) as logs:
+        rounds = Rounds(make, lambda: logs.places)
+        logs.append([Record(Kind.ACCESS, START, {})] * 3).result(WAIT)
+        rounds.go()
+        close(logs.newest, "shop.example/2027", START)
+        logs.follow()
+        clock.t += HOUR
+        rounds.go()
+        rounds.go()
+        assert stamped == [("keys", 3), ("keys", 4), ("2027", 1)]
+        assert [shard.log.verify(trust=Trust(read_stamp)).ok for shard in logs._shards] == [True, True]
+        rounds.close()
+
+
 # The operator's options
 
 
@@ -240,12 +270,12 @@ def test_an_authority_is_an_address_and_how_often(text: str, every: int) -> None
 )
 def test_what_is_no_address_of_an_authority_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
-        attesting("sqlite:///x", tmp_path, text, None, Instant())
+        attesting(text, None, Instant())
 
 
 def test_a_file_of_witnesses_is_read_or_refused_with_the_reason(tmp_path: Path) -> None:
     file, witness = tmp_path / "witnesses", LocalWitness("w")
-    assert attesting("sqlite:///x", tmp_path, None, None, Instant()) is None
+    assert attesting(None, None, Instant()) is None
     for text, problem in {
         "quorum w\n": "can't say 'quorum w'",
         f"witness w {witness.vkey}\nquorum w\n": "doesn't say where to ask the witness w",
@@ -253,7 +283,7 @@ def test_a_file_of_witnesses_is_read_or_refused_with_the_reason(tmp_path: Path) 
     }.items():
         file.write_text(text)
         with pytest.raises(ConfigurationError, match=problem):
-            attesting("sqlite:///x", tmp_path, None, file, Instant())
+            attesting(None, file, Instant())
     with pytest.raises(ConfigurationError, match="nowhere"):
         read_quorum(tmp_path / "nowhere")
 
@@ -263,7 +293,7 @@ def test_without_the_extra_an_operator_and_an_auditor_are_told_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "consentkit.proof.stamps", None)
     with pytest.raises(ConfigurationError, match=r"consentkit\[stamp\]"):
-        attesting("sqlite:///x", tmp_path, "https://tsa.example", None, Instant())
+        attesting("https://tsa.example", None, Instant())
     with site(tmp_path) as here:
         here.grow()
         where = ["--store", f"sqlite:///{tmp_path / 'log.db'}", "--keys", str(tmp_path / "keys")]
@@ -287,7 +317,7 @@ def test_a_site_asks_while_it_runs_and_an_auditor_is_convinced_by_the_roots_they
         options = {"stamps": tsa, "witnesses": file, "clock": lambda: datetime.now(UTC)}
         with browsing(app(), tmp_path, **options) as client:
             choose(client, "analytics")
-            size, store = client.app.kit.log.size, client.app.kit.log._store
+            size, store = client.app.kit.log.size, client.app.kit.log.newest.log._store
             deadline = time.monotonic() + 20
             while time.monotonic() < deadline:
                 with store.reading() as view:

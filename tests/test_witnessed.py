@@ -2,6 +2,8 @@
 
 import runpy
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -211,6 +213,11 @@ def test_an_auditor_s_own_witnesses_come_before_those_that_a_bundle_names(
     audit = ALONE["Audit"](tmp_path / "bundle")
     found = audit.run(ALONE["read_key"](log.vkey), [], [], ALONE["Witnesses"](mine))
     assert [place[:2] for place in found] == places(report)
+    (tmp_path / "mine").write_text(mine)
+    for policy, code, words in (("mine", 1, "the quorum w2 asks for"), ("log.db", 2, "control characters")):
+        command = [sys.executable, "-I", tmp_path / "bundle/verify.py", "--witnesses", tmp_path / policy]
+        done = subprocess.run([*command, "--key", log.vkey], capture_output=True, text=True, check=False)
+        assert (done.returncode, words in done.stdout + done.stderr) == (code, True)
 
 
 def test_a_range_brings_what_was_said_before_and_after_it(log: ProofLog, tmp_path: Path) -> None:

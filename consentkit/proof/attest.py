@@ -22,6 +22,7 @@ from consentkit.errors import (
 )
 from consentkit.proof.cosignature import own_lines
 from consentkit.proof.emission import emit
+from consentkit.proof.handover import Place
 from consentkit.proof.keys import ATTESTING
 from consentkit.proof.listing import head_of
 from consentkit.proof.note import Checkpoint, split_note
@@ -110,24 +111,10 @@ class Attester:
         self._cosigned: set[str] = set()
         self._due = 0
         self._told: dict[str, int] = {}
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Begin the rounds, on a thread of their own."""
-        self._thread = threading.Thread(target=self._work, name="consentkit-attester", daemon=True)
-        self._thread.start()
 
     def close(self) -> None:
-        """End the rounds; one that waits for an answer from outside is left to it."""
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join(_END_SECONDS)
+        """Let go of the store."""
         self._store.close()
-
-    def _work(self) -> None:
-        while not self._stopped.wait(ROUND_SECONDS):
-            self.round()
 
     def round(self) -> None:
         """Publish the newest checkpoint and have it cosigned and, when that is due, time-stamped.
@@ -233,13 +220,51 @@ class Attester:
         return 0, 0
 
 
-def attesting(
-    store: str, keys: Path, stamps: str | None, witnesses: str | Path | None, clock: Clock
-) -> Attester | None:
-    """What asks outside for the log at `store` (a URL), as its operator wants it; None: nobody is asked.
+Make = Callable[[Place], Attester]
+
+
+class Rounds:
+    """A thread that goes round a site's logs: the newest, and those closed, in which tombstones may come yet.
+
+    `places` says where they are, `make` what asks for one of them.
+    """
+
+    def __init__(self, make: Make, places: Callable[[], Sequence[Place]]) -> None:
+        self._make = make
+        self._places = places
+        self._attesters: dict[Place, Attester] = {}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="consentkit-attester", daemon=True)
+
+    def start(self) -> None:
+        """Begin the rounds."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the rounds; one that waits for an answer from outside is left to it."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(_END_SECONDS)
+        for attester in self._attesters.values():
+            attester.close()
+
+    def _work(self) -> None:
+        while not self._stopped.wait(ROUND_SECONDS):
+            self.go()
+
+    def go(self) -> None:
+        """Go round once."""
+        for place in self._places():
+            if place not in self._attesters:
+                self._attesters[place] = self._make(place)
+            self._attesters[place].round()
+
+
+def attesting(stamps: str | None, witnesses: str | Path | None, clock: Clock) -> Make | None:
+    """What asks outside for a log, as its operator wants it; None: nobody is asked.
 
     `stamps` is an authority's address (see `Stamps.parse`), `witnesses` a file (see `read_quorum`). Raises
-    ConfigurationError; touches nothing else before it is started.
+    ConfigurationError; touches nothing else.
     """
     if not stamps and not witnesses:
         return None
@@ -250,4 +275,9 @@ def attesting(
             raise ConfigurationError(f"{witnesses} doesn't say where to ask the witness {witness.name}")
         web_address(witness.url)
     stamp = stamper() if wanted else None
-    return Attester(open_store(store, keys, _LOCK_SECONDS), keys / ATTESTING, wanted, quorum, clock, stamp)
+
+    def make(place: Place) -> Attester:
+        store = open_store(place.store, place.keys, _LOCK_SECONDS)
+        return Attester(store, place.keys / ATTESTING, wanted, quorum, clock, stamp)
+
+    return make

@@ -56,6 +56,11 @@ class Shards:
         return self._shards[-1]
 
     @property
+    def places(self) -> list[Place]:
+        """Where each of the logs is, the first one first."""
+        return [shard.place for shard in self._shards]
+
+    @property
     def origin(self) -> str:
         """The newest log's name."""
         return self.newest.log.origin
