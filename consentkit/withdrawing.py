@@ -1,5 +1,6 @@
 """The command by which an operator records a withdrawal that came by letter, mail or telephone (A12)."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from consentkit.kit import utc_now
 from consentkit.people import people_options, records_of, tag_of
 from consentkit.policy.document import OPTIONAL_CATEGORIES
 from consentkit.proof.entry import Record
+from consentkit.proof.handover import began_at
 from consentkit.proof.log import ProofLog
 from consentkit.publication import Publications
 from consentkit.recalls import recall
@@ -44,7 +46,8 @@ def withdraw(
 
     The site heeds it within ten seconds, without a restart. The visitor's browser is told with its next
     question: in each new tab, and with any page that no cache keeps. Who asks to be forgotten as well keeps
-    the cookie's yes: erase once it has run out, or once the browser has been back.
+    the cookie's yes: erase once it has run out, or once the browser has been back. A visitor whose last
+    answer stands in a log that was closed is out of reach here.
     """
     if not (indexes or receipts or visitors):
         raise click.UsageError("name whose consent is withdrawn: an INDEX, --receipt, --visitor")
@@ -70,5 +73,8 @@ def _records(log: ProofLog, tags: Any, categories: tuple[str, ...], by: dict[str
     policy = published.latest()
     if policy is None:
         raise ConfigurationError("the log holds no policy: nobody can have said yes to it")
-    found = (recall(log.find(tag), published.policies, policy, categories, by, utc_now()) for tag in tags)
+    # What an entry names before it is counted from the site's first log on, as visitors' own answers do.
+    first = began_at(log)
+    records = ([replace(each, index=first + each.index) for each in log.find(tag)] for tag in tags)
+    found = (recall(each, published.policies, policy, categories, by, utc_now()) for each in records)
     return [record for record in found if record is not None]

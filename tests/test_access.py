@@ -93,7 +93,7 @@ def test_a_visitor_s_own_page_and_export_are_no_staff_s_looks(client: TestClient
 def test_what_can_t_be_logged_isn_t_shown_at_the_desk(client: TestClient, clock: Clock) -> None:
     index = choose(client, "analytics").json()["index"]
     browser = auditor(client, clock)
-    client.app.kit.log._writer.close()  # type: ignore[attr-defined]
+    client.app.kit.log.newest.log._writer.close()  # type: ignore[attr-defined]
     answer = browser.get(f"/consent/audit/{index}")
     assert answer.status_code == 503
     assert '"analytics"' not in answer.text

@@ -161,7 +161,7 @@ def test_of_who_was_erased_nothing_is_written_though_their_cookie_lives_on(
     """Q29: an entry that names an erased one would say whose it was."""
     sent = run_out(client, clock)
     [choice] = entries(client)
-    kit_of(client).log.erase(requested([choice.index]), milliseconds(clock.now))
+    kit_of(client).log.newest.log.erase(requested([choice.index]), milliseconds(clock.now))
     client.get("/consent/state", headers=sent | GPC)
     client.cookies.update({"consentkit": sent["cookie"].partition("=")[2]})
     choose(client)

@@ -19,6 +19,7 @@ from consentkit.cli import main
 from consentkit.kit import ConsentKit
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind
+from consentkit.proof.handover import close
 from consentkit.proof.log import ProofLog
 
 BY = ("--actor", "dpo", "--reason", "letter of 3 May")
@@ -226,3 +227,25 @@ def test_a_process_looks_by_itself_once_it_has_a_visitor(client: TestClient, tmp
     recalls.close()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_after_a_year_s_log_was_closed_it_stands_in_the_one_that_goes_on(
+    client: TestClient, tmp_path: Path
+) -> None:
+    """Of a visitor who has answered there; entries are numbered through."""
+    earlier = consenting(client)
+    close(kit_of(client).log.newest, "corner-shop/2027", 1).log.close()
+    assert "nothing to withdraw" in withdraw(tmp_path, str(earlier), *BY).stdout, "that is in the closed one"
+    closed = withdraw(tmp_path, str(earlier), "--shard", "corner-shop/consent", *BY)
+    assert closed.exit_code != 0
+    later = consenting(client, "marketing")
+    first = kit_of(client).log.newest.first
+    done = withdraw(tmp_path, str(later - first), *BY, "--json")
+    [row] = json.loads(done.stdout)["withdrawn"]
+    entry = kit_of(client).log.get(first + row["index"])
+    assert entry is not None
+    assert entry.stmt is not None
+    assert entry.stmt["previous"] == later
+    kit_of(client).recalls.look()
+    assert "_fbp" not in sent(client.get("/"))
+    assert client.get("/consent/state").json()["allowed"] == ["necessary"]

@@ -53,9 +53,7 @@ class Shard:
     @classmethod
     def of(cls, log: ProofLog, place: Place) -> Self:
         """Take an opened log, which may be the first or itself follow another one."""
-        entry = log.get(0)
-        before = predecessor_in(entry.entry) if entry else None
-        return cls(log, place, before.first if before else 0)
+        return cls(log, place, began_at(log))
 
     def own(self, size: int | None) -> int | None:
         """Return how many of `size` entries are this log's; None stays None."""
@@ -69,6 +67,13 @@ class Shard:
     def numbered(self, stored: Stored) -> Stored:
         """Return an entry of this log by its number."""
         return replace(stored, index=self.first + stored.index) if self.first else stored
+
+
+def began_at(log: ProofLog) -> int:
+    """Return how many entries there were in the logs before this one."""
+    entry = log.get(0)
+    before = predecessor_in(entry.entry) if entry else None
+    return before.first if before else 0
 
 
 def successor_of(log: ProofLog) -> Successor | None:
