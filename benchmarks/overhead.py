@@ -15,8 +15,8 @@ when they come back; "one consent" is the same one at every request. Beside it t
 - "10 trackers": their cookies, which are cut unless the consent, now opened, allows them; and where the
   answer has Set-Cookie, the tracker's one of three is held back: what P2 is about.
 
-Anchors are to be read with the trackers' cookies once they exist; today there is nothing to read. Pages that
-"differ" have another nonce and another token in every response.
+Who allowed the trackers brings their anchors as well, in a second sealed cookie. Pages that "differ" have
+another nonce and another token in every response.
 """
 
 import argparse

@@ -41,11 +41,13 @@ def passing(
             settled[place] = left
     if not settled:
         return headers
-    return [
-        (name, settled.get(place, value))
-        for place, (name, value) in enumerate(headers)
-        if settled.get(place, True)
-    ]
+    kept = [*headers]
+    for place in sorted(settled, reverse=True):
+        if left := settled[place]:
+            kept[place] = headers[place][0], left
+        else:
+            del kept[place]
+    return kept
 
 
 def _settled(
