@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from hashlib import sha256, sha384, sha512
 from html import escape
-from typing import NamedTuple
 
 from consentkit.edition import UNDECLARED, Edition
-from consentkit.gate.cookies import Brought, ByName, ByNames, ByPairs
+from consentkit.gate.cookies import Brought, ByName, ByPairs
 from consentkit.gate.csp import UNRESTRICTED, Admission, admission
 from consentkit.gate.grants import Grants
 from consentkit.gate.headers import Headers
@@ -52,24 +51,10 @@ class Terms:
     months: int = 0
     seen: Seen | None = None
 
-    @property
-    def governed(self) -> bool:
-        """Whether anything holds for it when it is set."""
-        return self.need is not None or self.cookie is not None
-
     def declared_end(self, now: datetime) -> datetime | None:
         """Return when a cookie set at `now` is over by what is stated of it; None for the session's end."""
         lifetime = self.cookie.lifetime if self.cookie is not None else "session"
         return end_of(lifetime, now, self.months or NECESSARY_MONTHS)
-
-
-class Setting(NamedTuple):
-    """What the policy says of the cookies that one answer sets: the terms of those that it governs, each by
-    its place among them, and what to count of the others.
-    """
-
-    governed: tuple[tuple[int, Terms], ...]
-    drift: frozenset[Seen]
 
 
 class Orders:
@@ -84,7 +69,6 @@ class Orders:
         self.tag = b"-ck" + self.version[:8].encode()
         self.terms = ByName(self._terms)
         self.brought = ByPairs(self._brought)
-        self.setting = ByNames(self._setting)
         self.unreadable_passes = edition.policy.pages.unreadable == "pass"
         self.known = edition.policy.known.keys()
         self._owners = Owners(edition.policy)
@@ -126,12 +110,6 @@ class Orders:
         if self._strict:
             return Terms(UNDECLARED, seen=("cut", cookie))
         return Terms(None, seen=("undeclared", cookie))
-
-    def _setting(self, names: tuple[bytes, ...]) -> Setting:
-        found = [self.terms[name] for name in names]
-        governed = tuple((at, each) for at, each in enumerate(found) if each.governed)
-        drift = (each.seen for each in found if not each.governed)
-        return Setting(governed, frozenset(each for each in drift if each is not None))
 
     def _brought(self, names: tuple[bytes, ...]) -> Brought[Seen]:
         found = [self.terms[name] for name in names]

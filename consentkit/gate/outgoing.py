@@ -23,17 +23,20 @@ def passing(
     """
     visitor: VisitorConsent = scope["consentkit"]
     settled: dict[int, bytes] = {}
-    if places := answered.cookies:
-        setting = orders.setting[tuple([headers[place][1].partition(b"=")[0] for place in places])]
-        seen = setting.drift
-        for at, terms in setting.governed:
-            line = headers[places[at]][1]
+    seen: list[Seen] = []
+    for place in answered.cookies:
+        line = headers[place][1]
+        terms = orders.terms[line.partition(b"=")[0]]
+        what = terms.seen
+        if terms.need is not None or terms.cookie is not None:
             left, what = _settled(orders, visitor, lives, line, terms)
-            if left is not line:
-                settled[places[at]] = left
-                seen = seen | {what} if what is not None else seen
-        if seen:
-            orders.count(seen, visitor.now)
+            if left is line:
+                continue
+            settled[place] = left
+        if what is not None:
+            seen.append(what)
+    if seen:
+        orders.count(frozenset(seen), visitor.now)
     for place in answered.announcing:
         name, value = headers[place]
         left = without_announcements(name, value, lambda each: orders.announces(each, host_of(scope)))
