@@ -152,6 +152,21 @@ def test_a_guard_is_written_aside_before_it_is_swapped_in(tmp_path: Path) -> Non
     assert list((tmp_path / "keys").glob(".guard-*")) == []
 
 
+def test_a_guard_as_long_as_it_was_is_written_over_unless_somebody_replaced_it(tmp_path: Path) -> None:
+    keys, file = Keys.open(tmp_path / "keys", ORIGIN, create=True), tmp_path / "keys" / "guard"
+    assert keys.swap_guard(None, "one")
+    place = file.stat().st_ino
+    assert keys.swap_guard("one", "two")
+    assert (keys.guard(), file.stat().st_ino) == ("two", place)
+    with keys.guard_ready("two", "new") as swap:
+        file.rename(tmp_path / "aside")
+        file.write_text("two")
+        assert not swap()
+    assert (keys.guard(), (tmp_path / "aside").read_text()) == ("two", "two")
+    assert keys.swap_guard("two", "three")
+    assert (keys.guard(), sorted(tmp_path.glob("keys/.*"))) == ("three", [])
+
+
 @pytest.mark.parametrize("damage", [b"\xff\xfe", b"", b"two words", None])
 def test_an_origin_that_names_no_log_is_refused_in_words(tmp_path: Path, damage: bytes | None) -> None:
     Keys.open(tmp_path / "keys", ORIGIN, create=True)

@@ -1,5 +1,6 @@
 """ProofLog on real files, threads and processes: the invariants I1 to I8 of the design, and trouble."""
 
+import asyncio
 import errno
 import multiprocessing
 import os
@@ -17,6 +18,7 @@ from stores import database, place_in_postgres, store_url
 from consentkit.errors import ConfigurationError, LogRefused, SizeMoved, StoreUnavailable, VerificationError
 from consentkit.proof.bundle import verify_receipt
 from consentkit.proof.entry import Kind, Record, subject_id
+from consentkit.proof.guard import _opened
 from consentkit.proof.keys import Keys
 from consentkit.proof.log import ProofLog
 from consentkit.proof.note import Verifier, open_checkpoint
@@ -568,6 +570,31 @@ def test_a_document_that_is_not_what_its_key_says_is_not_served(
     assert f"the stored document {digest} isn't the one that was logged" in caplog.text
 
 
+# Tasks that wait
+
+
+def test_an_event_loop_is_woken_once_for_all_of_a_batch_that_wait_in_it(
+    log: ProofLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken = []
+
+    async def wait() -> list[int]:
+        loop = asyncio.get_running_loop()
+        wake = loop.call_soon_threadsafe
+        monkeypatch.setattr(loop, "call_soon_threadsafe", lambda *of: (woken.append(of), wake(*of)))
+        asked = [log.appended([choice(log, number)]) for number in range(40)]
+        asked[39].cancel()  # at the latest while it is written
+        moved = log.appended([choice(log, 40)], expected_size=7)
+        indexes = [(await one)[0].index for one in asked[:39]]
+        with pytest.raises(SizeMoved):
+            await moved
+        return indexes
+
+    assert asyncio.run(wait()) == list(range(39))
+    assert log.size in (39, 40)
+    assert len(woken) <= 5  # a batch or a few of them, not 41
+
+
 # The guard and the clock
 
 
@@ -579,13 +606,16 @@ def test_who_is_told_no_because_of_the_guard_is_not_recorded(
     def fails(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
 
+    def only_read(file: Path, how: int) -> object:
+        return _opened(file, how) if how == os.O_RDONLY else fails()
+
     # At 9 entries it is written over, at 10 it is longer and takes a new file.
-    for size, step in (
-        (8, "consentkit.proof.guard._opened"),
-        (9, "consentkit.proof.durable.tempfile.mkstemp"),
+    for size, step, failing in (
+        (8, "consentkit.proof.guard._opened", only_read),
+        (9, "consentkit.proof.durable.tempfile.mkstemp", fails),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(step, fails)
+            patch.setattr(step, failing)
             refused(log.append([choice(log, 1)]))  # type: ignore[arg-type]
         assert log.size == size
         assert log.append([choice(log, 2)]).result(WAIT)[0].index == size

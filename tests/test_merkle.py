@@ -115,6 +115,28 @@ def test_proofs_hold_over_tile_borders_and_after_reloading(full: bool) -> None:
             }
 
 
+def test_the_new_leaves_paths_are_checked_together_and_no_altered_one_passes() -> None:
+    chance = random.Random(6)  # noqa: S311
+    for start, count in ((0, 1), (0, 5), (1, 1), (3, 4), (6, 7), (8, 8), (255, 2), (300, 33)):
+        data = entries(start + count)
+        tree, _ = grown(data[:start], 50)
+        leaves = [leaf_hash(entry) for entry in data[start:]]
+        tree.extend(leaves)
+        growth, root = tree.growth, naive_root(data)
+        assert growth
+        assert growth.root == root
+        growth.check(leaves, root)
+        for _, row in growth.levels:
+            place = chance.randrange(len(row))
+            row[place] = bytes([row[place][0] ^ 1]) + row[place][1:]
+            with pytest.raises(VerificationError):
+                growth.check(leaves, root)
+            row[place] = bytes([row[place][0] ^ 1]) + row[place][1:]
+        with pytest.raises(VerificationError):
+            growth.check([*leaves[:-1], bytes(32)], root)
+        growth.check(leaves, root)
+
+
 def test_a_tree_grows_on_from_its_stored_tiles() -> None:
     data = entries(700)
     _, stored = grown(data[:300], 300)

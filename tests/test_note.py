@@ -15,9 +15,11 @@ from consentkit.proof.note import (
     Verifier,
     open_checkpoint,
     open_note,
+    receipts,
     sign_note,
     signers,
 )
+from consentkit.proof.tiles import Tree
 
 # The verifier key and the note of C2SP signed-note.md, "Example".
 SPEC_VKEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
@@ -155,6 +157,19 @@ def test_the_receipt_of_a_lone_entry_has_exactly_one_blank_line_before_its_check
     receipt = Receipt(ENTRY, 0, (), checkpoint_note(1, leaf_hash(ENTRY)))
     assert "index 0\n\nlog.example" in receipt.text
     assert Receipt.parse(receipt.text).verify(MINE).size == 1
+
+
+@pytest.mark.parametrize(("start", "count"), [(0, 1), (0, 6), (5, 1), (7, 9), (256, 3)])
+def test_receipts_made_together_are_those_made_one_by_one(start: int, count: int) -> None:
+    data = [f"entry {i}".encode() for i in range(start + count)]
+    leaves = [leaf_hash(entry) for entry in data]
+    tree = Tree(0, lambda *_: b"")
+    tree.extend(leaves[:start])
+    tree.extend(leaves[start:])
+    assert tree.growth
+    together = receipts(data[start:], tree.growth, "a note\n")
+    for index, text in enumerate(together, start):
+        assert text == Receipt(data[index], index, tuple(tree.prover().inclusion(index)), "a note\n").text
 
 
 def test_no_altered_receipt_verifies() -> None:

@@ -167,7 +167,9 @@ class Draft(NamedTuple):
         """The entry at time `t` (≥ the record's own), with 64 fresh random bytes of salt."""
         stmt = self.stmt
         if t != self.t:
-            stmt = canonical({**(decode(stmt) or {}), "t": t, "clock": self.t})
+            # What was read from canonical JSON is written as such; half a batch may need it, under the lock.
+            late = {**orjson.loads(stmt), "t": t, "clock": self.t}
+            stmt = orjson.dumps(late, option=orjson.OPT_SORT_KEYS)
         head = bytes((VERSION, self.kind))
         if self.kind.public:
             return Sealed(head + stmt, None, self.sha256, self.body)

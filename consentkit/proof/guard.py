@@ -12,6 +12,7 @@ from pathlib import Path
 from consentkit.errors import ConfigurationError
 from consentkit.proof.durable import staged
 
+_MOST = 1 << 16  # bytes, more than a checkpoint has
 _SECTOR = 512
 """Bytes that a disk writes all or none of (power.py plays what happens to more)."""
 
@@ -48,7 +49,8 @@ class Guard:
 
     def _read(self) -> str | None:
         try:
-            return self._file.read_bytes().decode("utf-8", "replace")
+            with _opened(self._file, os.O_RDONLY) as handle:
+                return os.read(handle, _MOST).decode("utf-8", "replace")
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -65,7 +67,7 @@ class Guard:
         if old is not None and len(old.encode()) == len(data) <= _SECTOR:
             # As long as it was and within a sector, it is written over: that needs no space, and one sync
             # instead of two, neither of which has the file system's own journal to wait for.
-            with _opened(self._file) as handle:
+            with _opened(self._file, os.O_RDWR) as handle:
                 yield lambda: self._overwritten(handle, (old, new), data)
         else:
             with staged(self._file, data) as put:
@@ -89,8 +91,8 @@ class Guard:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[int]:
-    handle = os.open(file, os.O_RDWR)
+def _opened(file: Path, how: int) -> Iterator[int]:
+    handle = os.open(file, how)
     try:
         yield handle
     finally:

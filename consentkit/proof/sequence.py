@@ -166,8 +166,9 @@ class Sequencer:
             self._same_guard(self._keys.guard() == self._guard)
             session.commit(batch)
             self._same_guard(swap())
+        if ring != self._ring:
+            self._keys.confirm(ring)
         self._checkpoint, self._guard, self._ring = note, note, ring
-        self._keys.confirm(ring)
         if publish:
             self._published_at = time.monotonic()
             emit(checkpoint.origin, checkpoint.size, note)
