@@ -18,31 +18,26 @@ Caller = Callable[[int], Awaitable[Any]]
 
 
 def statement(number: int) -> dict[str, Any]:
-    """Return a choice with every field that the log keeps of one, its own `t` aside."""
+    """Return a choice as the product states one (see README.md), its own `t` aside."""
     return {
-        "action": "choice",
-        "basis": dict.fromkeys(CATEGORIES, "consent") | {"necessary": "exempt"},
-        "categories": {"necessary": True, **dict.fromkeys(CATEGORIES, number % 2 == 0)},
+        "basis": {"necessary": "exempt", "others": "consent"},
+        "categories": {"necessary": True, **dict.fromkeys(CATEGORIES, True)},
         "client": 1_788_177_600_123,
-        "code": HASH[:16],
         "control": "accept-all",
-        "decided": dict.fromkeys(CATEGORIES, 1_788_177_600_000),
-        "environment": "production",
-        "layer": "first",
+        "edition": 3,
         "locale": "en",
-        "mechanism": "banner",
+        "mechanism": "preferences",
         "notice": HASH,
         "policy": HASH,
-        "previous": number,
-        "regime": "fr",
-        "until": dict.fromkeys(CATEGORIES, 1_803_902_400_000),
-        "versions": dict.fromkeys(CATEGORIES, HASH),
+        "previous": number if number % 2 else None,
+        "regime": "unknown",
+        "until": {"granted": 1_803_902_400_000},
     }
 
 
 def subject(cid: bytes) -> dict[str, str]:
     """Return what is said of a visitor."""
-    return {"sub": subject_id(cid), "country": "FR", "browser": "Firefox", "system": "Windows"}
+    return {"sub": subject_id(cid), "country": "FR", "browser": "Firefox"}
 
 
 def choice(log: ProofLog, number: int) -> Record:
