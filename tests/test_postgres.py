@@ -459,15 +459,15 @@ def test_a_writer_that_freezes_within_its_copy_loses_its_turn_as_well(
     with pytest.raises(StoreUnavailable), frozen.writing() as late:  # noqa: PT012
         copying = late._link.raw.copy_records_to_table("leaf", columns=("idx", "entry"), records=endless())
         stuck = asyncio.run_coroutine_threadsafe(copying, asyncpg_link._loop.get())
-        tries = 0
-        while True:
+        refusals = 0
+        while refusals < 60:
             try:
                 with other.writing() as session:
                     session.commit(batch(1))
                 break
             except StoreUnavailable:
-                tries += 1
-        assert 0 < tries < 60
+                refusals += 1
+        assert 0 < refusals < 60
         stuck.cancel()
         late.commit(batch(1))
     with other.reading() as view:
