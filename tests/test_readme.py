@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 SHELL = [body for language, body in BLOCKS if language == "sh"]
-SHOW, INSTALL, PREPARE, SERVE, AUDIT = SHELL
+SHOW, INSTALL, PREPARE, SERVE, CLOSE, AUDIT = SHELL
 NEEDED = ("pyproject.toml", "README.md", "LICENSE", "consentkit", "static")
 STARLETTE, FASTAPI = (body for language, body in BLOCKS if language == "python")
 TABLES = [body for language, body in BLOCKS if language == "toml"]
@@ -114,6 +114,7 @@ def test_the_site_of_the_readme_asks_for_consent(site: Path, tmp_path: Path, cod
         assert 'data-consent="open"' in page
         assert "<form" in fetch(f"http://127.0.0.1:{port}/consent/")
     assert "GOOD" in shell(AUDIT, tmp_path, env)
+    assert "shop.example/2027 goes on" in shell(CLOSE, tmp_path, env)
     assert (tmp_path / "bundle" / "checkpoint").exists()
 
 
