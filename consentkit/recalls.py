@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from weakref import WeakMethod
 
-from consentkit.errors import ConsentKitError
 from consentkit.policy.decision import Choice, Consent, valid_until
 from consentkit.policy.months import add_months, milliseconds
 from consentkit.policy.regimes import UNKNOWN
@@ -27,8 +26,10 @@ MONTHS_HEEDED = 25
 """No answer's cookie lives as long."""
 MECHANISM = "operator"
 
-Heeded = Mapping[str, tuple[int, Mapping[str, Choice]]]
-"""By the visitor's `sub`: the index of the last withdrawal for them, and their answers then."""
+Withdrawn = tuple[int, Mapping[str, Choice]]
+"""The number of the last withdrawal for a visitor, and their answers then."""
+Heeded = Mapping[str | int, Withdrawn]
+"""By the visitor's `sub`; once they are erased, by the number of the answer that was withdrawn."""
 
 
 class Recalls:
@@ -50,32 +51,39 @@ class Recalls:
 
     def of(self, consent: Consent) -> Consent:
         """Return the visitor's state: the cookie's, or that of a later withdrawal recorded for them."""
+        later = self._later(consent.id, consent.index)
+        return Consent(consent.id, *later) if later else consent
+
+    def recalled(self, cid: bytes, index: int) -> bool:
+        """Return whether a withdrawal was recorded for a visitor after their answer, entry `index`."""
+        return self._later(cid, index) is not None
+
+    def _later(self, cid: bytes, index: int) -> Withdrawn | None:
         if self._thread is None:
             self._start()
         if not self.heeded:
-            return consent
-        index, choices = self.heeded.get(subject_id(consent.id), (-1, {}))
-        return Consent(consent.id, index, choices) if index > consent.index else consent
-
-    def recalled(self, cid: bytes, index: int) -> bool:
-        """Return whether a withdrawal was recorded for a visitor after entry `index`."""
-        return bool(self.heeded) and self.heeded.get(subject_id(cid), (-1,))[0] > index
+            return None
+        found = self.heeded.get(subject_id(cid)) or self.heeded.get(index)
+        return found if found and found[0] > index else None
 
     def look(self, since: int = 0) -> None:
         """Read what is new, of entries made at `since` (UTC ms) or later; raises StoreUnavailable."""
         size = self._log.size
-        found: dict[str, tuple[int, Mapping[str, Choice]]] = {}
+        found: dict[str | int, Withdrawn] = {}
         for entry in self._log.entries(kind=Kind.OPERATOR, start=self._read_to, stop=size, newest_first=True):
             if entry.t is not None and entry.t < since:
                 break
-            subject = (entry.subj or {}).get("sub")
-            if entry.intact and entry.stmt is not None and isinstance(subject, str):
-                found.setdefault(subject, (entry.index, choices_of(entry.stmt)))
+            if entry.intact and entry.stmt is not None:
+                whose = entry.stmt["previous"] if entry.subj is None else entry.subj["sub"]
+                found.setdefault(whose, (entry.index, choices_of(entry.stmt)))
         self._read_to = size
         if found:
             self.heeded = {**self.heeded, **found}
-            for tell in self.told:
-                tell()
+            self._tell()
+
+    def _tell(self) -> None:
+        for tell in self.told:
+            tell()
 
     def close(self) -> None:
         """Look no more."""
@@ -91,12 +99,14 @@ class Recalls:
     def _look_again(self) -> None:
         try:
             self.look()
-        except ConsentKitError:
+        except Exception:  # whatever it is: the next look may find it mended
             logger.exception("the log can't be read; withdrawals recorded for visitors have to wait")
 
     def _start_over(self) -> None:
         # The parent's thread isn't in a child, and its lock may be held there for ever.
         self._thread, self._stopped = None, threading.Event()
+        # A cookie that the parent has opened is opened anew, which starts the child's own.
+        self._tell()
 
 
 def _work(look: "WeakMethod[Callable[[], None]]", stopped: threading.Event) -> None:

@@ -45,9 +45,9 @@ def withdraw(
     """Withdraw, for the visitor that an INDEX is about, what they have said yes to.
 
     The site heeds it within ten seconds, without a restart. The visitor's browser is told with its next
-    question: in each new tab, and with any page that no cache keeps. Who asks to be forgotten as well keeps
-    the cookie's yes: erase once it has run out, or once the browser has been back. A visitor whose last
-    answer stands in a log that was closed is out of reach here.
+    question: in each new tab, and with any page that no cache keeps. Who asks to be forgotten as well is
+    erased afterwards, and the withdrawal goes on; the other way round nobody can be found. A visitor whose
+    last answer stands in a log that was closed is out of reach here.
     """
     if not (indexes or receipts or visitors):
         raise click.UsageError("name whose consent is withdrawn: an INDEX, --receipt, --visitor")

@@ -229,6 +229,52 @@ def test_a_process_looks_by_itself_once_it_has_a_visitor(client: TestClient, tmp
     assert not thread.is_alive()
 
 
+def test_a_worker_whose_visitors_all_take_a_glance_looks_as_well(client: TestClient, tmp_path: Path) -> None:
+    """Also one that was forked once it had opened their cookies."""
+    consenting(client)
+    other = mounted(app(Route("/", page)), tmp_path)
+    browser = TestClient(other, base_url="https://shop.example", cookies=client.cookies)
+    assert "_fbp" in sent(browser.get("/"))
+    recalls = other.kit.recalls
+    before = recalls._thread
+    assert before is not None
+    recalls.close()
+    recalls._start_over()
+    assert "_fbp" in sent(browser.get("/"))
+    assert recalls._thread not in (None, before)
+    other.kit.close()
+
+
+def test_whatever_a_look_fails_of_the_next_one_comes(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recalls = kit_of(client).recalls
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(ProofLog, "entries", fail)
+    recalls._look_again()
+    assert "withdrawals recorded for visitors have to wait" in caplog.text
+
+
+def test_it_is_heeded_once_the_visitor_is_erased_and_the_process_is_a_new_one(
+    client: TestClient, tmp_path: Path
+) -> None:
+    """The cookie names the answer's number, the operator's entry as well; who it was nobody has to know."""
+    index = consenting(client)
+    where = ["--store", f"sqlite:///{tmp_path / 'log.db'}", "--keys", str(tmp_path / "keys")]
+    done = json.loads(withdraw(tmp_path, str(index), *BY, "--json").stdout)["withdrawn"]
+    both = [str(index), str(done[0]["index"])]
+    assert CliRunner().invoke(main, ["erase", *both, "--yes", *where]).exit_code == 0
+    other = mounted(app(Route("/", page)), tmp_path)
+    browser = TestClient(other, base_url="https://shop.example", cookies=client.cookies)
+    assert "_fbp" not in sent(browser.get("/"))
+    state = browser.get("/consent/state").json()
+    assert (state["allowed"], state["ask"]) == (["necessary"], False)
+    other.kit.close()
+
+
 def test_after_a_year_s_log_was_closed_it_stands_in_the_one_that_goes_on(
     client: TestClient, tmp_path: Path
 ) -> None:
