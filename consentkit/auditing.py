@@ -19,6 +19,7 @@ from consentkit.proof.evidence import TITLE, Evidence
 from consentkit.proof.log import ProofLog
 from consentkit.proof.note import Verifier
 from consentkit.proof.quorum import NONE
+from consentkit.proof.shards import Shards
 from consentkit.proof.splitview import evidence_between
 from consentkit.proof.verify import Progress, Report, Trust, untold
 from consentkit.shell import (
@@ -45,7 +46,7 @@ TEXTS = click.File("rb")
 @click.option("--to", "stop", metavar="WHEN", help="The first entry, or day, that is left out.")
 @witnesses_option
 def export(
-    log: ProofLog,
+    logs: Shards,
     note: Note,
     folder: Path,
     start: str,
@@ -55,12 +56,13 @@ def export(
 ) -> None:
     """Write the auditor's bundle, of the whole log or a range, to FOLDER; it verifies without this machine.
 
-    WHEN is an index or an instant such as 2026-08-31 or 2026-08-31T12:00:00+00:00.
+    WHEN is an index in that log, or an instant such as 2026-08-31 or 2026-08-31T12:00:00+00:00.
     """
+    log, before = logs.newest.log, logs.newest.first
     quorum = read_quorum(witnesses) if witnesses else NONE
     first, end = _place(log, start), None if stop is None else _place(log, stop)
     # With what says so, where nothing ends the range before it.
-    note("export", **{"from": first, "to": log.size if end is None else end})
+    note("export", **{"from": before + first, "to": before + (log.size if end is None else end)})
     shown = log.export(folder, first, end, quorum)
     text = (
         f"Wrote {len(shown)} of {log.size} entries to {folder}.\n"

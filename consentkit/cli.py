@@ -21,7 +21,7 @@ from consentkit.policy.document import schema
 from consentkit.policy.lint import lint
 from consentkit.policy.registry import known_services
 from consentkit.proof.entry import Kind
-from consentkit.proof.log import ProofLog
+from consentkit.proof.shards import Shards
 from consentkit.proof.told import about, record, texts, when
 from consentkit.publication import Publications
 from consentkit.shell import (
@@ -33,7 +33,7 @@ from consentkit.shell import (
     opened,
     say,
     store_option,
-    with_log,
+    with_logs,
     with_reading,
 )
 from consentkit.signing import key
@@ -157,10 +157,10 @@ audit.add_command(evidence)
 
 
 @audit.command("log")
-@with_log
+@with_logs
 @click.option("--kind", type=click.Choice([kind.label for kind in Kind]), help="Only entries of one kind.")
 @click.option("--limit", default=20, show_default=True, help="How many entries, newest first.")
-def audit_log(log: ProofLog, kind: str | None, limit: int, as_json: bool) -> None:
+def audit_log(log: Shards, kind: str | None, limit: int, as_json: bool) -> None:
     """List entries, newest first: what was said, and when. Who it was about is for show, which is logged."""
     wanted = next((k for k in Kind if k.label == kind), None)
     for entry in log.entries(kind=wanted, newest_first=True, limit=limit):
@@ -172,7 +172,7 @@ def audit_log(log: ProofLog, kind: str | None, limit: int, as_json: bool) -> Non
 @audit.command()
 @with_reading
 @click.argument("index", type=int)
-def show(log: ProofLog, note: Note, index: int, as_json: bool) -> None:
+def show(log: Shards, note: Note, index: int, as_json: bool) -> None:
     """Show one entry whole: what was said, and the words of every document it names."""
     entry = log.get(index)
     if entry is None:
@@ -203,7 +203,7 @@ def trackers(store: str, keys: str, days: int, as_json: bool) -> None:
 @audit.command()
 @with_reading
 @click.argument("index", type=int)
-def receipt(log: ProofLog, note: Note, index: int, as_json: bool) -> None:
+def receipt(log: Shards, note: Note, index: int, as_json: bool) -> None:
     """Print an entry's receipt: its inclusion proof under the latest checkpoint."""
     try:
         entry = log.get(index)

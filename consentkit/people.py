@@ -5,9 +5,8 @@ from pathlib import Path
 
 import click
 
-from consentkit.proof.bundle import verify_receipt
 from consentkit.proof.entry import LOOKUP_BYTES
-from consentkit.proof.log import ProofLog
+from consentkit.proof.shards import Shards
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -29,26 +28,26 @@ def people_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def records_of(
-    log: ProofLog, indexes: Iterable[int], receipts: Iterable[Path], visitors: Iterable[str]
+    log: Shards, indexes: Iterable[int], receipts: Iterable[Path], visitors: Iterable[str]
 ) -> list[int]:
     """Return the entries themselves, and all those of the visitors that receipts and tags stand for.
 
-    VerificationError for a receipt that isn't this log's, UsageError for what is no tag.
+    VerificationError for a receipt that isn't these logs', UsageError for what is no tag.
     """
     found = [*indexes]
     found += [index for path in receipts for index in _same_visitor(log, path)]
     return found + [entry.index for visitor in visitors for entry in log.find(_tag(visitor))]
 
 
-def tag_of(log: ProofLog, index: int) -> bytes | None:
+def tag_of(log: Shards, index: int) -> bytes | None:
     """Return the tag by which all entries of an entry's visitor are found; None where it tells nobody."""
     entry = log.get(index)
     return entry.opening.lookup if entry and entry.opening and entry.intact else None
 
 
-def _same_visitor(log: ProofLog, receipt: Path) -> list[int]:
+def _same_visitor(log: Shards, receipt: Path) -> list[int]:
     """The entries of the visitor whose receipt this is; its own only, once that doesn't say who it was."""
-    index = verify_receipt(receipt.read_text("utf-8", "replace"), log.vkey)
+    index = log.proved(receipt.read_text("utf-8", "replace"))
     tag = tag_of(log, index)
     return [index, *(found.index for found in log.find(tag))] if tag else [index]
 

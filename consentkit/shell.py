@@ -1,7 +1,7 @@
 """What every command shares: exit codes, how a refusal is told, where the log is."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from getpass import getuser
 from pathlib import Path
@@ -14,9 +14,10 @@ from consentkit.access import reading
 from consentkit.errors import ConfigurationError, ConsentKitError, StoreUnavailable, VerificationError
 from consentkit.kit import utc_now
 from consentkit.middleware import KEYS, STORE
-from consentkit.proof.handover import Place, located
+from consentkit.proof.handover import Place, Shard, began_at, located
 from consentkit.proof.keys import recorded_origin
 from consentkit.proof.log import ProofLog
+from consentkit.proof.shards import Shards
 
 FINDING, USAGE = 1, 2
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -72,7 +73,7 @@ shard_option = click.option(
     metavar="ORIGIN",
     expose_value=False,
     callback=_wanted,
-    help="Of a site's logs one that was closed, by its name; else it is the one that goes on.",
+    help="One of a site's logs, by its name; an INDEX then counts within it, else from the first log on.",
 )
 
 
@@ -83,11 +84,25 @@ def log_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def where(store: str, keys: str) -> tuple[Place, str]:
     """Return where the log is that the running command is about, and its name. ConfigurationError."""
+    wanted = _named()
+    for place, origin in _located(store, keys):
+        if origin == wanted:
+            return place, origin
+    if wanted is not None:
+        raise ConfigurationError(f"there is no log {wanted} here; the newest is {origin}")
+    return place, origin
+
+
+def _named() -> str | None:
+    context = click.get_current_context(silent=True)
+    return context.meta.get(_SHARD) if context else None
+
+
+def _located(store: str, keys: str) -> Iterator[tuple[Place, str]]:
     origin = recorded_origin(Path(keys))
     if origin is None:
         raise ConfigurationError(f"there are no log keys in {keys}; name their folder with --keys")
-    context = click.get_current_context(silent=True)
-    return located(Place(store, Path(keys)), origin, context.meta.get(_SHARD) if context else None)
+    return located(Place(store, Path(keys)), origin)
 
 
 @contextmanager
@@ -105,21 +120,36 @@ def opened(
         yield log
 
 
-def with_log(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the log, opened for reading, as its first argument."""
+@contextmanager
+def opened_site(store: str, keys: str, *, read_only: bool = True, whole: bool = False) -> Iterator[Shards]:
+    """Yield all of the site's logs, numbered through.
+
+    Or the one that --shard names alone, by its own numbers, unless `whole` is wanted.
+    """
+    alone = not whole and _named() is not None
+    with ExitStack() as stack:
+        shards = []
+        for place, origin in [where(store, keys)] if alone else [*_located(store, keys)]:
+            log = ProofLog.open(place.store, place.keys, origin=origin, read_only=read_only)
+            shards.append(Shard(stack.enter_context(log), place, 0 if alone else began_at(log)))
+        yield Shards(*shards, goes_on=False)
+
+
+def with_logs(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the site's logs as `opened_site` does, for reading, as its first argument."""
 
     @log_options
     @json_option
     @wraps(command)
     def run(*args: Any, store: str, keys: str, **options: Any) -> None:
-        with explained(), opened(store, keys) as log:
-            command(log, *args, **options)
+        with explained(), opened_site(store, keys) as logs:
+            command(logs, *args, **options)
 
     return run
 
 
 def with_reading(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the log as `with_log` does, and then what notes there who reads about people (Q38).
+    """Give a command the logs as `with_logs` does, and what notes in the newest who reads about people (Q38).
 
     `note(action, object=index)`, or a range's `from` and `to`, comes before anything is shown. A log that
     can't be written can be read all the same: whoever has its files could anyway.
@@ -131,13 +161,16 @@ def with_reading(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(*args: Any, store: str, keys: str, actor: str, **options: Any) -> None:
         def note(action: str, **what: int) -> None:
+            # An entry names others by the site's numbers, whatever the command's are.
+            before = began_at(logs.newest.log) - logs.newest.first
+            said = {"action": action, **{name: before + number for name, number in what.items()}}
             try:
-                with opened(store, keys, read_only=False) as writable:
-                    writable.append([reading(actor, {"action": action, **what}, utc_now())]).result()
+                with opened_site(store, keys, read_only=False, whole=True) as writable:
+                    writable.append([reading(actor, said, utc_now())]).result()
             except ConsentKitError as error:
                 click.echo(f"Warning: the log can't say that you read this: {error}", err=True)
 
-        with explained(), opened(store, keys) as log:
-            command(log, note, *args, **options)
+        with explained(), opened_site(store, keys) as logs:
+            command(logs, note, *args, **options)
 
     return run

@@ -1,6 +1,6 @@
 """The command by which an operator records a withdrawal that came by letter, mail or telephone (A12)."""
 
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,10 @@ from consentkit.kit import utc_now
 from consentkit.people import people_options, records_of, tag_of
 from consentkit.policy.document import OPTIONAL_CATEGORIES
 from consentkit.proof.entry import Record
-from consentkit.proof.handover import began_at
-from consentkit.proof.log import ProofLog
+from consentkit.proof.shards import Shards
 from consentkit.publication import Publications
 from consentkit.recalls import recall
-from consentkit.shell import actor_option, explained, json_option, log_options, opened, say
+from consentkit.shell import actor_option, explained, json_option, log_options, opened_site, say
 
 
 @click.command()
@@ -46,21 +45,24 @@ def withdraw(
 
     The site heeds it within ten seconds, without a restart. The visitor's browser is told with its next
     question: in each new tab, and with any page that no cache keeps. Who asks to be forgotten as well is
-    erased afterwards, and the withdrawal goes on; the other way round nobody can be found. A visitor whose
-    last answer stands in a log that was closed is out of reach here.
+    erased afterwards, and the withdrawal goes on; the other way round nobody can be found. In which of the
+    site's logs they have answered makes no difference: the withdrawal stands in the one that goes on.
     """
     if not (indexes or receipts or visitors):
         raise click.UsageError("name whose consent is withdrawn: an INDEX, --receipt, --visitor")
     if not reason.strip():
         raise click.UsageError("--reason is empty: it is what an auditor will read")
     by = {"actor": actor, "reason": reason.strip()}
-    with explained(), opened(store, keys, read_only=False) as log:
-        found = (tag_of(log, index) for index in records_of(log, indexes, receipts, visitors))
-        tags = dict.fromkeys(tag for tag in found if tag is not None)
-        records = _records(log, tags, categories or OPTIONAL_CATEGORIES, by)
-        appended = log.append(records).result() if records else []
+    with explained():
+        with opened_site(store, keys) as named:
+            found = (tag_of(named, index) for index in records_of(named, indexes, receipts, visitors))
+            tags = dict.fromkeys(tag for tag in found if tag is not None)
+        with opened_site(store, keys, read_only=False, whole=True) as log:
+            records = _records(log, tags, categories or OPTIONAL_CATEGORIES, by)
+            appended = log.append(records).result() if records else []
+            first = log.newest.first
     rows: list[dict[str, Any]] = [
-        {"index": each.index, "categories": record.stmt["categories"]}
+        {"index": first + each.index, "categories": record.stmt["categories"]}
         for each, record in zip(appended, records, strict=True)
     ]
     told = [f"Withdrawn: entry {row['index']}." for row in rows]
@@ -68,13 +70,12 @@ def withdraw(
     say({"withdrawn": rows}, text, as_json=as_json)
 
 
-def _records(log: ProofLog, tags: Any, categories: tuple[str, ...], by: dict[str, str]) -> list[Record]:
+def _records(
+    log: Shards, tags: Iterable[bytes], categories: tuple[str, ...], by: dict[str, str]
+) -> list[Record]:
     published = Publications(log, utc_now)
     policy = published.latest()
     if policy is None:
         raise ConfigurationError("the log holds no policy: nobody can have said yes to it")
-    # What an entry names before it is counted from the site's first log on, as visitors' own answers do.
-    first = began_at(log)
-    records = ([replace(each, index=first + each.index) for each in log.find(tag)] for tag in tags)
-    found = (recall(each, published.policies, policy, categories, by, utc_now()) for each in records)
+    found = (recall(log.find(tag), published.policies, policy, categories, by, utc_now()) for tag in tags)
     return [record for record in found if record is not None]

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sample import ORIGIN, SECRET, Clock, app, august, browsing, choose, policy
 
-from consentkit import erasing
+from consentkit import closing, erasing
 from consentkit.cli import main
 from consentkit.desk.auth import link
 
@@ -173,3 +173,71 @@ def test_the_site_goes_on_beside_an_erasure_and_the_desk_shows_it(tmp_path: Path
         assert "The log holds" in client.get("/consent/audit/verify").text
         for method in ("POST", "DELETE", "PUT"):
             assert client.request(method, f"/consent/audit/{index}").status_code == 405
+
+
+# Once a year's log was closed
+
+
+@pytest.fixture
+def years(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A visitor's answers in two logs, their receipt from the first; where the second begins."""
+    clock = august()
+    monkeypatch.setattr(closing, "utc_now", clock)
+    with browsing(app(), tmp_path, clock=clock, policy=policy(retention=KEPT)) as client:
+        first = choose(client, "analytics").json()["index"]
+        (tmp_path / "receipt.txt").write_text(client.get("/consent/receipt").text)
+        (tmp_path / "export.json").write_text(client.get("/consent/export").text)
+        began = told(tmp_path, "audit", "close", "--next", "corner-shop/2027", "--yes")
+        assert began["closed"]
+        second = choose(client, "marketing").json()["index"]
+        return [first, second, client.app.kit.log.newest.first]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("way", [by_receipt, by_tag])
+def test_a_visitor_s_records_go_from_every_year_s_log(tmp_path: Path, years: list[int], way: Any) -> None:
+    *mine, _ = years
+    assert told(tmp_path, "erase", *way(tmp_path), "--yes")["indexes"] == mine
+    assert [subject(tmp_path, index) for index in mine] == [None, None]
+    for shard in ("corner-shop/consent", "corner-shop/2027"):
+        assert told(tmp_path, "audit", "verify", "--shard", shard)["ok"]
+
+
+def test_a_number_counts_from_the_first_log_on_and_within_the_log_that_is_named(
+    tmp_path: Path, years: list[int]
+) -> None:
+    first, second, began = years
+    newest = told(tmp_path, "audit", "show", str(second))
+    assert (newest["index"], newest["statement"]["previous"]) == (second, first)
+    named = ["--shard", "corner-shop/2027"]
+    own = told(tmp_path, "audit", "show", str(second - began), *named)
+    newest.pop("layer_shown")  # its edition stands in the log before
+    assert own == newest | {"index": second - began}
+    receipt = told(tmp_path, "audit", "receipt", str(second))["receipt"]
+    assert f"\nindex {second - began}\n" in receipt
+    assert run(tmp_path, "erase", str(second), *named, "--yes").exit_code == 2, "it has no such number"
+    assert told(tmp_path, "erase", str(second - began), *named, "--yes")["indexes"] == [second - began]
+    assert (subject(tmp_path, first) is None, subject(tmp_path, second)) == (False, None)
+    listed = run(tmp_path, "audit", "log", "--limit", "99", "--json").stdout.splitlines()
+    kinds = {json.loads(line)["index"]: json.loads(line)["kind"] for line in listed}
+    assert (len(kinds), kinds[first], kinds[second]) == (len(listed), "choice", "withdrawal")
+    reads = run(tmp_path, "audit", "log", "--kind", "access", "--json").stdout.splitlines()
+    assert {json.loads(line)["statement"]["object"] for line in reads} == {first, second}
+
+
+def test_where_one_log_refuses_none_loses_anything(tmp_path: Path, years: list[int]) -> None:
+    first, _, began = years
+    refused = run(tmp_path, "erase", str(first), str(began), "--yes")
+    assert refused.exit_code == 2
+    assert f"entry {began} is a succession" in refused.stderr
+    assert subject(tmp_path, first)
+
+
+def test_the_policy_s_rule_goes_for_closed_logs_as_well(
+    tmp_path: Path, years: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = august()
+    monkeypatch.setattr(erasing, "utc_now", clock)
+    clock.move(days=367)
+    assert told(tmp_path, "retain")["indexes"] == years[:2]
+    shown = [told(tmp_path, "audit", "show", str(index)) for index in years[:2]]
+    assert [(each["statement"], each["subject"]) for each in shown] == [(None, None)] * 2

@@ -18,7 +18,7 @@ from consentkit import withdrawing
 from consentkit.cli import main
 from consentkit.kit import ConsentKit
 from consentkit.proof.claims import claims
-from consentkit.proof.entry import Kind
+from consentkit.proof.entry import Kind, Record
 from consentkit.proof.handover import close
 from consentkit.proof.log import ProofLog
 
@@ -275,23 +275,43 @@ def test_it_is_heeded_once_the_visitor_is_erased_and_the_process_is_a_new_one(
     other.kit.close()
 
 
-def test_after_a_year_s_log_was_closed_it_stands_in_the_one_that_goes_on(
-    client: TestClient, tmp_path: Path
+@pytest.mark.parametrize("way", [by_index, by_receipt, by_tag])
+@pytest.mark.parametrize("shard", [(), ("--shard", "corner-shop/consent")])
+def test_whoever_answered_in_a_log_that_was_closed_is_found_and_it_stands_in_the_one_that_goes_on(
+    client: TestClient, tmp_path: Path, way: Any, shard: tuple[str, ...]
 ) -> None:
-    """Of a visitor who has answered there; entries are numbered through."""
-    earlier = consenting(client)
+    index = consenting(client)
+    named = way(client, tmp_path, index)
     close(kit_of(client).log.newest, "corner-shop/2027", 1).log.close()
-    assert "nothing to withdraw" in withdraw(tmp_path, str(earlier), *BY).stdout, "that is in the closed one"
-    closed = withdraw(tmp_path, str(earlier), "--shard", "corner-shop/consent", *BY)
-    assert closed.exit_code != 0
-    later = consenting(client, "marketing")
-    first = kit_of(client).log.newest.first
-    done = withdraw(tmp_path, str(later - first), *BY, "--json")
+    done = withdraw(tmp_path, *named, *shard, *BY, "--json")
+    assert done.exit_code == 0, done.output
     [row] = json.loads(done.stdout)["withdrawn"]
-    entry = kit_of(client).log.get(first + row["index"])
+    entry = kit_of(client).log.get(row["index"])
     assert entry is not None
     assert entry.stmt is not None
-    assert entry.stmt["previous"] == later
+    assert (entry.kind, entry.stmt["previous"]) == (Kind.OPERATOR, index)
+    assert row["index"] > kit_of(client).log.newest.first > index
     kit_of(client).recalls.look()
     assert "_fbp" not in sent(client.get("/"))
     assert client.get("/consent/state").json()["allowed"] == ["necessary"]
+    rows = client.get("/consent/export").json()["records"]
+    assert [each["index"] for each in rows] == [index, row["index"]]
+    assert kit_of(client).log.verify(claims()).ok
+
+
+def test_a_number_means_the_same_entry_in_every_year(client: TestClient, tmp_path: Path) -> None:
+    """Others answer until the new log has an entry of its own at each older number."""
+    log = kit_of(client).log
+    close(log.newest, "corner-shop/2027", 1).log.close()
+    mine = consenting(client)
+    entry = log.get(mine)
+    assert entry is not None
+    assert entry.stmt is not None
+    said = {name: each for name, each in entry.stmt.items() if name not in ("t", "clock")}
+    other = Record(Kind.CHOICE, 1, said, {"sub": "somebody else"}, b"a visitor's tag.")
+    log.append([other] * log.newest.first).result()
+    assert log.newest.log.size > mine > log.newest.first
+    withdraw(tmp_path, str(mine), *BY)
+    kit_of(client).recalls.look()
+    assert [*kit_of(client).recalls.heeded] == [(entry.subj or {})["sub"]]
+    assert "_fbp" not in sent(client.get("/"))

@@ -34,12 +34,13 @@ Wish = Callable[[Reading], Plan]
 """Looks at a log and says what to erase; what is gone already isn't erased again."""
 
 
-def requested(indexes: Iterable[int], segment: Segment = "subj") -> Wish:
+def requested(indexes: Iterable[int], segment: Segment = "subj", first: int = 0) -> Wish:
     """Wish that these entries lose a segment, because somebody has asked for it (GDPR 17).
 
-    ValueError, once it looks at the log, for entries that aren't there, or that hold nothing about a person.
+    ValueError, once it looks at the log, for entries that aren't there, or that hold nothing about a person;
+    it tells them by their numbers, which count from `first`.
     """
-    return partial(_requested, sorted(set(indexes)), segment)
+    return partial(_requested, sorted(set(indexes)), segment, first)
 
 
 def aged(before_ms: int, why: Mapping[str, Any]) -> Wish:
@@ -60,14 +61,14 @@ def undone(view: Reading) -> Plan:
     return Plan(tuple(sorted(found)), tuple(stone for plan in plans for stone in plan.tombstones))
 
 
-def _requested(indexes: list[int], segment: Segment, view: Reading) -> Plan:
+def _requested(indexes: list[int], segment: Segment, first: int, view: Reading) -> Plan:
     for index in indexes:
         entry = next((entry for _, entry in view.leaves(index, index + 1)), None) if index >= 0 else None
         if entry is None:
-            raise ValueError(f"the log has no entry {index}")
+            raise ValueError(f"the log has no entry {first + index}")
         kind = kind_of(entry)
         if kind.public or (kind is Kind.POLICY and segment != "subj"):
-            raise ValueError(f"entry {index} is a {kind.label}: it holds nothing about a visitor")
+            raise ValueError(f"entry {first + index} is a {kind.label}: it holds nothing about a visitor")
     left = [index for index in indexes if any(_left(o, segment) for _, o in view.openings(index, index + 1))]
     return _plan(left, None, segment, {"reason": "request"})
 

@@ -82,37 +82,36 @@ def successor_of(log: ProofLog) -> Successor | None:
     return Successor.named(closing.stmt or {}) if closing else None
 
 
-def located(place: Place, origin: str, wanted: str | None = None) -> tuple[Place, str]:
-    """Return where the log `wanted` is, or the newest, and its name, given where one of them is.
+def located(place: Place, origin: str) -> Iterator[tuple[Place, str]]:
+    """Yield where each of a site's logs is, and its name, given where the first one is.
 
-    ConfigurationError when none is named so, or when there is no log at the place at all. What can't be read
-    is the newest there is: it may be looked at because it is damaged.
+    ConfigurationError when there is no log at the place at all. What can't be read is the newest there is: it
+    may be looked at because it is damaged.
     """
-    while origin != wanted:
+    while True:
+        yield place, origin
         with ProofLog.open(place.store, place.keys, origin=origin, read_only=True) as log:
             try:
                 successor = successor_of(log)
                 following = follow(Shard(log, place, 0), successor, read_only=True) if successor else None
             except (ConfigurationError, StoreUnavailable):
-                break
+                return
         if following is None:
-            break
+            return
         following.log.close()
         if not following.log.size:
-            break
+            return
         place, origin = following.place, following.log.origin
-    if wanted not in (None, origin):
-        raise ConfigurationError(f"there is no log {wanted} here; the newest is {origin}")
-    return place, origin
 
 
 def prepared(shard: Shard, origin: str) -> Keys:
     """Make the keys of the log `origin` that is to follow this one, unless they are there; return them.
 
-    They remember by what the site's visitors know it. ConfigurationError for a name that can't be.
+    They remember by what the site's visitors know it, and by what it finds them. ConfigurationError for a
+    name that can't be.
     """
     place = shard.place.of_next(shard.log.origin, origin)
-    return Keys.open(place.keys, origin, create=True, site=shard.log.keys.identity)
+    return Keys.open(place.keys, origin, create=True, after=shard.log.keys)
 
 
 def close(shard: Shard, origin: str, t: int) -> Shard:

@@ -2,7 +2,8 @@
 
     signing.pem   Ed25519 private key, PKCS#8 PEM, not encrypted; its successors are signing-2.pem, …
     vkeys         once there was a second: all public keys the log ever had, one a line, the first first
-    lookup.key    32 random bytes; without them nobody can find a visitor's entries
+    lookup.key    32 random bytes, the same for all of a site's logs: without them nobody can find a
+                  visitor's entries, and with others a visitor has another tag in every log
     origin        the log's name, one line
     site          where the log follows another one: the first verifier key of the site's first log
     guard         the last checkpoint answered for: a log behind it was cut off or restored (prooflog §3.8)
@@ -64,14 +65,16 @@ class Keys:
         self.vkeys = tuple(named) or (self.verifiers[0].vkey,)
 
     @classmethod
-    def open(cls, path: Path, origin: str, *, create: bool, site: str | None = None) -> "Keys":
-        """Open the folder, or with `create` make it if there is none (or an empty one), for `site` as there.
+    def open(cls, path: Path, origin: str, *, create: bool, after: "Keys | None" = None) -> "Keys":
+        """Open the folder, or with `create` make it if there is none (or an empty one).
+
+        A log that follows another one has its site and finds visitors by its tags: `after` are its keys.
 
         ConfigurationError when it is missing, incomplete, readable by others, or of another origin.
         """
         path = Path(path)
         if create and not (path.is_dir() and any(path.iterdir())):
-            _create(path, origin, site)
+            _create(path, origin, after)
         if not path.is_dir():
             raise ConfigurationError(
                 f"there is no keys folder {path}; a log can't be continued without its keys, and one that "
@@ -178,17 +181,17 @@ class Keys:
         return self._guard.ready(old, new)
 
 
-def _create(path: Path, origin: str, site: str | None) -> None:
+def _create(path: Path, origin: str, after: Keys | None) -> None:
     if not valid_name(origin):
         raise ConfigurationError(f"{origin!r} can't name a log: no spaces, no plus sign, not empty")
     path.parent.mkdir(parents=True, exist_ok=True)
     # Made aside and renamed, so that two workers starting at once end up with one and the same folder.
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     replace_file(aside / _SIGNING, _pem(Ed25519PrivateKey.generate()))
-    replace_file(aside / _LOOKUP, secrets.token_bytes(32))
+    replace_file(aside / _LOOKUP, after._lookup if after else secrets.token_bytes(32))
     replace_file(aside / _ORIGIN, f"{origin}\n".encode())
-    if site:
-        replace_file(aside / _SITE, f"{site}\n".encode())
+    if after:
+        replace_file(aside / _SITE, f"{after.identity}\n".encode())
     try:
         aside.rename(path)
     except OSError:

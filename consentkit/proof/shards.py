@@ -6,10 +6,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Self
 
+from consentkit.errors import VerificationError
 from consentkit.proof.entry import Kind, Record, Stored
-from consentkit.proof.handover import Place, Shard, follow, successor_of
+from consentkit.proof.handover import Place, Shard, began_at, follow, successor_of
 from consentkit.proof.keys import Keys
 from consentkit.proof.log import ProofLog
+from consentkit.proof.note import Receipt, Verifier
 from consentkit.proof.request import Appended
 from consentkit.proof.store import Document
 from consentkit.proof.verify import Check, Report
@@ -22,8 +24,10 @@ class Shards:
     are the same. Every method may be called from any thread, and raises what `ProofLog`'s raises.
     """
 
-    def __init__(self, shard: Shard, **options: Any) -> None:
-        self._shards = [shard]
+    def __init__(self, *shards: Shard, goes_on: bool = True, **options: Any) -> None:
+        """Take logs that follow each other; with `goes_on` whatever follows them comes along."""
+        self._shards = [*shards]
+        self._goes_on = goes_on
         self._options = options
         self._lock = threading.Lock()
 
@@ -42,7 +46,7 @@ class Shards:
     def follow(self) -> None:
         """Go on to the newest log, in case somebody has closed the one that was the newest."""
         with self._lock:
-            while (successor := successor_of(self.newest.log)) is not None:
+            while self._goes_on and (successor := successor_of(self.newest.log)) is not None:
                 self._shards.append(follow(self.newest, successor, **self._options))
 
     def close(self) -> None:
@@ -88,7 +92,7 @@ class Shards:
         return self.newest.log.checkpoint
 
     def lookup(self, cid: bytes) -> bytes:
-        """Return the tag under which the newest log finds the entries of the visitor `cid`."""
+        """Return the tag under which all the logs find the entries of the visitor `cid`."""
         return self.newest.log.lookup(cid)
 
     def append(
@@ -113,24 +117,48 @@ class Shards:
         *_, last = await shard.log.appended(shard.tagged(cid, records), expected_size=shard.own(size))
         return shard.first + last.index, last.receipt
 
+    def __iter__(self) -> Iterator[Shard]:
+        """Iterate over the logs, the first one first."""
+        return iter(self._shards)
+
     def shard_of(self, number: int) -> Shard:
         """Return the log in which an entry stands."""
         return next((shard for shard in reversed(self._shards) if shard.first <= number), self._shards[0])
 
     def get(self, number: int) -> Stored | None:
         """Return one entry, or None when there is none."""
+        self.follow()
         shard = self.shard_of(number)
         stored = shard.log.get(number - shard.first)
         return shard.numbered(stored) if stored else None
 
+    def find(self, tag: bytes) -> list[Stored]:
+        """Return the entries under a tag that are not erased, oldest first."""
+        self.follow()
+        return [shard.numbered(stored) for shard in self._shards for stored in shard.log.find(tag)]
+
+    def cited(self, number: int) -> Stored | None:
+        """Return the entry that another one names: they do so by the site's numbers, whatever ours are."""
+        shard = self._shards[0]
+        return self.get(number - began_at(shard.log) + shard.first)
+
     def of_visitor(self, cid: bytes) -> list[Stored]:
         """Return the entries of the visitor `cid` that are not erased, oldest first."""
-        self.follow()
-        return [
-            shard.numbered(stored)
-            for shard in self._shards
-            for stored in shard.log.find(shard.log.lookup(cid))
-        ]
+        return self.find(self.lookup(cid))
+
+    def proved(self, text: str) -> int:
+        """Return the number of the entry that a receipt is for; VerificationError unless it is of these logs.
+
+        Any key counts that one of them ever had, and the entry has to be the one that stands there.
+        """
+        receipt = Receipt.parse(text)
+        origin = receipt.checkpoint.partition("\n")[0]
+        shard = next((shard for shard in self._shards if shard.log.origin == origin), self.newest)
+        receipt.verify(*map(Verifier.parse, shard.log.keys.vkeys))
+        stored = shard.log.get(receipt.index)
+        if stored is None or stored.entry != receipt.entry:
+            raise VerificationError("the receipt is for another entry than stands in the log")
+        return shard.first + receipt.index
 
     def entries(
         self,

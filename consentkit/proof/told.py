@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from consentkit.proof.entry import Kind, Stored
-from consentkit.proof.log import ProofLog
+from consentkit.proof.shards import Shards
 from consentkit.proof.store import Document
 
 LAYERS = {
@@ -48,7 +48,7 @@ def about(entry: Stored) -> str:
     return str(name or ", ".join(granted) or str(stmt.get("version", ""))[:16])
 
 
-def texts(log: ProofLog, entry: Stored) -> dict[str, Any]:
+def texts(log: Shards, entry: Stored) -> dict[str, Any]:
     """Return the documents that an entry names, under what each is to it: JSON as a value, else as text."""
     stmt, found = entry.stmt or {}, {}
     for field, name in CITED.items():
@@ -59,10 +59,10 @@ def texts(log: ProofLog, entry: Stored) -> dict[str, Any]:
     return found if layer is None else found | {"layer_shown": layer}
 
 
-def _layer(log: ProofLog, stmt: Mapping[str, Any]) -> Any:
+def _layer(log: Shards, stmt: Mapping[str, Any]) -> Any:
     """What the visitor had before them when they answered, as the edition that they were shown draws it."""
     layer, locale, index = LAYERS.get(str(stmt.get("mechanism"))), stmt.get("locale"), stmt.get("edition")
-    edition = log.get(index) if layer and isinstance(index, int) else None
+    edition = log.cited(index) if layer and isinstance(index, int) else None
     announced = edition.stmt if edition is not None and edition.intact else None
     digest = ((announced or {}).get("manifest") or {}).get("renderings", {}).get(locale)
     document = log.document(digest) if isinstance(digest, str) else None
