@@ -19,6 +19,7 @@ from consentkit.gate.cookies import (
     cookie_names,
     cookie_values,
     expiries,
+    header_size,
     only_cookie,
     paths_of,
     without_cookies,
@@ -238,6 +239,24 @@ def test_what_is_likely_goes_with_the_first_answer() -> None:
     for name in names:
         assert f"{name}=; Path=/; Max-Age=0" in lines
         assert f"{name}=; Path=/; Max-Age=0; Domain=shop.example" in lines
+
+
+def test_what_goes_first_goes_at_every_turn_and_all_the_rest_at_one_of_them() -> None:
+    """Many names and domains: which share of an answer it is decides on no cookie that is likely."""
+    host, names = "www.a.b.shop.example", [f"_tracker{number}" for number in range(17)]
+    turns = [list(expiries(names, host, paths_of("/tea/green"), turn)) for turn in range(60)]
+    likely = {f"{name}=; Path=/; Max-Age=0{end}" for name in names for end in ("", "; Domain=shop.example")}
+    for lines in turns:
+        assert likely <= {*lines}
+        assert sum(map(header_size, lines)) <= ROOM
+    everywhere = set(expiries(names, host, paths_of("/tea/green"), room=10**6))
+    assert set().union(*turns) == everywhere > likely
+    # Of too many, the first: whoever asks says what came.
+    crowd = [f"_crowd{number}" for number in range(40)]
+    for turn in range(3):
+        lines = list(expiries([*names, *crowd], host, ["/"], turn))
+        assert likely <= {*lines}
+        assert sum(map(header_size, lines)) <= ROOM
 
 
 def test_a_made_up_host_path_and_a_thousand_names_cost_little() -> None:

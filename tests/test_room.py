@@ -1,12 +1,13 @@
 """What we set and end in one answer: never more than a proxy has room for, our own cookies first (L14)."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample import app, browsing, choose, policy
+from sample import app, august, browsing, choose, policy
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
@@ -24,6 +25,9 @@ NAMES = [
     if cookie.domain == "site"
 ]
 HOSTS = ["shop.example", "a.b.c.www.shop.co.uk", "localhost", f"{'x' * 60}.{'y' * 60}.{'z' * 60}.example"]
+
+FITTING = 17
+"""Trackers whose likely places have room in any answer, beside our own cookies."""
 
 
 async def page(_: Request) -> HTMLResponse:
@@ -83,3 +87,30 @@ def test_what_ends_cookies_keeps_to_the_room_that_is_left(names: list[str], room
     lines = [*expiries(names, "www.shop.example", ["/", "/tea"], turn, room)]
     assert sum(map(header_size, lines)) <= max(0, room)
     assert all(header_size(line) <= LONGEST_LINE for line in lines)
+
+
+@pytest.mark.parametrize("host", ["www.shop.example", "www.a.b.shop.example"])
+@pytest.mark.parametrize("count", [0, 6, 17])
+def test_the_very_answer_to_a_no_ends_what_came_and_then_what_is_known(
+    tmp_path: Path, host: str, count: int
+) -> None:
+    """Whatever the second: on the registrable domain and on the host alone, where trackers keep theirs."""
+    came = ["_fbp", "_fbc", *(f"_ga_{number}" for number in range(15))][:count]
+    clock = august()
+    with browsing(app(Route("/", page)), tmp_path, clock=clock) as client:
+        client.base_url = f"https://{host}"
+        client.headers["referer"] = f"https://{host}/shop/tea/green"
+        services = client.app.kit.edition.policy.services.values()  # type: ignore[attr-defined]
+        stated = [cookie for each in services for cookie in each.cookies if cookie.domain == "site"]
+        known = [cookie.name for cookie in stated if "*" not in cookie.name]
+        assert len(known) >= 10
+        for _ in range(7):
+            clock.move(seconds=1)
+            choose(client, *OPTIONAL)
+            mine = [f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar]
+            client.headers["cookie"] = "; ".join([*mine, *(f"{name}=1" for name in came)])
+            lines = choose(client).headers.get_list("set-cookie")
+            del client.headers["cookie"]
+            for name in [*dict.fromkeys([*came, *known])][:FITTING]:
+                assert f"{name}=; Path=/; Max-Age=0" in lines
+                assert f"{name}=; Path=/; Max-Age=0; Domain=shop.example" in lines

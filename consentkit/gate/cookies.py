@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import chain, compress, islice, product
+from itertools import accumulate, chain, compress, islice, product
 from typing import Generic, TypeVar
 
 from consentkit.policy.domains import cookie_domains
@@ -179,10 +179,11 @@ def expiries(
 
     A request tells neither a cookie's domain nor its path nor whether it is `Partitioned`, so each name goes
     for the host alone and every domain up to the registrable one, in both jars (CHIPS), on all `paths`.
-    `host` without port, `paths` likeliest first, as from `paths_of`.
+    `host` without port, `names` and `paths` likeliest first, `paths` as from `paths_of`.
 
-    One answer carries `room` bytes of it, and two thirds are for the likeliest: each name on the first path,
-    not partitioned. What doesn't fit goes with an answer to a later request, where the names that are gone
+    One answer carries `room` bytes of it. Two thirds are for the likeliest, whatever the turn: each name on
+    the first path, for the host alone and for the registrable domain, not partitioned. What doesn't fit takes
+    turns in all that is left, as it goes with an answer to a later request, where the names that are gone
     don't come any more; `turn`, any number that grows, such as the present second, says which share it is. A
     line above LONGEST_LINE is left out: it is no tracker's; and so is one above a third of the room.
     """
@@ -190,11 +191,15 @@ def expiries(
     listed = [*islice(dict.fromkeys(names), MOST_NAMES)]
     places = [*dict.fromkeys(paths)]
     ends = [f"; Domain={domain}" if domain else "" for domain in _widest_first(host)]
-    likely = [*_lines(listed, places[:1], ends, ("",), longest)]
+    likely = [*_lines(listed, places[:1], ends[:2], ("",), longest)]
+    sizes = accumulate(map(header_size, likely))
+    at_once = likely[: sum(size <= room - room // 3 for size in sizes)]
+    between = _lines(listed, places[:1], ends[2:], ("",), longest)
     others = _lines(listed, places[:1], ends, (PARTITIONED,), longest)
     elsewhere = _lines(listed, places[1:], ends, ("", PARTITIONED), longest)
-    yield from _share(likely, room - room // 3, turn)
-    yield from _share(chain(others, elsewhere), max(room // 3, room - sum(map(header_size, likely))), turn)
+    yield from at_once
+    left = room - sum(map(header_size, at_once))
+    yield from _share(chain(likely[len(at_once) :], between, others, elsewhere), left, turn)
 
 
 def paths_of(path: str) -> list[str]:

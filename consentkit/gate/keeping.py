@@ -51,16 +51,18 @@ def ended(
     names: Collection[str],
     paths: Iterable[str] = (),
     room: int = ROOM,
+    known: Iterable[str] = (),
 ) -> Iterator[str]:
     """Yield the Set-Cookie values that remove cookies, wherever they may be; counts trackers (A10, L14).
 
-    `paths` as from `paths_of` the page that they came from; without any, those of the request that they came
-    with. Ours go from everywhere but their home.
+    `names` came, so they go first; what is `known` beside them goes too, and isn't counted. `paths` as from
+    `paths_of` the page that they came from; without any, those of the request that they came with. Ours go
+    from everywhere but their home.
     """
     services = {orders.terms[name.encode("latin-1")].service for name in names}
     orders.count(frozenset(("expired", service) for service in services if service), now)
     home, paths = home_of(scope, orders.edition.policy), paths or paths_of(_path_of(scope))
-    for line in expiries(names, host_of(scope), paths, int(now.timestamp()), room):
+    for line in expiries([*names, *known], host_of(scope), paths, int(now.timestamp()), room):
         if line.partition("=")[0] not in OURS or not home.holds(line):
             yield line
 
@@ -136,9 +138,9 @@ def kept(
     begin anew with the next yes, and whoever accepts again gives none a day more (B6). Of a visitor who
     allows nothing the sealed anchors stay as they are, and the hint lists none.
 
-    Our own cookies are always set. What came and may not stay is there for sure: it has the room that is
-    left. Where the visitor has just `chosen`, all that isn't allowed goes, also what the policy names, as
-    cookies come with requests below their path only (A10, L14).
+    Our own cookies are always set. What came and may not stay is there for sure: it goes first in the room
+    that is left. Where the visitor has just `chosen`, all that isn't allowed goes, also what the policy
+    names, as cookies come with requests below their path only (A10, L14).
     """
     cookies, decision = cookies_of(scope["headers"]), state.decision
     lives = Lives(orders, cookies, decision.allowed, now)
@@ -149,9 +151,8 @@ def kept(
         orders.tell(OVER_HTTP)
     named = _named(orders, decision.allowed) if chosen else []
     paths = [*paths_of(_page_path(scope)), *(each.path for each in named)]
-    lines = _lines(orders, scope, replace(state, seen=seen), now, (), [*lives.ended, *no], paths)
-    others = (each.name for each in named if each.name not in no)
-    return [*lines, *expiries(others, host_of(scope), paths, int(now.timestamp()), _left(lines))]
+    known = [each.name for each in named]
+    return _lines(orders, scope, replace(state, seen=seen), now, (), [*lives.ended, *no], paths, known)
 
 
 def _lines(
@@ -162,12 +163,14 @@ def _lines(
     again: Iterable[str],
     over: Iterable[str],
     paths: Iterable[str] = (),
+    known: Iterable[str] = (),
 ) -> list[str]:
     """What keeps a state, what is set `again`, and what ends our strays and the cookies that are `over`."""
     home = home_of(scope, orders.edition.policy)
     lines = [*state.cookies(orders.seal, orders.version, now, home), *again]
     names = [*_twice(cookies_of(scope["headers"])), *over]
-    return [*lines, *ended(orders, scope, now, names, paths, _left(lines))]
+    left = ROOM - sum(map(header_size, lines))
+    return [*lines, *ended(orders, scope, now, names, paths, left, known)]
 
 
 def _path_of(scope: Scope) -> str:
@@ -196,8 +199,3 @@ def _twice(cookies: bytes) -> list[str]:
     From before the site shared its choices between hosts, or from a sibling that set one of its own.
     """
     return [name for name in sorted(OURS) if len(cookie_values(cookies, name.encode())) > 1]
-
-
-def _left(lines: Iterable[str]) -> int:
-    """The bytes that are left for more in an answer that sets these."""
-    return ROOM - sum(map(header_size, lines))
