@@ -1,7 +1,8 @@
 """What the log holds on a visitor: read back, and what became true of it since, written once.
 
-An answer that has run out, and a browser's objection, are entries only for a visitor who has an id, once for
-each answer; written with the question for a state or the next answer, never by a page view.
+An answer that has run out, under the regime that it was given under, and a browser's objection, are entries
+only for a visitor who has an id, once for each answer; written with the question for a state or the next
+answer, never by a page view.
 """
 
 import logging
@@ -25,7 +26,7 @@ TRIES = 3
 """To write what must be written once where others keep writing; the next question tries again."""
 
 Decide = Callable[[Consent | None, datetime, str | None], Decision]
-Ends = Callable[[Consent, str], Mapping[str, datetime]]
+Ends = Callable[[Consent], Mapping[str, datetime]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +123,10 @@ class History:
         if all(record.index != consent.index for record in records):
             return  # erased: nobody is to be named with it again
         decision = self._decide(consent, now, regime)
-        reasons, ends = decision.reasons, self._ends(consent, decision.regime)
-        over = {c: milliseconds(ends[c]) for c, reason in reasons.items() if reason is Reason.EXPIRED}
+        # Where a visitor is, or is taken to be, may change back: only what ended where it was said is over.
+        reasons, ends = decision.reasons, self._ends(consent)
+        expired = (c for c, reason in reasons.items() if reason is Reason.EXPIRED and ends[c] <= now)
+        over = {c: milliseconds(ends[c]) for c in expired}
         told = [*_statements(records, Kind.EXPIRY)]
         new = {c: end for c, end in over.items() if not any(stmt["expired"].get(c) == end for stmt in told)}
         about = {"answer": consent.index, "policy": policy.version}

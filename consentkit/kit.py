@@ -264,18 +264,20 @@ class ConsentKit:
             answer.client,
             tuple(signals),
         )
-        ends = self._ends(Consent(cid, 0, choices), before.regime)
+        ends = self._ends(Consent(cid, 0, choices))
         earlier = past.consent.choices if past.consent else {}
         given = [category for category, choice in choices.items() if choice is not earlier.get(category)]
         stmt = answered(occasion, choices, ends, given, now, past.previous)
         subj = {"sub": subject_id(cid), **subject}
         return Record(kind, milliseconds(now), stmt, subj)
 
-    def _ends(self, consent: Consent, regime: str) -> dict[str, datetime]:
-        """The instants from which each answer no longer counts, of those under a version the log holds."""
+    def _ends(self, consent: Consent) -> dict[str, datetime]:
+        """When each answer no longer counts where it was given, of those under a version the log holds."""
         policies, choices = self.published.policies, consent.choices.items()
         known = {c: choice for c, choice in choices if choice.version in policies}
-        return {c: valid_until(policies[choice.version], choice, regime) for c, choice in known.items()}
+        return {
+            c: valid_until(policies[choice.version], choice, choice.regime) for c, choice in known.items()
+        }
 
 
 def _answer_problems(answer: Answer, shown: Policy, published: Publications) -> Iterable[Problem]:

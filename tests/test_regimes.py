@@ -22,10 +22,11 @@ from consentkit.policy.bounds import OPT_OUT_RULES
 from consentkit.policy.decision import Choice, Consent, decide
 from consentkit.policy.document import OPTIONAL_CATEGORIES, parse
 from consentkit.policy.lint import Finding, lint
-from consentkit.policy.months import add_months
+from consentkit.policy.months import add_months, milliseconds
 from consentkit.policy.notice import compose
 from consentkit.policy.regimes import REGIMES, UNKNOWN, Months, RegimeId, months_in
 from consentkit.policy.version import Policy, from_bytes, resolve
+from consentkit.proof.entry import Kind
 
 NOW = datetime(2026, 8, 31, 12, 0, tzinfo=UTC)
 TOLD_APART: dict[str, dict[str, int]] = {
@@ -395,6 +396,31 @@ def test_who_comes_from_elsewhere_is_denied_sooner_and_never_later(tmp_path: Pat
         goes(client, "cz")
         clock.now = add_months(start, 3)
         assert not reads_ga(client)
+
+
+def test_an_answer_is_logged_as_run_out_only_where_it_can_t_count_again(tmp_path: Path) -> None:
+    """A place that can't be told for a moment, or a journey, must not let the log say what isn't so."""
+    clock = august()
+    with visitor(tmp_path, clock, policy=policy(regimes=TOLD_APART), regime=from_header) as client:
+
+        def state(regime: str) -> str:
+            goes(client, regime)
+            reason: str = client.get("/consent/state").json()["reasons"]["analytics"]
+            return reason
+
+        def ends() -> list[Any]:
+            entries = client.app.kit.log.entries()  # type: ignore[attr-defined]
+            return [entry.stmt["expired"]["analytics"] for entry in entries if entry.kind is Kind.EXPIRY]
+
+        goes(client, "cz")
+        choose(client, "analytics")
+        end = add_months(clock.now, 12)
+        clock.now = add_months(clock.now, 7)
+        for regime in (UNKNOWN, "gb"):
+            assert (state(regime), ends()) == ("expired", [])
+        assert state("cz") == "granted"
+        clock.now = end
+        assert (state("gb"), ends()) == ("expired", [milliseconds(end)])
 
 
 def test_what_is_said_again_where_it_counts_for_less_is_recorded_with_that_end(tmp_path: Path) -> None:
