@@ -48,7 +48,9 @@ class StoreUnavailable(ConsentKitError):
 
 
 class SizeMoved(ConsentKitError):
-    """A compare-and-swap append found the log at `size` entries, not at the expected one."""
+    """An append that depends on what came before found more: the log at `size` entries, or the visitor's own
+    entries moved on.
+    """
 
     def __init__(self, size: int) -> None:
         super().__init__(f"the log has moved on to {size} entries")

@@ -22,8 +22,8 @@ from consentkit.proof.statement import choices_of, newest_answer
 
 logger = logging.getLogger("consentkit")
 
-TRIES = 3
-"""To write what must be written once where others keep writing; the next question tries again."""
+TRIES = 5
+"""To write what must be written once where the visitor's other tabs write; the next question tries again."""
 
 Decide = Callable[[Consent | None, datetime, str | None], Decision]
 Ends = Callable[[Consent], Mapping[str, datetime]]
@@ -32,13 +32,13 @@ Ends = Callable[[Consent], Mapping[str, datetime]]
 @dataclass(frozen=True, slots=True)
 class Past:
     """A visitor's newest state, the index of their last entry that isn't erased, what is still to be written
-    about it, and the log's size before which all this was read.
+    about it, and after which entry: the newest there is of theirs, or the one before the newest log's first.
     """
 
     consent: Consent | None
     previous: int | None = None
     due: tuple[Record, ...] = ()
-    size: int = 0
+    after: int = -1
 
 
 class History:
@@ -54,9 +54,7 @@ class History:
 
         An index can lead astray, so each record must itself be about this visitor. Raises StoreUnavailable.
         """
-        subject = subject_id(consent.id)
-        found = self._log.of_visitor(consent.id)
-        return [record for record in found if record.intact and (record.subj or {}).get("sub") == subject]
+        return _theirs(consent, self._log.of_visitor(consent.id))
 
     def latest(self, consent: Consent) -> Consent:
         """Return a visitor's state as the log last recorded it, if that is newer than their cookie.
@@ -80,12 +78,14 @@ class History:
         """Return what an answer at `now` follows, as the log has it; `regime` is the visitor's, None for the
         site's. Raises StoreUnavailable.
         """
-        size = self._log.size
-        records = self.records(consent)
+        after = self._log.newest.first - 1
+        found = self._log.of_visitor(consent.id)
+        after = max(after, found[-1].index) if found else after
+        records = _theirs(consent, found)
         newest = _state(consent, records)
         due = tuple(self._due(newest, records, policy, signals, now, regime))
         # An erased one isn't named: that would say whose it was.
-        return Past(newest, records[-1].index if records else None, due, size)
+        return Past(newest, records[-1].index if records else None, due, after)
 
     def noted(
         self, consent: Consent, policy: Policy, signals: Iterable[str], now: datetime, regime: str | None
@@ -101,7 +101,7 @@ class History:
                 if not past.due:
                     break
                 try:
-                    self._log.append_about(consent.id, past.due, past.size).result()
+                    self._log.append_about(consent.id, past.due, past.after).result()
                     break
                 except SizeMoved:
                     continue  # perhaps another tab has written it
@@ -127,8 +127,10 @@ class History:
         reasons, ends = decision.reasons, self._ends(consent)
         expired = (c for c, reason in reasons.items() if reason is Reason.EXPIRED and ends[c] <= now)
         over = {c: milliseconds(ends[c]) for c in expired}
-        told = [*_statements(records, Kind.EXPIRY)]
-        new = {c: end for c, end in over.items() if not any(stmt["expired"].get(c) == end for stmt in told)}
+        # An end that was told and lies after the decision is of that decision.
+        told = [stmt["expired"] for stmt in _statements(records, Kind.EXPIRY)]
+        made = {c: milliseconds(consent.choices[c].decided) for c in over}
+        new = {c: end for c, end in over.items() if all(each.get(c, 0) <= made[c] for each in told)}
         about = {"answer": consent.index, "policy": policy.version}
         if new:
             yield self._record(Kind.EXPIRY, consent, {**about, "expired": new}, now)
@@ -149,6 +151,11 @@ class History:
 
 def _statements(records: Iterable[Stored], kind: Kind) -> Iterator[dict[str, Any]]:
     return (record.stmt for record in records if record.kind is kind and record.stmt is not None)
+
+
+def _theirs(consent: Consent, found: Iterable[Stored]) -> list[Stored]:
+    subject = subject_id(consent.id)
+    return [record for record in found if record.intact and (record.subj or {}).get("sub") == subject]
 
 
 def _state(consent: Consent, records: Iterable[Stored]) -> Consent:

@@ -182,9 +182,10 @@ class ConsentKit:
             choices = self._choices(past.consent, answer, shown, now, before)
             cid = past.consent.id if past.consent else secrets.token_bytes(16)
             record = self._entry(cid, past, before, choices, answer, subject, now, signals)
-            size = past.size if past.due and left else None
+            due = past.due if left else ()  # at the end the answer alone matters
             try:
-                number, receipt = await self.log.appended(cid, [*past.due, record], size)
+                after = past.after if due else None
+                number, receipt = await self.log.appended(cid, [*due, record], after)
                 break
             except SizeMoved:
                 continue  # what is due may have been written meanwhile

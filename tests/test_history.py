@@ -1,5 +1,6 @@
 """What becomes true of an answer: an entry once, from a question or the next answer, never a page view."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from consentkit import consent_of
+from consentkit.kit import Answer, ConsentKit
 from consentkit.policy.decision import Consent
 from consentkit.policy.months import add_months, milliseconds
 from consentkit.proof.claims import claims
@@ -153,6 +155,71 @@ def test_tabs_that_ask_at_once_write_it_once(tmp_path: Path, client: TestClient,
         tab.join(30)
     assert kinds(client) == ["choice", "expiry", "signal"]
     other.kit.close()
+
+
+def wish(kit: ConsentKit, *, granted: bool) -> Answer:
+    policy = kit.edition.policy
+    return Answer(dict.fromkeys(policy.categories, granted), policy.version, "banner", "en")
+
+
+def signals_of(kit: ConsentKit, consent: Consent) -> list[tuple[int, str]]:
+    found = (each.stmt or {} for each in kit.history.records(consent) if each.kind is Kind.SIGNAL)
+    return [(stmt["answer"], stmt["signal"]) for stmt in found]
+
+
+def test_an_objection_is_logged_however_many_others_answer_meanwhile(
+    client: TestClient, clock: Clock
+) -> None:
+    kit, stop = kit_of(client), threading.Event()
+
+    async def others() -> None:
+        while not stop.is_set():
+            await kit.record(None, wish(kit, granted=True), {}, clock())
+
+    async def crowd() -> None:
+        await asyncio.gather(*(others() for _ in range(24)))
+
+    answered = [asyncio.run(kit.record(None, wish(kit, granted=True), {}, clock())) for _ in range(4)]
+    load = threading.Thread(target=lambda: asyncio.run(crowd()))
+    load.start()
+    for each in answered:
+        kit.history.noted(each.consent, kit.edition.policy, ("gpc",), clock(), None)
+    stop.set()
+    load.join(30)
+    logged = [signals_of(kit, each.consent) for each in answered]
+    assert logged == [[(each.consent.index, "gpc")] for each in answered]
+
+
+def test_answers_given_at_once_bring_what_is_due_once(client: TestClient, clock: Clock) -> None:
+    kit = kit_of(client)
+
+    async def answers() -> tuple[Consent, list[Any]]:
+        first = (await kit.record(None, wish(kit, granted=True), {}, clock())).consent
+        some = (wish(kit, granted=bool(number % 2)) for number in range(8))
+        return first, await asyncio.gather(
+            *(kit.record(first, each, {}, clock(), None, ("gpc",)) for each in some)
+        )
+
+    for _ in range(3):
+        first, rest = asyncio.run(answers())
+        assert len({each.consent.index for each in rest}) == 8, "no answer is lost"
+        logged = signals_of(kit, first)
+        assert len(logged) == len(set(logged)) > 0
+
+
+def test_one_decision_that_runs_out_under_two_regimes_is_one_entry(tmp_path: Path, clock: Clock) -> None:
+    told_apart = {"fr": {"consent_months": 6}, "us": {"consent_months": 12}}
+    with browsing(app(), tmp_path / "two", clock=clock, policy=policy(regimes=told_apart)) as browser:
+        kit = kit_of(browser)
+        consent = asyncio.run(kit.record(None, wish(kit, granted=True), {}, clock(), "us")).consent
+        for _ in range(2):
+            clock.move(days=200)
+            for regime in ("fr", "us", "fr"):
+                kit.history.noted(consent, kit.edition.policy, (), clock(), regime)
+        again = asyncio.run(kit.record(consent, wish(kit, granted=True), {}, clock(), "us")).consent
+        clock.move(days=400)
+        kit.history.noted(again, kit.edition.policy, (), clock(), "us")
+        assert kinds(browser) == ["choice", "expiry", "choice", "expiry"]
 
 
 def test_of_who_was_erased_nothing_is_written_though_their_cookie_lives_on(

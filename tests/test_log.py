@@ -181,6 +181,23 @@ def test_of_many_that_expect_one_size_one_gets_in(log: ProofLog) -> None:
     assert all(error is None or (isinstance(error, SizeMoved) and error.size == 1) for error in results)
 
 
+def test_what_follows_a_visitor_s_newest_entry_minds_nobody_else_s(log: ProofLog, tmp_path: Path) -> None:
+    """And is refused after one of their own, in the log or in the same batch."""
+    fill(log, 3)
+    assert log.append([choice(log, 5)], after=0).result(WAIT)[0].index == 3
+    for number, after in ((0, 0), (0, -1), (1, 3), (3, 1)):
+        assert isinstance(log.append([choice(log, number)], after=after).exception(WAIT), SizeMoved)
+    assert log.append([choice(log, 3)], after=-1).result(WAIT)[0].index == 4
+    results = [
+        future.exception(WAIT) for future in [log.append([choice(log, 4)], after=-1) for _ in range(20)]
+    ]
+    assert results.count(None) == 1
+    with opened(tmp_path) as other:
+        assert isinstance(other.append([choice(log, 0)], after=0).exception(WAIT), SizeMoved)
+        other.append([choice(log, 0)], after=3).result(WAIT)
+    assert isinstance(log.append([choice(log, 0)], after=3).exception(WAIT), SizeMoved)
+
+
 def test_appending_nothing_is_no_entry(log: ProofLog) -> None:
     assert log.append([]).result(WAIT) == []
     assert log.size == 0

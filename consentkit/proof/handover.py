@@ -55,9 +55,9 @@ class Shard:
         """Take an opened log, which may be the first or itself follow another one."""
         return cls(log, place, began_at(log))
 
-    def own(self, size: int | None) -> int | None:
-        """Return how many of `size` entries are this log's; None stays None."""
-        return None if size is None else size - self.first
+    def own(self, number: int | None) -> int | None:
+        """Return where in this log stands what is numbered through, such as its size; None stays None."""
+        return None if number is None else number - self.first
 
     def tagged(self, cid: bytes, records: Iterable[Record]) -> list[Record]:
         """Return records under the tag by which this log finds the visitor `cid`."""

@@ -156,22 +156,22 @@ class ProofLog:
         return self._keys.lookup(cid)
 
     def append(
-        self, records: Sequence[Record], *, expected_size: int | None = None
+        self, records: Sequence[Record], *, expected_size: int | None = None, after: int | None = None
     ) -> "Future[list[Appended]]":
         """Append records together, all or none; the future resolves when they are durable and proved (I1).
 
         It fails with StoreUnavailable on any trouble with the store or when too many records wait, and with
-        SizeMoved when `expected_size` isn't the log's size. ValueError, at once, for a record that has no
-        canonical form.
+        SizeMoved when `expected_size` isn't the log's size, or `after` not the newest entry (-1: none) under
+        the first record's tag. ValueError, at once, for a record that has no canonical form.
         """
-        return self._open_writer().submit(records, expected_size, Future())
+        return self._open_writer().submit(records, expected_size, after, Future())
 
     def appended(
-        self, records: Sequence[Record], *, expected_size: int | None = None
+        self, records: Sequence[Record], *, expected_size: int | None = None, after: int | None = None
     ) -> "asyncio.Future[list[Appended]]":
         """As `append`, for a task to await: an event loop is woken once for all who wait in it."""
         waiting = asyncio.get_running_loop().create_future()
-        return self._open_writer().submit(records, expected_size, waiting)
+        return self._open_writer().submit(records, expected_size, after, waiting)
 
     def _open_writer(self) -> Writer:
         if self._writer is None:

@@ -159,6 +159,10 @@ class PostgresWriting:
         row = self._link.run(self._link.raw.fetchrow(query, size - 1))
         return (row[0], row[1]) if row else None
 
+    def newest(self, lookup: bytes) -> int:
+        rows = self._link.run(self._link.raw.fetch("SELECT idx FROM opening WHERE lookup = $1", lookup))
+        return max((whole(index) for (index,) in rows), default=-1)
+
     def commit(self, batch: Batch) -> None:
         self._link.run(self._write(batch))
         self.committed = True

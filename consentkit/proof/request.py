@@ -25,10 +25,15 @@ AnyWaiting = TypeVar("AnyWaiting", Future[list[Appended]], asyncio.Future[list[A
 
 
 class Request(NamedTuple):
-    """Records to be appended together, and who waits for them: a thread, or a task of an event loop."""
+    """Records to be appended together, and who waits for them: a thread, or a task of an event loop.
+
+    They are refused if `expected_size` is told and isn't the log's size, or if `after` is told and isn't the
+    newest entry (-1: none) under the tag of the first record.
+    """
 
     drafts: Sequence[Draft]
     expected_size: int | None
+    after: int | None
     waiting: Waiting
 
     def begin(self) -> bool:

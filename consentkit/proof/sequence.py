@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 
 from consentkit.errors import (
@@ -89,7 +89,7 @@ class Sequencer:
         sealed = _seal(asked, self._t)
         with self._store.writing() as session:
             tree = self._catch_up(session)
-            places, drafts = _placed(requests, tree.size, self._ending)
+            places, drafts = _placed(requests, tree.size, self._ending, session.newest)
             if len(drafts) < len(asked):
                 sealed = _seal(drafts, self._t)
             if not sealed:
@@ -198,16 +198,21 @@ class Sequencer:
 
 
 def _placed(
-    requests: Sequence[Request], size: int, ending: Ending
+    requests: Sequence[Request], size: int, ending: Ending, newest: Callable[[bytes], int]
 ) -> tuple[list[slice | SizeMoved | LogClosed], list[Draft]]:
     """Where in a batch each request's records are, or why they aren't; and the records, in order."""
     places, drafts = list[slice | SizeMoved | LogClosed](), list[Draft]()
+    written = set[bytes | None]()
     for request in requests:
         first = len(drafts)
         moved = request.expected_size not in (None, size + first)
+        if request.after is not None and not moved:
+            tag = request.drafts[0].lookup if request.drafts else None
+            moved = tag in written or newest(tag or b"") != request.after
         refused = SizeMoved(size + first) if moved else ending.refusal(request.drafts)
         if refused is None:
             drafts += request.drafts
+            written.update(draft.lookup for draft in request.drafts)
         places.append(refused or slice(first, len(drafts)))
     return places, drafts
 

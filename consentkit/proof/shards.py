@@ -106,15 +106,19 @@ class Shards:
         shard = self.newest
         return shard.log.append(records, expected_size=shard.own(expected_size))
 
-    def append_about(self, cid: bytes, records: Sequence[Record], size: int) -> "Future[list[Appended]]":
-        """Append what is about the visitor `cid`, under the tag the newest log has for them."""
-        shard = self.newest
-        return shard.log.append(shard.tagged(cid, records), expected_size=shard.own(size))
+    def append_about(self, cid: bytes, records: Sequence[Record], after: int) -> "Future[list[Appended]]":
+        """Append what is about the visitor `cid`, under the tag the newest log has for them.
 
-    async def appended(self, cid: bytes, records: Sequence[Record], size: int | None) -> tuple[int, str]:
+        It fails with SizeMoved if that log has something newer of theirs than entry `after`, which is the one
+        before the log's first where it has nothing.
+        """
+        shard = self.newest
+        return shard.log.append(shard.tagged(cid, records), after=shard.own(after))
+
+    async def appended(self, cid: bytes, records: Sequence[Record], after: int | None) -> tuple[int, str]:
         """Do the same in a task; return the number and the receipt of the last of them."""
         shard = self.newest
-        *_, last = await shard.log.appended(shard.tagged(cid, records), expected_size=shard.own(size))
+        *_, last = await shard.log.appended(shard.tagged(cid, records), after=shard.own(after))
         return shard.first + last.index, last.receipt
 
     def __iter__(self) -> Iterator[Shard]:

@@ -96,6 +96,7 @@ class Writing(Protocol):
     def head(self) -> Head | None: ...
     def tile(self, level: int, n: int) -> bytes: ...
     def last(self, size: int) -> tuple[bytes, int | None] | None: ...  # the newest entry, its created_ms
+    def newest(self, lookup: bytes) -> int: ...  # the index of the newest entry under a tag; -1 for none
     def commit(self, batch: Batch) -> None:
         """Write and sync. An exception means the outcome is unknown (prooflog I5)."""
 

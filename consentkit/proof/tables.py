@@ -137,6 +137,10 @@ class SqliteWriting(_View):
         row: tuple[bytes, int | None] | None = self._connection.execute(query, (size - 1,)).fetchone()
         return row
 
+    def newest(self, lookup: bytes) -> int:
+        query = "SELECT idx FROM opening WHERE lookup = ?"
+        return max((index for (index,) in self._connection.execute(query, (lookup,))), default=-1)
+
     def commit(self, batch: Batch) -> None:
         run, many = self._connection.execute, self._connection.executemany
         self._insert("INSERT INTO leaf VALUES ", "(?, ?)", list(enumerate(batch.entries, batch.start)))

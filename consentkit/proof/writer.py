@@ -30,11 +30,13 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._sequencer = self._make()
 
-    def submit(self, records: Sequence[Record], expected_size: int | None, waiting: AnyWaiting) -> AnyWaiting:
+    def submit(
+        self, records: Sequence[Record], expected_size: int | None, after: int | None, waiting: AnyWaiting
+    ) -> AnyWaiting:
         """Have records appended; who waits is answered when they are durable, or at once if they can't be."""
         if self._pid != os.getpid():
             self._reset()
-        request, refused = Request(list(map(Draft.of, records)), expected_size, waiting), None
+        request, refused = Request(list(map(Draft.of, records)), expected_size, after, waiting), None
         with self._changed:
             if self._closed:
                 refused = StoreUnavailable("the log is closed")
