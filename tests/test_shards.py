@@ -257,17 +257,20 @@ def test_a_successor_that_begins_with_something_else_is_found_by_the_last_checkp
     forger: Forger, tmp_path: Path
 ) -> None:
     with ProofLog.open(f"sqlite:///{tmp_path / 'old.db'}", tmp_path / "old", origin=ORIGIN) as old:
+        begun = old.checkpoint
         old.append([choice(0), Successor(NEXT, "x").closing(1)]).result(WAIT)
         kept, vkey = old.checkpoint, old.vkey
         root = consentkit.proof.note.open_checkpoint(kept, old.keys.verifier).root.hex()
-        old.append([choice(1)]).result(WAIT)
+        old.erase(requested([0]), 2)
         later = old.checkpoint
     good = Predecessor(ORIGIN, vkey, 2, root, 2)
     liar = Predecessor(ORIGIN, vkey, 2, "00" * 32, 2)
     other = Keys.open(tmp_path / "another", ORIGIN, create=True).vkey
     stranger = Predecessor(ORIGIN, other, 2, root, 2)
     assert forger.checked("good", [good.succession(1)], (kept,)) == set()
-    for name, before, note in (("liar", liar, kept), ("stranger", stranger, kept), ("later", good, later)):
+    for number, note in enumerate((later, begun)):  # nothing is wrong with them, nor with erasing later
+        assert forger.checked(f"beside {number}", [good.succession(1)], (note,)) == set()
+    for name, before, note in (("liar", liar, kept), ("stranger", stranger, kept)):
         assert forger.checked(name, [before.succession(1)], (note,)) == {(None, "anchor")}
     assert forger.checked("none", [choice(0)], (kept,)) == {(None, "anchor")}
     assert forger.checked("late", [choice(0), good.succession(1001)]) == {(1, "leaf")}

@@ -14,7 +14,7 @@ from typing import Any
 
 from consentkit.errors import LogClosed, VerificationError
 from consentkit.proof.entry import Draft, Kind, Record, decode, kind_of
-from consentkit.proof.note import Checkpoint, Verifier, open_checkpoint
+from consentkit.proof.note import Verifier, open_checkpoint
 
 Last = tuple[bytes, int | None]
 
@@ -127,6 +127,8 @@ class Bounds:
         """`origin` is the log's own name, `first` its entry 0 (b"" where there is none)."""
         before = predecessor_in(first)
         self._before = before if before and before.origin != origin else None
+        self.beside = 0
+        """How many checkpoints of the log before are of another size than this one goes on from."""
         self.closed: int | None = None
         """Where the log was closed; an entry before that, unless it is public, needs no look."""
         self._after = 0
@@ -152,7 +154,8 @@ class Bounds:
     def compare(self, note: str) -> str | None:
         """Return what a checkpoint of the log before says against this one: "" for nothing.
 
-        None when it isn't a checkpoint of that log.
+        None when it isn't a checkpoint of that log. One of another size can't be compared: only the log
+        before can show what it signed, and erasing goes on there after the close.
         """
         before = self._before
         if before is None or note.partition("\n")[0] != before.origin:
@@ -161,16 +164,11 @@ class Bounds:
             checkpoint = open_checkpoint(note, Verifier.parse(before.vkey))
         except VerificationError as error:
             return f"the checkpoint of {before.origin} can't be trusted: {error}"
-        return _difference(before, checkpoint)
-
-
-def _difference(before: Predecessor, checkpoint: Checkpoint) -> str:
-    if checkpoint.size != before.size:
-        sizes = f"{checkpoint.size} entries, this log goes on from {before.size}"
-        return f"the checkpoint of {before.origin} is of {sizes}"
-    if checkpoint.root.hex() != before.root:
-        return f"{before.origin} ended with other entries than this log goes on from"
-    return ""
+        if checkpoint.size != before.size:
+            self.beside += 1
+        elif checkpoint.root.hex() != before.root:
+            return f"{before.origin} ended with other entries than this log goes on from"
+        return ""
 
 
 def _stmt(entry: bytes) -> Mapping[str, Any]:

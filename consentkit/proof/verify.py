@@ -24,6 +24,8 @@ __all__ = ["Check", "Finding", "Progress", "Report", "Trust", "untold", "verify"
 
 Check = Callable[[Stored], Iterable[str]]
 NOBODY = Trust()
+BESIDE = "of the log before, to be compared with that one"
+"""What is counted of checkpoints that were kept, but that this log alone can't be compared with."""
 
 
 def verify(
@@ -141,6 +143,8 @@ class _Audit:
                 self._open("anchor", note)
             elif other:
                 self._report.add(None, "anchor", other)
+        if self._bounds.beside:
+            self._report.count(BESIDE, self._bounds.beside)
 
     def _read_receipts(self, receipts: Sequence[str]) -> None:
         for text in receipts:
