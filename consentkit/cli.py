@@ -22,6 +22,7 @@ from consentkit.policy.lint import lint
 from consentkit.policy.registry import known_services
 from consentkit.proof.entry import Kind
 from consentkit.proof.shards import Shards
+from consentkit.proof.telling import lines
 from consentkit.proof.told import about, record, texts, when
 from consentkit.publication import Publications
 from consentkit.shell import (
@@ -173,14 +174,14 @@ def audit_log(log: Shards, kind: str | None, limit: int, as_json: bool) -> None:
 @with_reading
 @click.argument("index", type=int)
 def show(log: Shards, note: Note, index: int, as_json: bool) -> None:
-    """Show one entry whole: what was said, and the words of every document it names."""
+    """Show one entry: what was said, and the words that were on the screen; all of it with --json."""
     entry = log.get(index)
     if entry is None:
         raise click.ClickException(f"the log has no entry {index}; it has {log.size}")
     if is_personal(entry):
         note("show", object=index)
     value = record(entry) | texts(log, entry)
-    say(value, json.dumps(value, indent=2, ensure_ascii=False), as_json=as_json)
+    say(value, "\n".join(lines(value)), as_json=as_json)
 
 
 @audit.command()

@@ -216,9 +216,25 @@ def test_the_log_is_listed_newest_first(folder: Path) -> None:
 
 def test_an_entry_is_shown_with_the_words_the_visitor_saw(folder: Path) -> None:
     """Q1, Q2."""
-    shown = json.loads(run("audit", "show", str(last(folder)), *where(folder)).stdout)
+    shown = json.loads(run("audit", "show", "--json", str(last(folder)), *where(folder)).stdout)
     assert shown["statement"]["mechanism"] == "banner"
     assert shown["notice_text"]["buttons"]["reject"] == "Reject all"
+
+
+def test_an_entry_is_told_on_one_screen(folder: Path) -> None:
+    """Q1, Q2: who isn't at home in JSON reads what was said, until when it counts, and what stood there."""
+    told = run("audit", "show", str(last(folder)), *where(folder)).stdout.splitlines()
+    assert told[0] == f"entry {last(folder) - 1}: choice, 2026-09-01T00:00:00Z"
+    assert "  categories: analytics true, marketing false, necessary true, preferences false" in told
+    until = next(line for line in told if line.startswith("  until: "))
+    assert "granted 2027-03-01T00:00:00.000+00:00" in until
+    screen = told[told.index("on the screen:") :]
+    assert screen[1] == "  # Cookies on Corner Shop"
+    assert "  - Analytics – Measure how visitors use the site." in screen
+    assert screen[-1] == "  [ Accept all ] [ Reject all ] [ Choose ]"
+    document = run("audit", "show", "0", *where(folder)).stdout
+    assert "subject" not in document
+    assert '"format": "consentkit/policy/v1"' in document
 
 
 def test_a_receipt_verifies_on_its_own(folder: Path) -> None:
@@ -275,7 +291,7 @@ def test_an_altered_entry_is_shown_as_altered(folder: Path, change: str, told: s
     line = run("audit", "log", "--limit", "1", *where(folder)).stdout
     assert told in line
     assert "altered" in line
-    assert json.loads(run("audit", "show", str(index), *where(folder)).stdout)["intact"] is False
+    assert json.loads(run("audit", "show", "--json", str(index), *where(folder)).stdout)["intact"] is False
 
 
 def test_bytes_that_are_no_entry_are_a_finding(folder: Path) -> None:
