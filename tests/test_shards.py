@@ -367,3 +367,4 @@ def test_an_operator_closes_the_year_and_commands_are_about_the_log_that_goes_on
     assert run(tmp_path, "audit", "verify", "--old", kept)[0]["counts"]["anchors"] == 2
     assert "no log shop.example/2030" in run(tmp_path, "audit", "log", "--shard", "shop.example/2030", code=2)
     assert "is closed" in run(tmp_path, "key", "rotate", *old, code=2)
+    assert not [*tmp_path.rglob("signing-2.pem")], "nor is a key left that nobody will name"

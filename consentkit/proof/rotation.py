@@ -7,8 +7,9 @@ from that entry's checkpoint on (prooflog §3.6). So a key is retired at a size,
 
 from pathlib import Path
 
-from consentkit.errors import ConfigurationError
+from consentkit.errors import ConfigurationError, LogClosed
 from consentkit.proof.entry import Kind, Record
+from consentkit.proof.handover import successor_of
 from consentkit.proof.log import ProofLog
 from consentkit.proof.note import Verifier
 
@@ -21,8 +22,12 @@ def in_force(log: ProofLog) -> tuple[Verifier, ...]:
 def prepare(log: ProofLog) -> Verifier:
     """Make the key that `rotate` will name, or find it; until then it signs nothing.
 
-    Machines that share the log need it before that. ConfigurationError when two sign already.
+    Machines that share the log need it before that. ConfigurationError when two sign already, LogClosed when
+    the log is closed.
     """
+    successor = successor_of(log)
+    if successor:
+        raise LogClosed(log.origin, successor.origin)
     if len(in_force(log)) > 1:
         raise ConfigurationError("two keys sign already; retire the old one first")
     return log.keys.add()
