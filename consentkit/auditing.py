@@ -29,7 +29,7 @@ from consentkit.shell import (
     explained,
     json_option,
     log_options,
-    opened,
+    opened_site,
     say,
     with_reading,
     witnesses_option,
@@ -42,25 +42,27 @@ TEXTS = click.File("rb")
 @with_reading
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--bundle", is_flag=True, expose_value=False, help="The one format there is.")
-@click.option("--from", "start", default="0", metavar="WHEN", help="The first entry, or its day.")
+@click.option("--from", "start", metavar="WHEN", help="The first entry, or its day.")
 @click.option("--to", "stop", metavar="WHEN", help="The first entry, or day, that is left out.")
 @witnesses_option
 def export(
     logs: Shards,
     note: Note,
     folder: Path,
-    start: str,
+    start: str | None,
     stop: str | None,
     witnesses: Path | None,
     as_json: bool,
 ) -> None:
     """Write the auditor's bundle, of the whole log or a range, to FOLDER; it verifies without this machine.
 
-    WHEN is an index in that log, or an instant such as 2026-08-31 or 2026-08-31T12:00:00+00:00.
+    WHEN is an INDEX or an instant such as 2026-08-31 or 2026-08-31T12:00:00+00:00. A bundle is of one log,
+    and counts within it.
     """
     log, before = logs.newest.log, logs.newest.first
     quorum = read_quorum(witnesses) if witnesses else NONE
-    first, end = _place(log, start), None if stop is None else _place(log, stop)
+    first = 0 if start is None else _place(log, start, before)
+    end = None if stop is None else _place(log, stop, before)
     # With what says so, where nothing ends the range before it.
     note("export", **{"from": before + first, "to": before + (log.size if end is None else end)})
     shown = log.export(folder, first, end, quorum)
@@ -73,9 +75,11 @@ def export(
     say(value, text, as_json=as_json)
 
 
-def _place(log: ProofLog, when: str) -> int:
+def _place(log: ProofLog, when: str, before: int) -> int:
     if when.isascii() and when.isdecimal():
-        return int(when)
+        if int(when) < before:
+            raise click.UsageError(f"entry {when} stands in an earlier log: name that with --shard")
+        return int(when) - before
     try:
         instant = datetime.fromisoformat(when)
     except ValueError:
@@ -125,8 +129,9 @@ def verify(
     with explained(), _progress() as progress:
         trust = trusting(roots, witnesses)
         if path is None:
-            with opened(store, keys) as log:
-                report = log.verify(claims(), kept, held, progress, trust)
+            with opened_site(store, keys) as logs:
+                report = logs.newest.log.verify(claims(), kept, held, progress, trust)
+                report.count_from(logs.newest.first)
         else:
             report = verify_bundle(path, known(vkey or ""), kept, claims(), held, progress, trust)
     rows = [{"index": f.index, "table": f.table, "problem": f.problem} for f in report.findings]

@@ -131,8 +131,18 @@ def opened_site(store: str, keys: str, *, read_only: bool = True, whole: bool = 
         shards = []
         for place, origin in [where(store, keys)] if alone else [*_located(store, keys)]:
             log = ProofLog.open(place.store, place.keys, origin=origin, read_only=read_only)
-            shards.append(Shard(stack.enter_context(log), place, 0 if alone else began_at(log)))
+            stack.enter_context(log)
+            shards.append(Shard(log, place, 0 if alone else _first(log, lenient=read_only)))
         yield Shards(*shards, goes_on=False)
+
+
+def _first(log: ProofLog, *, lenient: bool) -> int:
+    try:
+        return began_at(log)
+    except (StoreUnavailable, VerificationError):
+        if lenient:
+            return 0  # a damaged log is there to be looked at
+        raise
 
 
 def with_logs(command: Callable[..., None]) -> Callable[..., None]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,13 @@ def test_a_number_counts_from_the_first_log_on_and_within_the_log_that_is_named(
     assert own == newest | {"index": second - began}
     receipt = told(tmp_path, "audit", "receipt", str(second))["receipt"]
     assert f"\nindex {second - began}\n" in receipt
+    bundle = str(tmp_path / "bundle")
+    assert told(tmp_path, "audit", "export", bundle, "--from", str(second))["from"] == second - began
+    assert run(tmp_path, "audit", "export", bundle, "--from", str(first)).exit_code == 2
+    with sqlite3.connect(tmp_path / "log-2027.db") as altered:
+        altered.execute("UPDATE opening SET lookup = randomblob(16) WHERE idx = ?", [second - began])
+    for shard, index in (([], second), (named, second - began)):
+        assert f"entry {index}: " in run(tmp_path, "audit", "verify", *shard).stdout
     assert run(tmp_path, "erase", str(second), *named, "--yes").exit_code == 2, "it has no such number"
     assert told(tmp_path, "erase", str(second - began), *named, "--yes")["indexes"] == [second - began]
     assert (subject(tmp_path, first) is None, subject(tmp_path, second)) == (False, None)
@@ -221,7 +229,8 @@ def test_a_number_counts_from_the_first_log_on_and_within_the_log_that_is_named(
     kinds = {json.loads(line)["index"]: json.loads(line)["kind"] for line in listed}
     assert (len(kinds), kinds[first], kinds[second]) == (len(listed), "choice", "withdrawal")
     reads = run(tmp_path, "audit", "log", "--kind", "access", "--json").stdout.splitlines()
-    assert {json.loads(line)["statement"]["object"] for line in reads} == {first, second}
+    said = [json.loads(line)["statement"] for line in reads]
+    assert {each.get("object", each.get("from")) for each in said} == {first, second}
 
 
 def test_where_one_log_refuses_none_loses_anything(tmp_path: Path, years: list[int]) -> None:

@@ -1,7 +1,7 @@
 """What a verification tells: how far it is, and in the end what it looked at and found."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from consentkit.proof.recount import Finding
 
@@ -35,6 +35,13 @@ class Report:
     def count(self, name: str, more: int = 1) -> None:
         """One more, or so many, of what `name` says."""
         self.counts[name] = self.counts.get(name, 0) + more
+
+    def count_from(self, first: int) -> None:
+        """Tell entries by the numbers they have where the log's own first one is number `first`."""
+        self.findings = [
+            found if found.index is None else replace(found, index=first + found.index)
+            for found in self.findings
+        ]
 
     def add(self, index: int | None, table: str, problem: str) -> None:
         """Note a finding."""
