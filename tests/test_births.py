@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consentkit.policy.births import FORMS, LONGEST, born
+from consentkit.policy.births import FORMS, LONGEST, LONGEST_KNOWN, born, outlived
+from consentkit.policy.months import day_of
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -147,6 +148,17 @@ def test_only_what_can_be_is_believed() -> None:
     assert ga(NOW + timedelta(days=1, seconds=1)) is None
     assert born("ph_x_posthog", '{"$device_id":"ffffffff-ffff-7fff-8fff-ffffffffffff"}', NOW) is None
     assert born("_ga", "GA1.1." + "1" * LONGEST + ".1673515099", NOW) is None
+
+
+def test_a_value_outlives_its_months_on_the_day_on_which_its_tracker_ends() -> None:
+    """However long it is: what isn't remembered is worked out."""
+    birth = int(datetime(2025, 7, 31, 23, 59, tzinfo=UTC).timestamp())
+    end = day_of(datetime(2026, 8, 31, tzinfo=UTC))
+    for value in (f"GS1.1.{birth}.1.0", f"GS1.1.{birth}.1.{'0' * LONGEST_KNOWN}"):
+        assert [outlived("_ga_1", value, 13, end + later) for later in (-1, 0)] == [False, True]
+        assert not outlived("_ga_1", value, 14, end)
+        assert not outlived("sid", value, 13, end)
+    assert not outlived("_ga", "GA1.1.1.1", 1, end)
 
 
 names = st.sampled_from([name for name, _, _ in SOURCED])

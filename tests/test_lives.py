@@ -37,6 +37,11 @@ async def sees(request: Request) -> Response:
     return JSONResponse(dict(request.cookies), headers={"cache-control": "no-store"})
 
 
+async def plain(request: Request) -> Response:
+    """An answer that caches may keep, so nothing of ours can go with it."""
+    return JSONResponse(dict(request.cookies))
+
+
 async def page(_: Request) -> Response:
     return HTMLResponse("<!doctype html><title>x</title>", headers={"cache-control": "no-store"})
 
@@ -57,7 +62,7 @@ async def socket(asked: WebSocket) -> None:
 
 
 def visitor(folder: Path, clock: Clock, **changes: Any) -> Any:
-    routes = [Route(f"/{each.__name__}", each) for each in (sets, sees, page, cached, closed)]
+    routes = [Route(f"/{each.__name__}", each) for each in (sets, sees, plain, page, cached, closed)]
     return browsing(
         app(*routes, WebSocketRoute("/socket", socket)), folder, clock=clock, policy=policy(**changes)
     )
@@ -325,6 +330,23 @@ def test_an_older_birth_counts_for_a_tracker_that_runs_already(client: TestClien
 def test_what_a_value_says_counts_before_anything_is_anchored(client: TestClient) -> None:
     old = int((START - timedelta(days=1000)).timestamp())
     assert "_ga" not in sent(client, "/sees", _ga=f"GA1.1.1.{old}").json()
+
+
+@pytest.mark.parametrize("known", ["", "another", "the same"])
+def test_what_was_born_too_long_ago_is_not_forwarded_wherever_it_comes(
+    client: TestClient, clock: Clock, known: str
+) -> None:
+    """Pages that caches may keep can't end it, and for weeks a visitor may see no others."""
+    young, old = (int((START - timedelta(days=days)).timestamp()) for days in (0, 1000))
+    if known:
+        sent(client, "/page", **{"_ga" if known == "the same" else "_fbp": f"GA1.1.1.{young}"})
+        assert anchors(client).running
+    for _ in range(3):
+        assert "_ga" in sent(client, "/plain", _ga=f"GA1.1.1.{young}").json()
+        read = sent(client, "/plain", _ga=f"GA1.1.1.{old}", _ga_1=f"GS1.1.{old}.1.0", _gid="1").json()
+        assert {"_ga", "_ga_1"}.isdisjoint(read)
+        assert "_gid" in read
+        clock.move(days=20)
 
 
 def test_a_clock_that_was_ahead_gives_no_tracker_more_life(client: TestClient, clock: Clock) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import accumulate, chain, compress, islice, product
 from typing import Generic, TypeVar
 
+from consentkit.policy.births import outlived
 from consentkit.policy.domains import cookie_domains
 
 ROOM = 3584
@@ -80,19 +81,35 @@ class Brought(Generic[Fact]):
     """What the policy says of cookies that came together.
 
     `needs` names for each the category that governs it, None where it needs no consent; `drift` is what to
-    count of them; `consent` is the place of the one that holds a consent, None where there is none, or more.
+    count of them; `consent` is the place of the one that holds a consent, None where there is none, or more;
+    `births` of each tracker whose value may tell its birth the place, its name and the months it may live.
     """
 
-    __slots__ = ("_passing", "consent", "drift", "needed", "needs")
+    __slots__ = ("_passing", "births", "consent", "drift", "needed", "needs")
 
     def __init__(
-        self, needs: Iterable[str | None], drift: frozenset[Fact], consent: int | None = None
+        self,
+        needs: Iterable[str | None],
+        drift: frozenset[Fact],
+        consent: int | None = None,
+        births: Sequence[tuple[int, str, int]] = (),
     ) -> None:
+        self.births = births
         self.consent = consent
         self.needs = tuple(needs)
         self.needed = frozenset(need for need in self.needs if need is not None)
         self.drift = drift
         self._passing: dict[frozenset[str], list[bool] | None] = {}
+
+    def outlived(self, pairs: Sequence[bytes], allowed: frozenset[str], today: int) -> bool:
+        """Return whether one of those that are allowed says itself that its life was over before day `today`;
+        `pairs` is what the Cookie header holds that these came in.
+        """
+        return any(
+            self.needs[place] in allowed
+            and outlived(name, pairs[place].partition(b"=")[2].strip(SPACE).decode("latin-1"), months, today)
+            for place, name, months in self.births
+        )
 
     def cut(self, header: bytes, pairs: Sequence[bytes], allowed: frozenset[str]) -> bytes:
         """Return the Cookie header's value that these came in without the denied ones, the others byte for

@@ -94,7 +94,9 @@ class Exchange:
                 visitor.sealed = pairs[brought.consent].partition(b"=")[2]
             kept = brought.cut(cookies, pairs, visitor.allowed)
             # What has a yes may have ended all the same.
-            if len(visitor.allowed) > 1 and self._lives.may_have_ended:
+            if len(visitor.allowed) > 1 and (
+                (lives := self._lives).may_have_ended or brought.outlived(pairs, visitor.allowed, lives.today)
+            ):
                 self._ended = self._lives.ended
                 kept = without_cookies(kept, self._ended)
         if kept is not cookies:

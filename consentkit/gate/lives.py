@@ -74,7 +74,7 @@ class Lives:
         self._allowed = allowed
         self._now = now
         self._anchoring = anchoring
-        self._today = day_of(now)
+        self.today = day_of(now)
         self._payload = orders.grants.anchors(cookies)
         self._first_end = None if self._payload is None else first_end(self._payload)
         self._told: list[Sighting] = []
@@ -89,14 +89,11 @@ class Lives:
     def may_have_ended(self) -> bool:
         """Whether the life of a tracker may be over, by what the anchors begin with.
 
-        An older birth in the value of one that runs isn't looked for here, as this is asked at each request:
-        it is found where the answer may carry our cookies, and ended by that very answer.
+        What a value says of its own birth is another question (`Brought.outlived`).
         """
         if self._payload is None:
-            # Nothing is known yet but what some values tell themselves.
-            births = ((each.born, each.months) for each in self._came)
-            return any(day is not None and end_day(day, months) <= self._today for day, months in births)
-        if self._first_end is None or self._first_end <= self._today:
+            return False
+        if self._first_end is None or self._first_end <= self.today:
             return True
         return len(self._payload) >= LONGEST_PAYLOAD  # one more has no room
 
@@ -109,7 +106,7 @@ class Lives:
     def _running(self) -> Mapping[str, Anchor]:
         """The anchors as they are kept, if none has ended."""
         kept = self.kept
-        return kept.running if kept is not None and self._today < kept.first_end else {}
+        return kept.running if kept is not None and self.today < kept.first_end else {}
 
     @cached_property
     def _came(self) -> list[Sighting]:
@@ -139,15 +136,15 @@ class Lives:
             if self.kept is not None and self._running and all(map(self._is_known, told)):
                 self._observed = self.kept
             else:
-                self._observed = observed(self.kept, told, self._today)
+                self._observed = observed(self.kept, told, self.today)
             # What the application sets itself has attributes that no request shows: never by us, too.
             if self._set:
-                self._observed = reissued(self._observed, self._set, self._today)
+                self._observed = reissued(self._observed, self._set, self.today)
         return self._observed
 
     def _is_known(self, sighting: Sighting) -> bool:
         anchor = self._running.get(key_of(sighting.name))
-        return anchor is not None and _is_as_known(anchor, sighting, self._today)
+        return anchor is not None and _is_as_known(anchor, sighting, self.today)
 
     def _take(self, sighting: Sighting) -> None:
         self._told.append(sighting)
@@ -169,7 +166,7 @@ class Lives:
         seen = self.seen
         if seen is self.kept and not self.may_have_ended:
             return []
-        over = (each.name for each in self._came if seen.has_ended(each.name, self._today))
+        over = (each.name for each in self._came if seen.has_ended(each.name, self.today))
         return [name for name in dict.fromkeys(over) if name not in self.told]
 
     # What is set.
@@ -184,7 +181,7 @@ class Lives:
             return line
         cookie = parsed(line)
         if cookie is None:  # no browser is known to keep it; one that does shall not for longer
-            return lasting(line, terms, self._now, end_day(self._today, terms.months))
+            return lasting(line, terms, self._now, end_day(self.today, terms.months))
         end = cookie.ends(self._now)
         if end is not None and end <= self._now:
             return line  # removes it
@@ -192,11 +189,11 @@ class Lives:
         self._take(sighting)
         self._set.append(cookie.name)
         anchor = self._running.get(key_of(cookie.name))
-        if anchor is not None and anchor.mark == DONE and _is_as_known(anchor, sighting, self._today):
+        if anchor is not None and anchor.mark == DONE and _is_as_known(anchor, sighting, self.today):
             return lasting(line, terms, self._now, anchor.end)
         self.novel = True
         last = self.seen.end_of(cookie.name)
-        if last is None or self.seen.has_ended(cookie.name, self._today):
+        if last is None or self.seen.has_ended(cookie.name, self.today):
             return clamped(line, 0, self._now)
         if anchor is None and not self._anchoring:
             return session_only(line, self._now)  # else it had a new clock at each visit
@@ -205,13 +202,13 @@ class Lives:
     def _runs_as_known(self, line: bytes, terms: Terms) -> bool:
         """Return whether a line sets a tracker for the session whose anchor tells all of it: as most do."""
         pair, end = session_pair(line), self._first_end
-        if pair is None or self._payload is None or end is None or end <= self._today + 1:
+        if pair is None or self._payload is None or end is None or end <= self.today + 1:
             return False  # the last second of a life counts, too
         anchor = running_in(self._payload, pair[0])
         if anchor is None or anchor.mark != DONE:
             return False
         sighting = self._sighting(*pair, terms, anchor)
-        if not _is_as_known(anchor, sighting, self._today):
+        if not _is_as_known(anchor, sighting, self.today):
             return False
         self._take(sighting)
         return True
@@ -251,7 +248,7 @@ class Lives:
         """
         seen = self.seen
         came = [each for each in self._came if each.name not in self.told]
-        due = to_reissue(self.kept, came, self._today) if self.kept else []
+        due = to_reissue(self.kept, came, self.today) if self.kept else []
         lines: list[str] = []
         done: list[str] = []
         for each in due:
@@ -261,7 +258,7 @@ class Lives:
                     break
                 lines.append(line)
             done.append(each.name)
-        return lines, reissued(seen, done, self._today)
+        return lines, reissued(seen, done, self.today)
 
     def _line(self, sighting: Sighting, host: str, seen: Seen) -> str | None:
         terms = self._orders.terms[sighting.name.encode("latin-1")]

@@ -9,13 +9,14 @@ from hashlib import sha256, sha384, sha512
 from html import escape
 
 from consentkit.edition import UNDECLARED, Edition
-from consentkit.gate.cookies import Brought, ByName, ByPairs
+from consentkit.gate.cookies import Brought, ByName, ByPairs, cookie_name
 from consentkit.gate.csp import UNRESTRICTED, Admission, admission
 from consentkit.gate.grants import Grants
 from consentkit.gate.headers import Headers
 from consentkit.gate.markup import Rules
 from consentkit.gate.state import CONSENT_COOKIE, OURS, Seal
 from consentkit.gate.told import Tell
+from consentkit.policy.births import tells_birth
 from consentkit.policy.bounds import NECESSARY_MONTHS
 from consentkit.policy.contested import Owners
 from consentkit.policy.decision import decide
@@ -116,7 +117,13 @@ class Orders:
         # Those that nobody declared.
         drift = frozenset(each.seen for each in found if each.seen is not None and not each.service)
         places = [place for place, name in enumerate(names) if name.strip() == CONSENT]
-        return Brought((each.need for each in found), drift, places[0] if len(places) == 1 else None)
+        births = [
+            (place, name, terms.months)
+            for place, (name, terms) in enumerate(zip(map(cookie_name, names), found, strict=True))
+            if terms.months and tells_birth(name)
+        ]
+        consent = places[0] if len(places) == 1 else None
+        return Brought((each.need for each in found), drift, consent, births)
 
     def admission(self, headers: Headers) -> Admission:
         """Return how a page with these answer headers lets the starter in."""

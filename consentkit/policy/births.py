@@ -11,16 +11,22 @@ from binascii import Error as NotBase64
 from binascii import a2b_base64
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from math import inf
 from urllib.parse import unquote
 
 from consentkit.policy.memory import remembered
-from consentkit.policy.months import EPOCH
+from consentkit.policy.months import EPOCH, day_of, end_day
 
 FIRST = datetime(2005, 1, 1, tzinfo=UTC)
 """No tracker of today is older."""
 AHEAD = timedelta(days=1)
 """How far a visitor's clock may run ahead before what it wrote isn't believed."""
 LONGEST = 4096
+LONGEST_KNOWN = 256
+"""Characters of a name and value that are remembered: an identifier is short."""
+LAST = datetime(2600, 1, 1, tzinfo=UTC)
+"""Whatever was born until then counts, where the question is only whether it is too old today."""
 
 CAPTURED = (
     "not documented: read off captured requests of many sites, where its neighbours tell the same instant"
@@ -52,6 +58,27 @@ def born(name: str, value: str, now: datetime) -> datetime | None:
             since = timedelta(milliseconds=_milliseconds(found.groupdict()))
             return EPOCH + since if FIRST - EPOCH <= since <= now + AHEAD - EPOCH else None
     return None
+
+
+def tells_birth(name: str) -> bool:
+    """Return whether some values of a cookie of this name say when it was born."""
+    return bool(_forms(name))
+
+
+def outlived(name: str, value: str, months: int, today: int) -> bool:
+    """Return whether a cookie's value says that it was born so long before day `today` that its `months` are
+    over (days since 1970-01-01, UTC).
+    """
+    find = _remembered_end if len(name) + len(value) <= LONGEST_KNOWN else _end
+    return find(name, value, months) <= today
+
+
+def _end(name: str, value: str, months: int) -> float:
+    birth = born(name, value, LAST)
+    return inf if birth is None else end_day(day_of(birth), months)
+
+
+_remembered_end = lru_cache(maxsize=4096)(_end)  # a visitor's values come back with each part of a page
 
 
 @remembered(4096)
