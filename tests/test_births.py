@@ -2,13 +2,14 @@
 
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from math import inf
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consentkit.policy.births import FORMS, LONGEST, LONGEST_KNOWN, born, outlived
+from consentkit.policy.births import FORMS, LONGEST, born, end_told
 from consentkit.policy.months import day_of
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -150,15 +151,11 @@ def test_only_what_can_be_is_believed() -> None:
     assert born("_ga", "GA1.1." + "1" * LONGEST + ".1673515099", NOW) is None
 
 
-def test_a_value_outlives_its_months_on_the_day_on_which_its_tracker_ends() -> None:
-    """However long it is: what isn't remembered is worked out."""
+def test_a_value_tells_the_day_on_which_its_tracker_ends() -> None:
     birth = int(datetime(2025, 7, 31, 23, 59, tzinfo=UTC).timestamp())
-    end = day_of(datetime(2026, 8, 31, tzinfo=UTC))
-    for value in (f"GS1.1.{birth}.1.0", f"GS1.1.{birth}.1.{'0' * LONGEST_KNOWN}"):
-        assert [outlived("_ga_1", value, 13, end + later) for later in (-1, 0)] == [False, True]
-        assert not outlived("_ga_1", value, 14, end)
-        assert not outlived("sid", value, 13, end)
-    assert not outlived("_ga", "GA1.1.1.1", 1, end)
+    assert end_told("_ga_1", f"GS1.1.{birth}.1.0", 13) == day_of(datetime(2026, 8, 31, tzinfo=UTC))
+    for name, value in (("sid", f"GS1.1.{birth}.1.0"), ("_ga_1", "GS1.1.1.1.0"), ("_ga", "")):
+        assert end_told(name, value, 1) == inf
 
 
 names = st.sampled_from([name for name, _, _ in SOURCED])

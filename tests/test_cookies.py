@@ -9,12 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consentkit.gate.brought import Brought, ByName, ByNames, ByPairs, Ends
 from consentkit.gate.cookies import (
     ROOM,
-    Brought,
-    ByName,
-    ByNames,
-    ByPairs,
     cookie_name,
     cookie_names,
     cookie_values,
@@ -294,6 +291,16 @@ def test_no_name_is_kept_that_is_longer_than_any_site_s() -> None:
     for length in (252, 253):
         assert known[b"_ga_" + b"x" * length] == "analytics"
     assert [*map(len, known)] == [256]
+
+
+def test_no_end_is_kept_of_what_is_longer_than_an_identifier_nor_more_than_there_is_room_for() -> None:
+    ends = Ends(lambda name, value: len(name) + len(value))
+    for length in (250, 251):
+        assert ends[b" _ga=" + b"x" * length + b" "] == 3 + length
+    assert [*map(len, ends)] == [256]
+    for number in range(2 * ends.MOST):
+        assert ends[b"a=%d" % number] == 1 + len(str(number))
+    assert len(ends) <= ends.MOST
 
 
 def test_no_more_combinations_of_names_are_kept_than_there_is_room_for() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from consentkit.gate.announce import ANNOUNCING
-from consentkit.gate.cookies import ByNames
+from consentkit.gate.brought import ByNames
 from consentkit.gate.headers import CONTROLS, UNCONDITIONAL, Headers, may_be_page
 from consentkit.policy.signals import HEADERS as SIGNALS
 

@@ -9,14 +9,15 @@ from hashlib import sha256, sha384, sha512
 from html import escape
 
 from consentkit.edition import UNDECLARED, Edition
-from consentkit.gate.cookies import Brought, ByName, ByPairs, cookie_name
+from consentkit.gate.brought import Brought, ByName, ByPairs, Ends
+from consentkit.gate.cookies import cookie_name
 from consentkit.gate.csp import UNRESTRICTED, Admission, admission
 from consentkit.gate.grants import Grants
 from consentkit.gate.headers import Headers
 from consentkit.gate.markup import Rules
 from consentkit.gate.state import CONSENT_COOKIE, OURS, Seal
 from consentkit.gate.told import Tell
-from consentkit.policy.births import tells_birth
+from consentkit.policy.births import end_told, tells_birth
 from consentkit.policy.bounds import NECESSARY_MONTHS
 from consentkit.policy.contested import Owners
 from consentkit.policy.decision import decide
@@ -70,6 +71,7 @@ class Orders:
         self.tag = b"-ck" + self.version[:8].encode()
         self.terms = ByName(self._terms)
         self.brought = ByPairs(self._brought)
+        self._ends = Ends(self._end_told)
         self.unreadable_passes = edition.policy.pages.unreadable == "pass"
         self.known = edition.policy.known.keys()
         self._owners = Owners(edition.policy)
@@ -118,12 +120,15 @@ class Orders:
         drift = frozenset(each.seen for each in found if each.seen is not None and not each.service)
         places = [place for place, name in enumerate(names) if name.strip() == CONSENT]
         births = [
-            (place, name, terms.months)
-            for place, (name, terms) in enumerate(zip(map(cookie_name, names), found, strict=True))
-            if terms.months and tells_birth(name)
+            place
+            for place, (name, terms) in enumerate(zip(names, found, strict=True))
+            if terms.months and tells_birth(cookie_name(name))
         ]
         consent = places[0] if len(places) == 1 else None
-        return Brought((each.need for each in found), drift, consent, births)
+        return Brought((each.need for each in found), drift, consent, births, self._ends)
+
+    def _end_told(self, name: str, value: str) -> float:
+        return end_told(name, value, self.terms[name.encode("latin-1")].months)
 
     def admission(self, headers: Headers) -> Admission:
         """Return how a page with these answer headers lets the starter in."""

@@ -11,7 +11,6 @@ from binascii import Error as NotBase64
 from binascii import a2b_base64
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from math import inf
 from urllib.parse import unquote
 
@@ -23,8 +22,6 @@ FIRST = datetime(2005, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
 """How far a visitor's clock may run ahead before what it wrote isn't believed."""
 LONGEST = 4096
-LONGEST_KNOWN = 256
-"""Characters of a name and value that are remembered: an identifier is short."""
 LAST = datetime(2600, 1, 1, tzinfo=UTC)
 """Whatever was born until then counts, where the question is only whether it is too old today."""
 
@@ -65,20 +62,13 @@ def tells_birth(name: str) -> bool:
     return bool(_forms(name))
 
 
-def outlived(name: str, value: str, months: int, today: int) -> bool:
-    """Return whether a cookie's value says that it was born so long before day `today` that its `months` are
-    over (days since 1970-01-01, UTC).
+def end_told(name: str, value: str, months: int) -> float:
+    """Return the day at whose start a cookie is over that lives `months` from the birth its value tells.
+
+    In whole UTC days since 1970-01-01; infinite where it tells none.
     """
-    find = _remembered_end if len(name) + len(value) <= LONGEST_KNOWN else _end
-    return find(name, value, months) <= today
-
-
-def _end(name: str, value: str, months: int) -> float:
     birth = born(name, value, LAST)
     return inf if birth is None else end_day(day_of(birth), months)
-
-
-_remembered_end = lru_cache(maxsize=4096)(_end)  # a visitor's values come back with each part of a page
 
 
 @remembered(4096)
