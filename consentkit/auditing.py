@@ -71,6 +71,8 @@ def export(
         f"Verify: consentkit audit verify {folder} --key '{log.vkey}'\n"
         f"or:     python3 -I {folder}/verify.py --key '{log.vkey}'"
     )
+    if not shown:
+        text = f"No entry stands in that range: try without --from and --to.\n{text}"
     value = {"folder": str(folder), "size": log.size, "vkey": log.vkey, "from": shown.start, "to": shown.stop}
     say(value, text, as_json=as_json)
 

@@ -62,6 +62,11 @@ def test_a_range_is_named_by_days_or_by_indexes(seeded: Path, tmp_path: Path, vk
     assert (late["to"], late["size"] - late["from"]) == (late["size"], 1 + exported)
     never = export(seeded, tmp_path / "never", "--from", "2090-01-01")
     assert (never["from"], never["size"]) == (late["size"], late["size"] + 1)
+    where = ["--store", f"sqlite:///{seeded / 'log.db'}", "--keys", seeded / "keys"]
+    told = run(
+        "audit", "export", tmp_path / "empty", "--from", "2026-01-01", "--to", "2026-01-02", *where
+    ).stdout
+    assert told.startswith("No entry stands in that range")
 
 
 @pytest.mark.parametrize(
