@@ -15,7 +15,7 @@ from stores import place_in_postgres, store_url
 
 import consentkit.proof
 from consentkit.cli import main
-from consentkit.errors import ConfigurationError, LogClosed, LogRefused
+from consentkit.errors import ConfigurationError, LogClosed, LogRefused, VerificationError
 from consentkit.kit import Answer, ConsentKit
 from consentkit.policy.decision import Consent
 from consentkit.proof.address import beside
@@ -26,7 +26,7 @@ from consentkit.proof.erasure import requested
 from consentkit.proof.handover import Place, Shard, close, name_of, prepared, successor_of
 from consentkit.proof.keys import Keys
 from consentkit.proof.log import ProofLog
-from consentkit.proof.rotation import rotate
+from consentkit.proof.rotation import retire, rotate
 from consentkit.proof.shards import Shards
 from consentkit.proof.succession import Predecessor, Successor
 
@@ -122,6 +122,23 @@ def test_entries_are_numbered_through_and_found_by_their_visitor_in_every_year(s
     proofs = [shards.proof(entry.index) for entry in found]
     assert [verify_receipt(proof["receipt"], proof["vkey"]) for proof in proofs] == [3, 1, 1]
     assert shards.get(99) is None
+
+
+def test_a_receipt_of_any_year_and_any_key_tells_its_entry_s_number(shards: Shards, tmp_path: Path) -> None:
+    log = shards.newest.log
+    early = log.append([choice(3)]).result(WAIT)[0]
+    rotate(log, 5000)
+    retire(log, 5000)
+    close(shards.newest, NEXT, 9000)
+    shards.follow()
+    late = shards.append([choice(4)]).result(WAIT)[0]
+    assert late.index < early.index
+    assert [shards.proved(each.receipt) for each in (early, late)] == [3, shards.newest.first + late.index]
+    for name, origin in (("forged", ORIGIN), ("foreign", "stranger.example")):
+        with ProofLog.open(f"sqlite:///{tmp_path}/{name}.db", tmp_path / name, origin=origin) as other:
+            receipt = other.append([choice(3)]).result(WAIT)[0].receipt
+        with pytest.raises(VerificationError):
+            shards.proved(receipt)
 
 
 def test_a_right_to_erasure_does_not_end_with_the_year(shards: Shards) -> None:
