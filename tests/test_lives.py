@@ -14,6 +14,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
+from consentkit import sets_cookie, setters
 from consentkit.gate.anchors import MOST, Seen, key_of, mark_of
 from consentkit.gate.keeping import denied
 from consentkit.gate.lives import Lives
@@ -177,6 +178,20 @@ def test_a_necessary_cookie_lives_as_long_as_its_declaration_says(
         cookie = set_by(browser, f"cart_id=1; Path=/; Max-Age={TWO_YEARS}")
         wanted = ends.get(life, datetime(2027, 8, 31, 12, 0, tzinfo=UTC))
         assert end_of(cookie, clock.now) == (None if session else wanted)
+
+
+@pytest.mark.parametrize("named", ["in the policy", "in code"])
+def test_a_technical_cookie_is_the_session_s_alone_unless_its_site_declares_a_life(
+    tmp_path: Path, clock: Clock, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 4's cap for what needs no consent; `check` asks why it is kept longer, where a site says so."""
+    services = [visits(category="necessary", cookies=["cart_id"])] if named == "in the policy" else []
+    monkeypatch.setattr(setters, "_declarations", setters._Declarations())
+    if not services:
+        sets_cookie("cart_id", category="necessary")
+    with visitor(tmp_path, clock, services=services) as browser:
+        for life in (f"Max-Age={TWO_YEARS}", "Expires=Fri, 01 Jan 2038 00:00:00 GMT"):
+            assert end_of(set_by(browser, f"cart_id=1; Path=/; {life}"), clock.now) is None
 
 
 def test_for_a_necessary_cookie_nobody_s_trackers_are_looked_at(tmp_path: Path, clock: Clock) -> None:
