@@ -18,7 +18,7 @@ from consentkit.errors import ConfigurationError, ConsentKitError
 from consentkit.gate.api import Api
 from consentkit.gate.geo import Countries, networks
 from consentkit.gate.page import Gate
-from consentkit.gate.place import Place
+from consentkit.gate.place import Place, check_place
 from consentkit.gate.seal import check_secret
 from consentkit.gate.state import Seal
 from consentkit.gate.visitor import VisitorConsent, fixed
@@ -46,8 +46,8 @@ class ConsentMiddleware:
     prefix: the public path of our own pages, a mount point included (`CONSENTKIT_PREFIX`, default /consent).
     exclude: path prefixes whose pages aren't rewritten; their cookies still are filtered.
     regime: tells from an ASGI scope which of the policy's `[regimes]` its visitor is under, None for nobody
-        knows; asked at every request. Then, and without it, `regime` in the policy counts: by default the
-        strictest.
+        knows; a plain function, asked at every request. Then, and without it, `regime` in the policy counts:
+        by default the strictest.
     geo: a GeoIP2 country file of the operator's, for the country in a record.
     trusted_proxies: networks whose X-Forwarded-For counts.
     accept_log: the size of a log that may be opened although its guard is lost.
@@ -115,6 +115,8 @@ class ConsentMiddleware:
         """Everything that answers; what can be wrong without touching the disk is looked at first."""
         prefix = _prefix(self.prefix)
         secret = check_secret(self._secret_key or _required("secret_key", "CONSENTKIT_SECRET_KEY"))
+        if self._regime is not None:
+            check_place(self._regime)
         countries = Countries(self._geo) if self._geo else None
         registrable("example.com")  # reads the list of public suffixes now, not with somebody's first choice
         trusted = networks(self._trusted_proxies)

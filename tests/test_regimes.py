@@ -1,9 +1,11 @@
 """Regimes: what the law of a place asks, from the policy file to the denial on the wire (L22-L28, §2.3)."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,6 +19,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from consentkit.errors import ConfigurationError, PolicyError, Problem
+from consentkit.gate.place import regime_at
+from consentkit.gate.told import Told
 from consentkit.kit import Answer, ConsentKit
 from consentkit.policy.bounds import OPT_OUT_RULES
 from consentkit.policy.decision import Choice, Consent, decide
@@ -468,6 +472,33 @@ def test_who_can_t_be_placed_has_the_strictest_and_what_is_no_regime_is_told_onc
         "regime= fails",
     ]
     assert "the country file is gone" in warned[-1]
+
+
+async def later(_: Any) -> str:
+    return "cz"
+
+
+class Later:
+    async def __call__(self, _: Any) -> str:
+        return "cz"
+
+
+@pytest.mark.parametrize("place", [later, Later(), partial(later), "cz", {"cz": 1}])
+def test_what_can_t_tell_a_place_at_once_is_refused_at_the_start(tmp_path: Path, place: Any) -> None:
+    """A coroutine that nobody awaits would put every visitor under the strictest, without a word."""
+    site = mounted(app(), tmp_path, policy=policy(regimes=TOLD_APART), regime=place)
+    with pytest.raises(ConfigurationError, match=r"^regime= takes a "):
+        _ = site._faces
+    assert not list(tmp_path.iterdir()), "before anything is made"
+
+
+@pytest.mark.parametrize("stop", [asyncio.CancelledError, KeyboardInterrupt])
+def test_what_stops_a_request_or_the_server_is_no_failure_of_a_place(stop: type[BaseException]) -> None:
+    def place(_: Any) -> str:
+        raise stop
+
+    with pytest.raises(stop):
+        regime_at(place, {}, resolve(policy(regimes=TOLD_APART)), Told())
 
 
 def test_a_site_has_one_regime_or_tells_its_visitors_apart(tmp_path: Path) -> None:

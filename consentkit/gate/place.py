@@ -1,9 +1,12 @@
 """Which regime a visitor is under, as far as the application tells."""
 
 from collections.abc import Callable
+from inspect import iscoroutinefunction
+from typing import Any
 
 from starlette.types import Scope
 
+from consentkit.errors import ConfigurationError
 from consentkit.gate.told import Tell
 from consentkit.policy.regimes import REGIMES, UNKNOWN
 from consentkit.policy.version import Policy
@@ -12,11 +15,23 @@ Place = Callable[[Scope], str | None]
 """Tells a regime's id from a request's scope, None for a visitor it can't place."""
 
 
-def regime_at(place: Place, scope: Scope, policy: Policy, tell: Tell) -> str:
-    """Return the regime that counts for a request's visitor; UNKNOWN on any doubt. Never raises.
+def check_place(place: Any) -> None:
+    """Raise ConfigurationError for what can't tell a place at once: a coroutine function, or no function."""
+    if not callable(place):
+        raise ConfigurationError(f"regime= takes a function of the ASGI scope, not {place!r}")
+    if iscoroutinefunction(place) or iscoroutinefunction(type(place).__call__):
+        raise ConfigurationError(
+            f"regime= takes a plain function, and {place!r} is async: it is asked at every request,"
+            " before anything can be awaited"
+        )
 
-    So it is for one that the policy has no table for, as visitors are told what it says; only for what is no
-    regime at all the operator is told, once.
+
+def regime_at(place: Place, scope: Scope, policy: Policy, tell: Tell) -> str:
+    """Return the regime that counts for a request's visitor; UNKNOWN on any doubt.
+
+    So it is for one that the policy has no table for, as visitors are told what it says; for what is no
+    regime at all, and where `place` raises an Exception, the operator is told, once. What is none stops the
+    request or the server, as a cancellation does, and passes.
     """
     try:
         told = place(scope)
