@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from consentkit import consent_of
+from consentkit.gate.state import OURS
 
 SITE = "https://www.shop.example"
 HEURISTIC = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})
@@ -45,12 +46,14 @@ class Cache:
 
     Greedy: it takes heuristics for every answer that has no word of its own, keeps Set-Cookie, asks nobody
     again. With `heeds_vary` off it does what some do: one answer for an address, whatever it varies by.
-    It obeys a targeted header before Cache-Control (RFC 9213, 2.2), if it is `targeted`.
+    It obeys a targeted header before Cache-Control (RFC 9213, 2.2), if it is `targeted`. One that keeps
+    `everything` heeds no word of any answer, and asks by address alone, as a CDN's "cache everything" does.
     """
 
     app: Any
     heeds_vary: bool = True
     targeted: bool = False
+    everything: bool = False
     kept: list[tuple[tuple[str, str], dict[str, str], list[dict[str, Any]]]] = field(default_factory=list)
     hits: int = 0
 
@@ -79,6 +82,8 @@ class Cache:
 
     def _keys(self, start: dict[str, Any], asked: dict[str, str]) -> dict[str, str] | None:
         """The request's fields that a later one must share; None where the answer may not be kept."""
+        if self.everything:
+            return {}
         said: dict[str, str] = {}
         for raw, value in start["headers"]:
             name = raw.decode().lower()
@@ -218,6 +223,40 @@ def test_nobody_s_cookies_or_state_ever_come_out_of_a_cache(
             assert all(value not in web.cache.bodies for value in values_of(visitors))
             assert len(web.cache.kept) > 20
         assert web.cache.hits > 100, "there was a cache to be afraid of"
+
+
+def test_a_cache_that_keeps_everything_holds_no_cookie_of_ours_and_no_visitor_s_state(tmp_path: Path) -> None:
+    """Issue 4, word for word, of the pages that a site lets caches keep: nothing but their address decides.
+
+    Whoever was first, and with whatever is due to them (no anchors yet, our cookies nine days old, trackers
+    that are denied), the cache holds the same bytes; and what those visitors need comes by the report.
+    """
+    cacheable = [each for each in CONTROLS if each not in ("private, max-age=60", "no-store", "PRIVATE")]
+    there = [address(page, *how) for how in product(cacheable, TARGETED)]
+    there += [address(api, *how) for how in product(cacheable, TARGETED)]
+    with shared(tmp_path, everything=True) as web:
+        visitors = [
+            web.visitor("analytics", "marketing", days=9),
+            web.visitor("none", days=9),
+            web.visitor(),
+            web.visitor(trackers=False),
+        ]
+        held = []
+        for first in visitors:
+            web.cache.kept.clear()
+            for browser in (first, *visitors):
+                for each in there:
+                    browser.get(each, accept="text/html,*/*")
+            held.append([(start["headers"], rest) for _, _, (start, *rest) in web.cache.kept])
+            assert len(held[-1]) == len(there)
+            assert not {name.lower() for name, _ in web.cache.headers} & {b"set-cookie", b"vary"}
+            told = web.cache.bodies + b"".join(value for _, value in web.cache.headers)
+            assert all(value not in told for value in values_of(visitors))
+        assert all(each == held[0] for each in held)
+        before = len(web.cache.kept)
+        report = visitors[0].post(f"{SITE}/consent/sync", referer=there[0])
+        assert {line.partition("=")[0] for line in report.lines} >= OURS
+        assert len(web.cache.kept) == before
 
 
 @pytest.mark.parametrize("heeds_vary", [True, False], ids=["with Vary", "without"])
