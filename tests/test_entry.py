@@ -3,6 +3,7 @@
 import json
 from hashlib import sha256
 
+import orjson
 import pytest
 import rfc8785
 from hypothesis import given, settings
@@ -51,6 +52,15 @@ def test_canonical_is_rfc8785_and_sorted_json(value: object) -> None:
 def test_what_has_no_single_form_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"\$|canonical"):
         canonical(value)
+
+
+def test_values_may_lie_in_each_other_only_so_deep() -> None:
+    for shell in ('{"a":', "["):
+        close = "}" if shell[0] == "{" else "]"
+        deepest, deeper = (orjson.loads(shell * depth + "1" + close * depth) for depth in (64, 65))
+        assert canonical(deepest) == (shell * 64 + "1" + close * 64).encode()
+        with pytest.raises(ValueError, match="lie in each other"):
+            canonical(deeper)
 
 
 def test_refusals_say_where() -> None:

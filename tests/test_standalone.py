@@ -24,7 +24,7 @@ import consentkit.proof
 from consentkit.kit import Answer, ConsentKit
 from consentkit.proof.bundle import verify_bundle
 from consentkit.proof.claims import claims
-from consentkit.proof.entry import Kind, Record, subject_id
+from consentkit.proof.entry import Draft, Kind, Record, subject_id
 from consentkit.proof.erasure import aged, requested
 from consentkit.proof.log import ProofLog
 from consentkit.proof.quorum import Quorum
@@ -228,6 +228,37 @@ def test_both_say_the_same_of_whatever_was_done_to_the_files(
         noticed += ours[0] not in (set(), True)
         shutil.rmtree(folder)
     assert noticed > 6
+
+
+ODD = (
+    *("NaN", "-Infinity", "1e400", "1.0", "9007199254740992", "-0", "01", "123456789012345678901234567890"),
+    *('"\\ud800"', '"\\u0041"', '"\\u001F"', '{"é":1}', '{"b":1,"a":2}', '{"a":1,"a":1}', " 1", "1 "),
+    *("[" * depth + "]" * depth for depth in (64, 300, 900, 1020, 100_000)),
+)
+PLAIN = (
+    '"é\\b\\f\\n\\r\\t\\u0000\\u001f\\"\\\\\x7f\u2028"',
+    "-9007199254740991",
+    "[" * 63 + "]" * 63,
+    "[true,null]",
+)
+
+
+def test_both_want_a_payload_in_the_one_way_there_is_to_write_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 8785: two readers of a number or a name that isn't exact may read two things."""
+    monkeypatch.setattr(Draft, "of", lambda draft: draft)
+    texts = [f'{{"t":1000,"x":{value}}}'.encode() for value in (*ODD, *PLAIN)]
+    drafts = [Draft(Kind.SIGNAL, 1000, None, text, b"{}", None, None) for text in texts]
+    drafts += [Draft(Kind.SIGNAL, 1000, None, b'{"t":1000}', b'{"x":1.5}', None, None)]
+    drafts += [Draft(Kind.DOCUMENT, 1000, None, b'{ "t":1000}', b"", None, None)]
+    with ProofLog.open(f"sqlite:///{tmp_path / 'log.db'}", tmp_path / "keys", origin="odd/1") as log:
+        log.append(drafts).result(WAIT)  # type: ignore[arg-type]
+        log.export(tmp_path / "bundle")
+        ours, alone = both(tmp_path / "bundle", log.vkey)
+    assert ours == alone
+    wrong = {(index, "opening") for index in (*range(len(ODD)), len(texts))} | {(len(texts) + 1, "leaf")}
+    assert ours[0] == wrong
 
 
 # Ed25519, our own

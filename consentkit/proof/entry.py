@@ -204,6 +204,23 @@ def decode(data: bytes | None) -> dict[str, Any] | None:
     return value
 
 
+def exact(data: bytes | None) -> dict[str, Any] | None:
+    """As `decode`; VerificationError also when it isn't written in the one way there is (see `canonical`)."""
+    value = decode(data)
+    spelled(data, value)
+    return value
+
+
+def spelled(data: bytes | None, value: dict[str, Any] | None) -> None:
+    """Raise VerificationError unless a payload that was read as `value` is its canonical form."""
+    try:
+        same = value is None or canonical(value) == data
+    except ValueError as error:
+        raise VerificationError(f"the payload isn't canonical JSON: {error}") from error
+    if not same:
+        raise VerificationError("the payload isn't canonical JSON")
+
+
 def opens_stmt(entry: bytes, opening: Opening) -> bool:
     """True when the statement is erased or opens C1."""
     salt, stmt = opening.salt1, opening.stmt

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from consentkit.errors import LogClosed, VerificationError
-from consentkit.proof.entry import Draft, Kind, Record, decode, kind_of
+from consentkit.proof.entry import Draft, Kind, Record, decode, exact, kind_of
 from consentkit.proof.note import Verifier, open_checkpoint
 
 Last = tuple[bytes, int | None]
@@ -73,7 +73,7 @@ def _texts(named: Mapping[str, Any], *fields: str) -> bool:
 def predecessor_in(entry: bytes) -> Predecessor | None:
     """Return whom a log's first entry names as the log before it; None when it isn't a `succession`."""
     try:
-        return Predecessor.named(decode(entry[2:]) or {}) if kind_of(entry) is Kind.SUCCESSION else None
+        return Predecessor.named(exact(entry[2:]) or {}) if kind_of(entry) is Kind.SUCCESSION else None
     except VerificationError:
         return None
 
@@ -173,6 +173,6 @@ class Bounds:
 
 def _stmt(entry: bytes) -> Mapping[str, Any]:
     try:
-        return decode(entry[2:]) or {}
+        return exact(entry[2:]) or {}
     except VerificationError:
         return {}
