@@ -1,13 +1,17 @@
 """What an answer must say to be believed: one case for every word the checks can object to."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from consentkit.proof.claims import claims
+from consentkit.policy.bounds import OPT_OUT_RULES, RULES
+from consentkit.policy.months import add_months, milliseconds
+from consentkit.proof.claims import LONGEST, claims
 from consentkit.proof.entry import Kind, Stored
 from consentkit.proof.statement import ANSWERS
 
+INDEX = 50
 CATEGORIES = {"necessary": True, "analytics": False, "marketing": True}
 OPTIONAL = ("analytics", "marketing")
 ANSWER: dict[str, Any] = {
@@ -18,17 +22,26 @@ ANSWER: dict[str, Any] = {
     "decided": {"analytics": 2000, "marketing": 1000},
     "until": {"analytics": 9000, "marketing": 9000},
     "versions": {"analytics": "v1", "marketing": "v1"},
+    "basis": {"necessary": "exempt", "others": "consent"},
+    "mechanism": "banner",
+    "regime": "fr",
+    "locale": "en",
+    "previous": INDEX - 1,
 }
 POLICY = {"t": 1, "version": "v1", "manifest": {"notices": {"en": "n-en", "fr": "n-fr"}}}
 
 
 def entry(kind: Kind, stmt: dict[str, Any] | None) -> Stored:
-    return Stored(0, kind, 0, b"", stmt, {})
+    return Stored(INDEX, kind, 0, b"", stmt, {})
+
+
+TEXTS = [entry(Kind.DOCUMENT, {"sha256": text}) for text in ("v1", "v2", "n-en", "n-fr", "n2-en")]
 
 
 def said(*entries: Stored) -> list[str]:
     checks = claims()
-    return [words for item in entries for check in checks for words in check(item)]
+    """What is said of these entries where all texts were logged before them."""
+    return [words for item in (*TEXTS, *entries) for check in checks for words in check(item)]
 
 
 def about(**changes: Any) -> list[str]:
@@ -62,6 +75,9 @@ PLAIN: dict[str, Any] = {
     "categories": CATEGORIES,
     "basis": {"necessary": "exempt", "analytics": "consent", "marketing": "consent"},
     "until": {"granted": 9000, "refused": 5000},
+    "mechanism": "banner",
+    "regime": "fr",
+    "locale": "en",
 }
 
 
@@ -83,7 +99,7 @@ def test_what_held_of_an_answer_goes_for_another_only_if_it_says_the_same(
     kind: Kind, change: dict[str, Any]
 ) -> None:
     held = [
-        entry(Kind.CHOICE, {**PLAIN, "t": t, "previous": t, "until": {"granted": t, "refused": 1}})
+        entry(Kind.CHOICE, {**PLAIN, "t": t, "previous": t, "until": {"granted": t + 1, "refused": 9}})
         for t in (7, 8)
     ]
     other = entry(kind, {**PLAIN, "t": 3000, **change})
@@ -161,6 +177,58 @@ def test_an_operator_is_shown_no_notice_and_says_no_yes() -> None:
     yes = {**kept, "decided": {}}
     assert said(published, entry(Kind.OPERATOR, yes)) == [
         "is an operator's yes, which only a visitor can say"
+    ]
+
+
+@pytest.mark.parametrize("field", ["mechanism", "regime", "locale", "basis"])
+def test_an_answer_says_how_it_came_about_and_under_which_law(field: str) -> None:
+    """A9. An operator's was answered in no language."""
+    stmt = {name: value for name, value in ANSWER.items() if name != field}
+    published, no = entry(Kind.POLICY, POLICY), dict.fromkeys(CATEGORIES, False) | {"necessary": True}
+    assert len(said(published, entry(Kind.CHOICE, stmt))) == 1
+    operator = entry(Kind.OPERATOR, {**stmt, "notice": None, "categories": no})
+    assert len(said(published, operator)) == (field != "locale")
+
+
+@pytest.mark.parametrize("previous", [INDEX, INDEX + 1, -1, True, "3"])
+def test_the_entry_before_an_answer_is_before_it(previous: Any) -> None:
+    assert about(previous=previous) == [
+        f"names as the visitor's entry before it {previous}, which is not before it"
+    ]
+    assert about(previous=None) == about(previous=0) == []
+
+
+def test_entries_of_the_logs_before_count_as_before() -> None:
+    going_on = entry(Kind.SUCCESSION, {"first": 1000})
+    for previous, wrong in ((1000 + INDEX, 1), (999 + INDEX, 0)):
+        answer = entry(Kind.CHOICE, {**ANSWER, "previous": previous})
+        assert len(said(going_on, entry(Kind.POLICY, POLICY), answer)) == wrong
+
+
+def test_an_answer_ends_after_it_was_given_and_before_any_law_would_have_it() -> None:
+    """L24; an answer that was kept may have run out, and a clock may have run behind the log's."""
+    kept = 1000
+    for begun, changes in ((2000, {}), (kept, {"decided": {"marketing": kept}}), (5, {"clock": 5})):
+        stmt = {"decided": {}, "until": {"granted": begun, "refused": 9000}} | changes
+        for end, wrong in ((begun, 1), (begun + 1, 0), (begun + LONGEST, 0), (begun + LONGEST + 1, 1)):
+            stmt["until"] = {"granted": end, "refused": 9000}
+            assert len(about(**stmt)) == wrong, (begun, end)
+
+
+def test_no_months_that_a_law_names_are_too_many() -> None:
+    most = max(rule.most or rule.least or 0 for rule in (*RULES, *OPT_OUT_RULES))
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    assert milliseconds(add_months(start, most)) - milliseconds(start) <= LONGEST
+
+
+@pytest.mark.parametrize("missing", ["v1", "n-en"])
+def test_a_policy_is_published_after_its_texts(missing: str) -> None:
+    """Prooflog §3.10 rule 6."""
+    [check] = claims()
+    texts = [text for text in TEXTS if text.stmt != {"sha256": missing}]
+    assert [words for text in texts for words in check(text)] == []
+    assert list(check(entry(Kind.POLICY, POLICY))) == [
+        f"publishes the text {missing}, which is not logged before it"
     ]
 
 
