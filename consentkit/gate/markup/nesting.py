@@ -42,7 +42,8 @@ class Nesting:
         shared: dict[int, dict[bytes, int]] = {}
         for frame in self.frames:
             counts = shared.setdefault(id(frame.counts), dict(frame.counts))
-            other.frames.append(Frame(frame.kind, frame.names[:], frame.point, counts, frame.last))
+            names, point, last, sure = frame.names[:], frame.point, frame.last, frame.sure
+            other.frames.append(Frame(frame.kind, names, point, counts, last, sure))
         other.templates = self.templates
         return other
 
@@ -64,7 +65,7 @@ class Nesting:
         if frame.kind == "template":
             found = PLAIN_TEMPLATE.match(page, at, until)
             return found.end() if found else at
-        if frame.point:
+        if frame.point or self.loose:
             return at
         html = frame.kind == "html"
         token = (PLAIN_HTML if html else PLAIN_FOREIGN).match
@@ -79,12 +80,38 @@ class Nesting:
                     return found.end()
             elif html:
                 frame.open_html(name)
+                if not frame.sure:
+                    return found.end()
             elif tail[-1:] != b"/":
                 frame.push(name)
             at = found.end()
         if not frame.names:
             self.frames.pop()
         return at
+
+    def if_over(self, name: bytes) -> "Nesting | None":
+        """The nesting without HTML that may be over by now; None if that is all one to an end tag.
+
+        `name`: the end tag's, or b"" where it is a CDATA section that begins.
+        """
+        for depth in range(len(self.frames) - 1, 0, -1):
+            frame = self.frames[depth]
+            if frame.kind == "template" or (frame.sure if frame.kind == "html" else self._meets(frame, name)):
+                return None
+            if frame.kind == "html" and self._meets(self.frames[depth - 1], name):
+                other = self.copy()
+                del other.frames[depth:]
+                return other
+        return None
+
+    @staticmethod
+    def _meets(frame: Frame, name: bytes) -> bool:
+        return not name or bool(frame.counts.get(name))
+
+    @property
+    def loose(self) -> bool:
+        """True in HTML that may be over: whether it is shows itself when more ends."""
+        return bool(self.frames) and not self.frames[-1].sure
 
     @property
     def plain(self) -> bool:
@@ -127,7 +154,7 @@ class Nesting:
         elif name in (b"svg", b"math"):
             if not closed:
                 self._push_frame("svg" if name == b"svg" else "math", name)
-        elif not self.plain and name not in VOID:
+        elif not self.plain:
             self._html(name)
         return True
 
@@ -188,7 +215,7 @@ class Nesting:
                 above.clear()
         del self.frames[depth + 1 :]
         frame.pop_to(name)
-        if not frame.names:
+        if frame.over:
             self.frames.pop()
 
     def _close_template(self) -> None:
@@ -222,9 +249,13 @@ class Nesting:
 
     def _html(self, name: bytes) -> None:
         if self.frames[-1].kind != "html":
+            if name in VOID and name != b"col":
+                return
             self._push_frame("html")
         if self.frames[-1].kind == "html":
             self.frames[-1].open_html(name)
+            if self.frames[-1].over:
+                self.frames.pop()
 
 
 def _styled(tag: bytes) -> bool:

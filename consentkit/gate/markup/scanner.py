@@ -117,8 +117,8 @@ class Scanner(TwinScanner, PlainScanner):
             self._put_starter()
         nesting, name = self._nesting, self._element
         if not opens:
-            if nesting.frames and nesting.end(name) and self._scripting is None:
-                self._fork_if_ended(end)
+            if nesting.frames:
+                self._end_nested(end)
             if name == self._framed:
                 self._framed = b""
             return True

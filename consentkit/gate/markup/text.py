@@ -96,7 +96,10 @@ class TextScanner:
             return opening not in (b"<!--", b"<!---") and self._enter(TextScanner._comment, at + 4)
         if opening == b"<!-":
             return False
-        if (self._xhtml or self._nesting.cdata) and b"<![CDATA[".startswith(opening):
+        nesting = self._nesting
+        if (self._xhtml or nesting.cdata or nesting.loose) and b"<![CDATA[".startswith(opening):
+            if nesting.loose and not self._xhtml:
+                return opening == b"<![CDATA[" and self._enter(TextScanner._bogus, at + 9)
             return opening == b"<![CDATA[" and self._enter(TextScanner._cdata, at + 9)
         return opening != b"<!" and self._enter(TextScanner._bogus, at + 2)
 

@@ -9,7 +9,7 @@ that an end tag ends with the element around it, or that goes on.
 import sys
 from bisect import bisect_left
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from consentkit.gate.markup.bodies import BodyScanner
 from consentkit.gate.markup.memory import Memory
@@ -20,6 +20,7 @@ from consentkit.gate.markup.text import TextScanner
 from consentkit.gate.markup.verdicts import Verdicts
 
 _NOSCRIPT_END = RAW_END[b"noscript"]
+_LOOSE_FRAMES: Final = 32  # kept of what may be open
 
 
 class TwinScanner(PartialScanner):
@@ -77,7 +78,9 @@ class TwinScanner(PartialScanner):
         if other._preloading:
             return other._nesting.templates == self._nesting.templates
         same = self._verdicts is other._verdicts and self._based == other._based
-        return same and self._nesting == other._nesting
+        # To HTML that may be over it is all one, from here on, whether it is.
+        alike = self._nesting.loose and not other._nesting.frames
+        return same and (alike or self._nesting == other._nesting)
 
     def join(self, other: Self) -> None:
         """Take over the findings of a reading that agrees again."""
@@ -86,11 +89,30 @@ class TwinScanner(PartialScanner):
             self.edits[first:] = sorted({*self.edits[first:], *other.edits})
         self.found += other.found
         self._scripting = None
+        if len(self._nesting.frames) > _LOOSE_FRAMES and not other._nesting.frames:
+            self._nesting = other._nesting
 
     def _fork_if_broken(self, end: int) -> None:
         """What is markup in svg, the preload scanner takes for the text of an HTML element."""
         if UNBROKEN[self._element].match(self.buffer, end) is None:
             self._preload(BodyScanner._script if self._element == b"script" else TextScanner._raw, end)
+
+    def _end_nested(self, end: int) -> None:
+        """Take in an end tag where something is open; what it ends may not be known for sure."""
+        # Of two readings, in the first all that may be open is, in the second it isn't.
+        over = self._nesting.if_over(self._element) if self._scripting is not False else None
+        outside = self._nesting.end(self._element)
+        if over is not None:
+            over.end(self._element)
+            self._read_as_over(type(self)._data, end, over)
+        elif outside and self._scripting is None:
+            self._fork_if_ended(end)
+
+    def _read_as_over(self, state: Callable[[Any], bool], at: int, nesting: Nesting) -> None:
+        if self._scripting is None:
+            self._fork(state, at, nesting)
+        else:
+            self._state, self._nesting, self.pos = state, nesting, at
 
     def _fork_if_ended(self, end: int) -> None:
         """Whether an end tag ends an element around the svg, and the svg with it, isn't known here.
@@ -101,7 +123,15 @@ class TwinScanner(PartialScanner):
             self._fork(type(self)._data, end, Nesting())
 
     def _fork_if_cdata(self, at: int) -> bool:
-        """A CDATA section is a bogus comment to the preload scanner, which ends with its first `>`."""
+        """A CDATA section is a bogus comment to the preload scanner, which ends with its first `>`.
+
+        And to the tree, in HTML that isn't over.
+        """
+        if self._nesting.loose and self.buffer.startswith(b"<![CDATA[", at) and not self._xhtml:
+            over = self._nesting.if_over(b"") if self._scripting is not False else None
+            if over is not None:
+                self._read_as_over(TextScanner._cdata, at + 9, over)
+            return True
         if self._state is TextScanner._cdata and not self._xhtml and self._scripting is None:
             end = self.buffer.find(b">", at)
             if end < 0 or self.buffer[end - 2 : end] != b"]]":
