@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import ada_url
 from html5lib import HTMLParser, _tokenizer
-from html5lib.constants import tokenTypes
+from html5lib.constants import namespaces, scopingElements, specialElements, tokenTypes
 from html5lib.treebuilders import getTreeBuilder
 
 from consentkit.gate.markup import Rewriter, Rules
@@ -70,6 +70,24 @@ class _Parser(HTMLParser):  # type: ignore[misc]
         self.mainLoop()
 
 
+_BODY: Final = type(_Parser(tree=getTreeBuilder("etree")).phases["inBody"])
+_PLAIN_END: Final = _BODY.endTagOther
+
+
+def _end_other(phase: Any, token: Any) -> None:
+    """Let an end tag in HTML end HTML elements only, and none around svg or math (13.2.6.4.7, 13.2.4.2).
+
+    html5lib 1.1 closes svg elements around an integration point, too.
+    """
+    for node in reversed(phase.tree.openElements):
+        if node.namespace == namespaces["html"] and node.name == token["name"]:
+            _PLAIN_END(phase, token)
+            return
+        if node.nameTuple in specialElements or node.nameTuple in scopingElements:
+            return
+
+
+_BODY.__dict__["endTagHandler"].default = _end_other
 _BUILDER: Final = getTreeBuilder("etree")
 
 

@@ -23,9 +23,6 @@ EXPLAINED = {
     rb"(?s)<(?:svg|math)\b.*</(?:p|br)\b": (
         "html5lib 1.1 follows the standard of 2013, where </p> and </br> didn't yet leave svg and math."
     ),
-    rb"(?s)<(?:svg|math)\b.*<(?:desc|foreignobject|title|mi|mtext|annotation-xml)\b.*</": (
-        "html5lib 1.1 lets an end tag in an integration point close svg elements around it; Lexbor doesn't."
-    ),
     rb"<template\b": "html5lib 1.1 doesn't know that a template's content is another document.",
     rb"(?s)<select\b.*<(?:iframe|math|noembed|noframes|plaintext|style|svg|textarea|title|xmp)\b": (
         "html5lib 1.1 lets a select drop every tag but its options; the standard keeps them since 2025."
