@@ -23,7 +23,7 @@ from consentkit.proof.bundle import verify_bundle, verify_receipt
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind, Record
 from consentkit.proof.erasure import requested
-from consentkit.proof.handover import Place, Shard, close, name_of, prepared, successor_of
+from consentkit.proof.handover import Place, Shard, close, located, name_of, prepared, successor_of
 from consentkit.proof.keys import Keys
 from consentkit.proof.log import ProofLog
 from consentkit.proof.rotation import retire, rotate
@@ -178,6 +178,39 @@ def test_closing_again_ends_what_was_cut_off_and_never_names_another(shards: Sha
         shards.follow()
     for shard in (first, again):
         shard.log.close()
+
+
+@pytest.mark.parametrize("name", [ORIGIN, NEXT, "other.example/2027"])
+def test_no_log_is_closed_for_one_that_came_before_it(shards: Shards, folder: Path, name: str) -> None:
+    """What `close` names stands for good, so it is refused before it is said."""
+    for origin in (NEXT, "shop.example/2028"):
+        close(shards.newest, origin, 5000).log.close()
+        shards.follow()
+    with pytest.raises(ConfigurationError, match="needs a name of its own"):
+        close(shards.newest, name, 6000)
+    assert successor_of(shards.newest.log) is None
+    assert located(Place(store_url(folder), folder / "keys"), ORIGIN)[1] == "shop.example/2028"
+
+
+@pytest.mark.sqlite
+def test_a_year_does_not_begin_in_a_store_that_is_there_already(shards: Shards, folder: Path) -> None:
+    (folder / "log-2027.db").write_bytes(b"another's")
+    with pytest.raises(ConfigurationError, match="needs a name of its own"):
+        prepared(shards.newest, NEXT)
+    assert not (folder / "keys" / "2027").exists()
+
+
+@pytest.mark.sqlite
+def test_logs_that_lead_round_in_a_circle_are_not_followed_for_ever(shards: Shards, folder: Path) -> None:
+    for origin in (NEXT, "shop.example/2028"):
+        close(shards.newest, origin, 5000).log.close()
+        shards.follow()
+    back = shards._shards[1].log.vkey
+    shards.newest.log.append([Successor(NEXT, back).closing(5000)]).result(WAIT)
+    for follow in (shards.follow, lambda: located(Place(store_url(folder), folder / "keys"), ORIGIN)):
+        with pytest.raises(LogRefused, match="in a circle"):
+            follow()
+    assert located(Place(store_url(folder), folder / "keys"), ORIGIN, NEXT)[1] == NEXT
 
 
 @pytest.mark.parametrize(

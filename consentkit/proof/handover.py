@@ -5,7 +5,7 @@ last part of its origin: `consentkit-2027.db` (or the schema `consentkit_2027`) 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +14,10 @@ from typing import Any, Self
 from consentkit.errors import ConfigurationError, LogClosed, LogRefused, SizeMoved, StoreUnavailable
 from consentkit.proof.address import beside
 from consentkit.proof.entry import Kind, Record, Stored
-from consentkit.proof.keys import Keys
+from consentkit.proof.keys import Keys, recorded_origin, used
 from consentkit.proof.log import ProofLog
 from consentkit.proof.note import open_checkpoint
+from consentkit.proof.stores import open_store
 from consentkit.proof.succession import Predecessor, Successor, predecessor_in
 
 
@@ -82,24 +83,39 @@ def successor_of(log: ProofLog) -> Successor | None:
     return Successor.named(closing.stmt or {}) if closing else None
 
 
+def onward(log: ProofLog, before: Container[str]) -> Successor | None:
+    """Return which log follows a closed one; None while it goes on.
+
+    LogRefused when it is one of those `before`, by their origins: whoever followed would never arrive.
+    """
+    successor = successor_of(log)
+    if successor and successor.origin in before:
+        message = f"the logs lead round in a circle: {log.origin} was closed for one that came before it"
+        raise LogRefused(message, successor.origin, "a new one")
+    return successor
+
+
 def located(place: Place, origin: str) -> Iterator[tuple[Place, str]]:
     """Yield where each of a site's logs is, and its name, given where the first one is.
 
-    ConfigurationError when there is no log at the place at all. What can't be read is the newest there is: it
-    may be looked at because it is damaged.
+    ConfigurationError when there is no log at the place at all; LogRefused when they lead round in a circle.
+    What can't be read is the newest there is: it may be looked at because it is damaged.
     """
+    passed: list[str] = []
     while True:
+        passed.append(origin)
         yield place, origin
         with ProofLog.open(place.store, place.keys, origin=origin, read_only=True) as log:
             try:
-                successor = successor_of(log)
+                successor = onward(log, passed)
                 following = follow(Shard(log, place, 0), successor, read_only=True) if successor else None
             except (ConfigurationError, StoreUnavailable):
                 return
         if following is None:
             return
-        following.log.close()
-        if not following.log.size:
+        with following.log as log:
+            begun = log.size
+        if not begun:
             return
         place, origin = following.place, following.log.origin
 
@@ -108,23 +124,37 @@ def prepared(shard: Shard, origin: str) -> Keys:
     """Make the keys of the log `origin` that is to follow this one, unless they are there; return them.
 
     They remember by what the site's visitors know it, and by what it finds them. ConfigurationError for a
-    name that can't be.
+    name that can't be, or that a log bore already; LogClosed when another one follows.
     """
     place = shard.place.of_next(shard.log.origin, origin)
-    return Keys.open(place.keys, origin, create=True, after=shard.log.keys)
+    successor = successor_of(shard.log)
+    if successor and successor.origin != origin:
+        raise LogClosed(shard.log.origin, successor.origin)
+    if successor is None and _begun(place, origin):
+        message = f"there is or was a log {origin} or its store already; another one needs a name of its own"
+        raise ConfigurationError(message)
+    return Keys.open(place.keys, origin, create=successor is None, after=shard.log.keys)
+
+
+def _begun(place: Place, origin: str) -> bool:
+    """Return whether a log was begun there, or `origin` is that of the first one, whose keys are above."""
+    store = open_store(place.store, place.keys, 5.0)
+    try:
+        return origin == recorded_origin(place.keys.parent) or used(place.keys) or store.exists()
+    finally:
+        store.close()
 
 
 def close(shard: Shard, origin: str, t: int) -> Shard:
     """Close a log for good at `t` (UTC ms), and begin the one named `origin` where it ended; return that.
 
-    Again after it was cut off, it ends it. LogClosed when another one follows already.
+    Again after it was cut off, it ends it. Raises what `prepared` and `follow` do.
     """
+    keys = prepared(shard, origin)
     successor = successor_of(shard.log)
     if successor is None:
-        successor = Successor(origin, prepared(shard, origin).vkeys[0])
+        successor = Successor(origin, keys.vkeys[0])
         shard.log.append([successor.closing(t)]).result()
-    elif successor.origin != origin:
-        raise LogClosed(shard.log.origin, successor.origin)
     return follow(shard, successor)
 
 

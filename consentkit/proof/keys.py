@@ -244,6 +244,11 @@ def _read(file: Path) -> bytes:
         raise ConfigurationError(f"{file} can't be read: {error.strerror}") from error
 
 
+def used(path: Path) -> bool:
+    """Return whether a log was begun with the keys in the folder `path`."""
+    return (path / _GUARD).exists()
+
+
 def recorded_origin(path: Path) -> str | None:
     """Return the name of the log whose keys are in the folder `path`, or None if there are none yet.
 

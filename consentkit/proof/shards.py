@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from consentkit.errors import VerificationError
 from consentkit.proof.entry import Kind, Record, Stored
-from consentkit.proof.handover import Place, Shard, began_at, follow, successor_of
+from consentkit.proof.handover import Place, Shard, began_at, follow, onward
 from consentkit.proof.keys import Keys
 from consentkit.proof.log import ProofLog
 from consentkit.proof.note import Receipt, Verifier
@@ -46,7 +46,9 @@ class Shards:
     def follow(self) -> None:
         """Go on to the newest log, in case somebody has closed the one that was the newest."""
         with self._lock:
-            while self._goes_on and (successor := successor_of(self.newest.log)) is not None:
+            passed = [shard.log.origin for shard in self._shards]
+            while self._goes_on and (successor := onward(self.newest.log, passed)) is not None:
+                passed.append(successor.origin)
                 self._shards.append(follow(self.newest, successor, **self._options))
 
     def close(self) -> None:
