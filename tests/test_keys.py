@@ -1,7 +1,9 @@
 """The keys folder: private, whole, made once, and guarding the log's high water."""
 
 import hmac
+import os
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,9 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from consentkit.errors import ConfigurationError
-from consentkit.proof.keys import Keys, recorded_origin
+from consentkit.errors import ConfigurationError, StoreUnavailable
+from consentkit.proof.keys import Keys, recorded_origin, used
 from consentkit.proof.note import Verifier, open_note, sign_note
+from consentkit.proof.sqlite import SqliteStore
 
 ORIGIN = "shop.example/consent"
 
@@ -182,3 +185,31 @@ def test_an_origin_that_names_no_log_is_refused_in_words(tmp_path: Path, damage:
 
 def test_a_folder_without_keys_names_no_log(tmp_path: Path) -> None:
     assert recorded_origin(tmp_path / "keys") is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else for a moment")
+def test_keys_of_another_user_are_the_operator_s_trouble_and_are_told_with_their_owner(
+    tmp_path: Path,
+) -> None:
+    """Such as those of a year that was closed as root: a site must not fail on them as on a bug."""
+    folder = tmp_path / "keys"
+    keys = Keys.open(folder, ORIGIN, create=True)
+    keys.swap_guard(None, "kept")
+    looks: list[Callable[[], object]] = [
+        lambda: Keys.open(folder, ORIGIN, create=False),
+        lambda: Keys.open(folder / "2027", ORIGIN, create=True),
+        lambda: recorded_origin(folder),
+        lambda: used(folder),
+        lambda: keys.identity,
+        lambda: keys.swap_guard("kept", "longer"),
+        keys.guard,
+    ]
+    os.seteuid(65534)
+    try:
+        for look in looks:
+            with pytest.raises(ConfigurationError, match=r"keys.* is user 0's, this process is user 65534's"):
+                look()
+        with pytest.raises(StoreUnavailable):
+            SqliteStore(folder / "log.db").exists()
+    finally:
+        os.seteuid(0)

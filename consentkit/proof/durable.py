@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -31,6 +31,16 @@ def staged(file: Path, data: bytes) -> Iterator[Callable[[], None]]:
         yield put
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def owner(path: Path) -> str:
+    """Tell whose a file, or what it lies in, is when it is another user's than ours; else ""."""
+    for place in (path, *path.parents):
+        with suppress(OSError):
+            uid = place.stat().st_uid
+            ours = uid == os.geteuid()
+            return "" if ours else f" ({place} is user {uid}'s, this process is user {os.geteuid()}'s)"
+    return ""
 
 
 def sync_folder(folder: Path) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from consentkit.errors import ConfigurationError
-from consentkit.proof.durable import staged
+from consentkit.proof.durable import owner, staged
 
 _MOST = 1 << 16  # bytes, more than a checkpoint has
 _SECTOR = 512
@@ -54,7 +54,8 @@ class Guard:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise ConfigurationError(f"{self._file} can't be read: {error.strerror}") from error
+            trouble = f"{self._file} can't be read: {error.strerror}{owner(self._file)}"
+            raise ConfigurationError(trouble) from error
 
     @contextmanager
     def ready(self, old: str | None, new: str) -> Iterator[Callable[[], bool]]:

@@ -17,8 +17,8 @@ import hmac
 import logging
 import secrets
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from consentkit.errors import ConfigurationError, LogRefused, VerificationError
-from consentkit.proof.durable import replace_file, sync_folder
+from consentkit.proof.durable import owner, replace_file, sync_folder
 from consentkit.proof.entry import LOOKUP_BYTES
 from consentkit.proof.guard import Guard, locked
 from consentkit.proof.note import Verifier, sign_note, signer_ids, valid_name
@@ -55,6 +55,10 @@ class Keys:
 
     def _load(self) -> None:
         """Read the signing keys there are now: another process may have added one, or retired one."""
+        with _within(self.path):
+            self._read_all()
+
+    def _read_all(self) -> None:
         files = sorted(self.path.glob(_SIGNINGS), key=lambda file: (len(file.name), file.name))
         keys = [_load_signing(file) for file in files or [self.path / _SIGNING]]
         self._signing = {_verifier(self.origin, key): key for key in keys}
@@ -73,6 +77,11 @@ class Keys:
         ConfigurationError when it is missing, incomplete, readable by others, or of another origin.
         """
         path = Path(path)
+        with _within(path):
+            return cls._open(path, origin, create=create, site=site)
+
+    @classmethod
+    def _open(cls, path: Path, origin: str, *, create: bool, site: str | None) -> "Keys":
         if create and not (path.is_dir() and any(path.iterdir())):
             _create(path, origin, after)
         if not path.is_dir():
@@ -101,7 +110,8 @@ class Keys:
     def identity(self) -> str:
         """The first verifier key of the site's first log: what it is known by whatever comes and goes."""
         site = self.path / _SITE
-        return _read(site).decode("ascii", "replace").strip() if site.exists() else self.vkeys[0]
+        with _within(self.path):
+            return _read(site).decode("ascii", "replace").strip() if site.exists() else self.vkeys[0]
 
     def sign(self, text: bytes) -> bytes:
         """The newest key's Ed25519 signature (64 bytes) over `text`."""
@@ -173,7 +183,7 @@ class Keys:
 
     def swap_guard(self, old: str | None, new: str) -> bool:
         """Swap the guard for `new` if it still is `old` (or is `new`); else change nothing, return False."""
-        with self._guard.ready(old, new) as swap:
+        with _within(self.path), self._guard.ready(old, new) as swap:
             return swap()
 
     def guard_ready(self, old: str | None, new: str) -> AbstractContextManager[Callable[[], bool]]:
@@ -241,12 +251,23 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"{file} can't be read: {error.strerror}") from error
+        raise ConfigurationError(f"{file} can't be read: {error.strerror}{owner(file)}") from error
+
+
+@contextmanager
+def _within(path: Path) -> Iterator[None]:
+    """Let nothing that the folder `path` can't be used for be told as anything but a ConfigurationError."""
+    try:
+        yield
+    except OSError as error:
+        trouble = f"the keys folder {path} can't be used: {error.strerror}"
+        raise ConfigurationError(f"{trouble}{owner(Path(error.filename or path))}") from error
 
 
 def used(path: Path) -> bool:
     """Return whether a log was begun with the keys in the folder `path`."""
-    return (path / _GUARD).exists()
+    with _within(path):
+        return (path / _GUARD).exists()
 
 
 def recorded_origin(path: Path) -> str | None:
@@ -254,8 +275,9 @@ def recorded_origin(path: Path) -> str | None:
 
     ConfigurationError when what stands there can't be read or names no log.
     """
-    if not (path / _ORIGIN).exists():
-        return None
+    with _within(path):
+        if not (path / _ORIGIN).exists():
+            return None
     origin = _read(path / _ORIGIN).decode(errors="replace").strip()
     if not valid_name(origin) or "\N{REPLACEMENT CHARACTER}" in origin:
         raise ConfigurationError(f"{path / _ORIGIN} names no log; restore it from your backup of the keys")

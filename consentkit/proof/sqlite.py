@@ -59,7 +59,8 @@ class SqliteStore:
 
     def exists(self) -> bool:
         """True when there is a file that isn't empty."""
-        return self.path.is_file() and self.path.stat().st_size > 0
+        with _unavailable():
+            return self.path.is_file() and self.path.stat().st_size > 0
 
     def create(self) -> None:
         """Make the file, tables and all; where it exists, bring the tables of an older version up to date.
