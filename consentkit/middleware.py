@@ -153,7 +153,8 @@ class ConsentMiddleware:
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Open everything before the first visitor comes; a server that can't is told why, and stops.
 
-        When the server stops, what was counted is written; the tally stays open, as tests start it again.
+        When the server stops, all is written, published and closed once the application has ended; whoever
+        comes later, as tests that start it again do, opens it anew.
         """
         try:
             _ = self._faces
@@ -162,13 +163,15 @@ class ConsentMiddleware:
             await send({"type": "lifespan.startup.failed", "message": f"consentkit: {error}"})
             return
 
-        async def received() -> Message:
-            message = await receive()
-            if message["type"] == "lifespan.shutdown":
-                await run_in_threadpool(self.kit.tally.flush)
-            return message
+        async def sent(message: Message) -> None:
+            if message["type"].startswith("lifespan.shutdown."):  # the server may be gone after that
+                self.__dict__.pop("_faces", None)
+                kit: ConsentKit | None = self.__dict__.pop("kit", None)
+                if kit:
+                    await run_in_threadpool(_end, kit)
+            await send(message)
 
-        await self.app(scope, received, send)
+        await self.app(scope, receive, sent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +223,13 @@ def consent_of(request: HTTPConnection | MutableMapping[str, Any]) -> VisitorCon
     if not isinstance(visitor, VisitorConsent):
         raise ConfigurationError("consent_of needs ConsentMiddleware mounted around this application")
     return visitor
+
+
+def _end(kit: ConsentKit) -> None:
+    try:
+        kit.close()
+    except Exception:  # a server that stops must not wait for ever
+        logger.exception("not all could be written and published at the end")
 
 
 def _below(path: str, prefix: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import multiprocessing
 import os
 import shutil
@@ -680,3 +681,41 @@ def test_what_can_not_be_proved_any_more_gets_no_receipt(log: ProofLog, tmp_path
     tampered(tmp_path, change)
     with pytest.raises(VerificationError):
         log.receipt(1)
+
+
+class Told(logging.Handler):
+    """Waits for the line that tells of the checkpoint of a size."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.there = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if f'"size": {self.size}, ' in record.getMessage():
+            self.there.set()
+
+
+def test_the_end_of_a_burst_is_published_although_nobody_appends_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "consentkit.proof")
+    told, logger = Told(3), logging.getLogger("consentkit.proof")
+    logger.addHandler(told)
+    try:
+        with opened(tmp_path, publish_every=0.5) as log:
+            for number in range(3):
+                fill(log, 1, number)
+            assert told.there.wait(WAIT)
+            with log._store.reading() as view:
+                assert [size for size, _ in view.published()][-1] == 3
+    finally:
+        logger.removeHandler(told)
+    assert caplog.text.count('"size": 3, ') == 1  # closing it has nothing left to say
+
+
+def test_closing_publishes_what_was_not_yet(tmp_path: Path) -> None:
+    with opened(tmp_path, publish_every=1e9) as log:
+        fill(log, 2)
+    with opened(tmp_path) as log, log._store.reading() as view:
+        assert [size for size, _ in view.published()] == [0, 2]

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from consentkit import ConsentMiddleware, consent_of
 from consentkit.errors import ConfigurationError
+from consentkit.proof.entry import Kind, Record
 from consentkit.tally_stores import open_store
 from consentkit.testing import granted
 
@@ -150,6 +151,18 @@ def test_the_lifespan_passes_through(tmp_path: Path) -> None:
     with TestClient(middleware):
         assert events == ["lifespan"]
     middleware.kit.close()
+
+
+def test_a_server_that_stops_has_published_its_last_checkpoint(tmp_path: Path) -> None:
+    middleware = mounted(app(), tmp_path)
+    for times in (1, 2):
+        with TestClient(middleware, base_url=ORIGIN):
+            middleware.kit.log.append([Record(Kind.CHOICE, 1, {"n": times})]).result(30)
+            log = middleware.kit.log.newest.log
+            size = log.size
+        with log._store.reading() as view:
+            assert [published for published, _ in view.published()][-1] == size
+        log.close()
 
 
 async def sets(request: Request) -> JSONResponse:

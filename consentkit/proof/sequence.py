@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 
 from consentkit.errors import (
-    ConsentKitError,
     LogClosed,
     LogRefused,
     SizeMoved,
@@ -42,6 +41,7 @@ class Sequencer:
         self._keys = keys
         self._publish_every = publish_every
         self._published_at = time.monotonic()
+        self._left = False
         self._forget()
 
     def _forget(self) -> None:
@@ -74,14 +74,24 @@ class Sequencer:
             replies = [_unavailable(error) for _ in requests]
         answer(requests, replies)
 
-    def finish(self) -> None:
-        """Publish the last checkpoint; a store that can't be written any more is only reported."""
+    @property
+    def patience(self) -> float | None:
+        """In how many seconds `publish` is due; None when nothing is left to publish."""
+        return max(0.0, self._published_at + self._publish_every - time.monotonic()) if self._left else None
+
+    def publish(self) -> None:
+        """Publish the last checkpoint, unless it is; if that fails, it is reported, and due again."""
+        if not self._left:
+            return
+        self._published_at = time.monotonic()
         try:
-            with self._store.writing() as session:
-                self._write(session, self._catch_up(session), [], publish=True)
-        except ConsentKitError as error:
-            self._forget()
+            head, new = self._store.publish()
+        except Exception as error:  # noqa: BLE001 - the thread must live, for appends wait for it
             logger.warning("the last checkpoint was not published: %s", error.__cause__ or error)
+            return
+        self._left = False
+        if new:
+            emit(self._keys.origin, head.size, head.checkpoint)
 
     def _commit(self, requests: Sequence[Request]) -> list[Reply]:
         asked = [draft for request in requests for draft in request.drafts]
@@ -169,6 +179,7 @@ class Sequencer:
         if ring != self._ring:
             self._keys.confirm(ring)
         self._checkpoint, self._guard, self._ring = note, note, ring
+        self._left = not publish
         if publish:
             self._published_at = time.monotonic()
             emit(checkpoint.origin, checkpoint.size, note)

@@ -67,16 +67,24 @@ class Writer:
             self._thread.start()
 
     def _work(self) -> None:
-        while batch := self._take():
+        while (batch := self._take()) is not None:
             running = [request for request in batch if request.begin()]
             if running:
                 self._sequencer.run(running)
-        self._sequencer.finish()
+            elif not batch:
+                self._sequencer.publish()
+        self._sequencer.publish()
 
-    def _take(self) -> list[Request]:
+    def _take(self) -> list[Request] | None:
+        """Wait for what is to be written, or until something is to be published: []; None: it is all over."""
         with self._changed:
-            while not self._queue and not self._closed:
-                self._changed.wait()
+            while not self._queue:
+                if self._closed:
+                    return None
+                patience = self._sequencer.patience
+                if patience == 0:
+                    return []
+                self._changed.wait(patience)
             batch: list[Request] = []
             count = 0
             while self._queue and (not batch or count + len(self._queue[0].drafts) <= MAX_BATCH):
