@@ -67,7 +67,8 @@ def retain(dry_run: bool, store: str, keys: str, as_json: bool) -> None:
             raise ConfigurationError("the published policy has no [retention]: set months and reason first")
         # Counted back from a month's last days this may spare a record for a few days; it takes none early.
         before = milliseconds(add_months(utc_now(), -rule.months))
-        wish = aged(before, {"months": rule.months, "policy": policy.version})
+        why = {"months": rule.months, "policy": policy.version}
+        wish = aged(before, why, milliseconds(utc_now()))
         _erase(dict.fromkeys(logs, wish), yes=not dry_run, as_json=as_json)
 
 

@@ -119,6 +119,19 @@ def test_by_retention_rule_both_segments_go_but_never_what_was_published(
     good(log, erased=13)
 
 
+def test_a_clock_that_ran_ahead_once_spares_no_record_after_it(log: ProofLog) -> None:
+    """Their times were clamped to its; what their own clocks said counts until that time has come."""
+    for t in (10**13, 1500, 3000):
+        log.append([choice(log, 1, t)]).result(WAIT)
+    clamped = log.size - 2
+    assert (entry(log, clamped).stmt or {})["clock"] == 1500
+    found = [log.erase(aged(2000, {}, now), 10**13, pretend=True).indexes for now in (4000, 10**13)]
+    assert clamped in found[0]
+    assert set(found[0]) - set(found[1]) == {clamped}
+    log.erase(aged(2000, {}, 4000), 10**13)
+    assert log.verify().findings == []
+
+
 def test_a_later_run_of_the_rule_names_only_what_has_come_of_age_since(log: ProofLog) -> None:
     log.erase(requested([13]), 4000)
     log.erase(aged(1005, {}), 9000)

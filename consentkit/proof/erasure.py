@@ -4,14 +4,16 @@ On request a person's records lose their subject: who it was, with its salt and 
 was answered stays, about nobody. By retention rule a record loses its statement as well.
 """
 
-from bisect import bisect
+from bisect import bisect, bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
 from consentkit.errors import VerificationError
-from consentkit.proof.entry import Kind, Opening, kind_of, read
+from consentkit.proof.entry import Kind, Opening, decode, kind_of, read
+from consentkit.proof.listing import time_of
 from consentkit.proof.store import Reading
 from consentkit.proof.tombstones import SEGMENTS, Range, Tombstones
 
@@ -43,9 +45,12 @@ def requested(indexes: Iterable[int], segment: Segment = "subj", first: int = 0)
     return partial(_requested, sorted(set(indexes)), segment, first)
 
 
-def aged(before_ms: int, why: Mapping[str, Any]) -> Wish:
-    """Wish that all records made before an instant (UTC ms) lose everything; `why` tells the rule."""
-    return partial(_aged, before_ms, why)
+def aged(before_ms: int, why: Mapping[str, Any], now_ms: int | None = None) -> Wish:
+    """Wish that all records made before an instant (UTC ms) lose everything; `why` tells the rule.
+
+    Of a record whose time lies after `now_ms`, as a clock ran ahead once, its maker's own clock counts.
+    """
+    return partial(_aged, before_ms, why, now_ms)
 
 
 def undone(view: Reading) -> Plan:
@@ -73,21 +78,34 @@ def _requested(indexes: list[int], segment: Segment, first: int, view: Reading) 
     return _plan(left, None, segment, {"reason": "request"})
 
 
-def _aged(before_ms: int, why: Mapping[str, Any], view: Reading) -> Plan:
+def _aged(before_ms: int, why: Mapping[str, Any], now_ms: int | None, view: Reading) -> Plan:
     size = _size(view)
     # What was published has to outlive the answers to it, which name it.
     kept = view.by_kind(Kind.POLICY, 0, size, newest_first=False, limit=size)
     spared = frozenset(kept)
-    old = [i for i, o in _before(view, before_ms, size) if i not in spared and _left(o, "both")]
+    old = [i for i, o in _before(view, before_ms, now_ms, size) if i not in spared and _left(o, "both")]
     return _plan(old, kept, "both", {"reason": "retention", **why})
 
 
-def _before(view: Reading, before_ms: int, size: int) -> Iterator[tuple[int, Opening]]:
-    for start in range(0, size, _PAGE):
-        for index, opening in view.openings(start, min(start + _PAGE, size)):
-            if opening.created_ms >= before_ms:
-                return  # time never runs backwards in a log (I8)
-            yield index, opening
+def _before(view: Reading, before_ms: int, now_ms: int | None, size: int) -> Iterator[tuple[int, Opening]]:
+    # Time never runs backwards in a log (I8): after one that is too young come such as say they are of a
+    # time that is yet to come, if any, and nothing else is looked at.
+    young = bisect_left(range(size), before_ms, key=partial(time_of, view))
+    ahead = size if now_ms is None else bisect_right(range(size), now_ms, key=partial(time_of, view))
+    for start, stop in ((0, young), (max(young, ahead), size)):
+        for first in range(start, stop, _PAGE):
+            for index, opening in view.openings(first, min(first + _PAGE, stop)):
+                made = opening.created_ms if start < young else _own_time(opening)
+                if made < before_ms:
+                    yield index, opening
+
+
+def _own_time(opening: Opening) -> int:
+    with suppress(VerificationError):
+        clock = (decode(opening.stmt) or {}).get("clock")
+        if type(clock) is int:
+            return clock
+    return opening.created_ms
 
 
 def _left(opening: Opening, segment: Segment) -> bool:
