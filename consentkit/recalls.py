@@ -142,7 +142,8 @@ def recall(
     choices |= dict.fromkeys(gone, no)
     regime = str(last.stmt.get("regime", UNKNOWN))
     ends = {c: valid_until(policies[choice.version], choice, regime) for c, choice in choices.items()}
-    occasion = Occasion(policy.version, MECHANISM, regime, reason=by["reason"])
+    occasion = Occasion(policy.version, MECHANISM, regime)
     stmt = answered(occasion, choices, ends, gone, now, last.index)
-    subject = {"sub": last.subj["sub"], "actor": by["actor"]}
+    # Beside the visitor's id: a letter's reason may name them, and erasing them takes it along.
+    subject = {"sub": last.subj["sub"], **by}
     return Record(Kind.OPERATOR, milliseconds(now), stmt, subject, lookup=last.opening.lookup)

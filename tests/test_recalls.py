@@ -104,12 +104,12 @@ def test_whoever_is_meant_gets_an_entry_with_who_and_why(
             "marketing": False,
         }
     )
-    assert {k: entry.stmt[k] for k in ("reason", "mechanism", "previous")} == {
-        "reason": "letter of 3 May",
+    assert {k: entry.stmt[k] for k in ("mechanism", "previous")} == {
         "mechanism": "operator",
         "previous": index,
     }
-    assert entry.subj["actor"] == "dpo"
+    assert (entry.subj["actor"], entry.subj["reason"]) == ("dpo", "letter of 3 May")
+    assert not {"actor", "reason"} & entry.stmt.keys(), "erasing the visitor takes them along"
     assert "dpo" not in entry.entry.hex()
     report = kit_of(client).log.verify(claims())
     assert report.ok, report.findings

@@ -30,7 +30,7 @@ class Occasion:
     edition: the index of the entry that published the notice, with the code that showed it, by its hash, and
         the versions of the software; None for an operator's, who was shown none. control: what was pressed,
     if that is told. client: the visitor's own clock (UTC ms), if that is told: never the time of the entry.
-    signals: what the browser sent beside the answer. reason: why an operator answers.
+    signals: what the browser sent beside the answer.
     """
 
     policy: str
@@ -42,7 +42,6 @@ class Occasion:
     control: str | None = None
     client: int | None = None
     signals: tuple[str, ...] = ()
-    reason: str | None = None
 
     def stated(self) -> dict[str, Any]:
         """Return what there is to say."""
