@@ -65,8 +65,11 @@ class Edition:
         return self.policy.category_of(service_id) or UNDECLARED
 
 
-def compile_edition(policy: Policy, prefix: str) -> Edition:
-    """Return `policy` ready to serve below `prefix` (such as `/consent`)."""
+def compile_edition(policy: Policy, prefix: str, environment: str | None = None) -> Edition:
+    """Return `policy` ready to serve below `prefix` (such as `/consent`).
+
+    `environment`, such as `production`, is stated in the manifest, which each answer names (H12).
+    """
     notices = {
         locale: asset(f"notice-{locale}.json", stored_notice(policy, locale, prefix))
         for locale in policy.site.languages
@@ -78,7 +81,8 @@ def compile_edition(policy: Policy, prefix: str) -> Edition:
     served = {item.served_name: item for item in (*files_, *notices.values(), *scripts)}
     matcher = Matcher(held_back(policy))
     renderings = _renderings(policy, prefix, served.values())
-    manifest = _manifest(notices, renderings, served)
+    where = {"environment": environment} if environment else {}
+    manifest = _manifest(notices, renderings, served) | where
     return Edition(
         *(policy, prefix, matcher, rules_of(policy), notices, starter, guard, served, renderings, manifest)
     )

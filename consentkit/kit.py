@@ -125,13 +125,14 @@ class ConsentKit:
         accept_log: int | None = None,
         stamps: str | None = None,
         witnesses: str | Path | None = None,
+        environment: str | None = None,
     ) -> None:
         coded = declared_cookies()
         wanted = read_policy(policy, coded)
         _tell(wanted, coded)
         self.clock = clock
         asking = attesting(stamps, witnesses, lambda: milliseconds(clock()))
-        self.edition: Edition = compile_edition(wanted, prefix)
+        self.edition: Edition = compile_edition(wanted, prefix, environment)
         # A log keeps the name it was born with, whatever the site calls itself later.
         origin = recorded_origin(Path(keys)) or log_origin(wanted.site.name)
         self.log = Shards.open(store, Path(keys), origin=origin, accept_log=accept_log)

@@ -55,6 +55,8 @@ class ConsentMiddleware:
         behind it (`CONSENTKIT_STAMPS`; needs the extra `stamp`).
     witnesses: a file that names witnesses of the log with their addresses, and how many it takes, as C2SP's
         tlog-policy says (`CONSENTKIT_WITNESSES`).
+    environment: where this runs, such as `production`: the log says so, and takes no other's answers from
+        then on (`CONSENTKIT_ENVIRONMENT`).
     clock: returns the present instant (UTC), for tests.
 
     Everything is opened when the server starts (ASGI lifespan), at the latest with the first request; then
@@ -78,6 +80,7 @@ class ConsentMiddleware:
         accept_log: int | None = None,
         stamps: str | None = None,
         witnesses: str | Path | None = None,
+        environment: str | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.app = app
@@ -93,6 +96,7 @@ class ConsentMiddleware:
         self._accept_log = accept_log
         self._stamps = stamps or os.environ.get("CONSENTKIT_STAMPS")
         self._witnesses = witnesses or os.environ.get("CONSENTKIT_WITNESSES")
+        self._environment = environment or os.environ.get("CONSENTKIT_ENVIRONMENT")
         self._clock = clock
 
     @cached_property
@@ -108,6 +112,7 @@ class ConsentMiddleware:
             accept_log=self._accept_log,
             stamps=self._stamps,
             witnesses=self._witnesses,
+            environment=self._environment,
         )
 
     @cached_property

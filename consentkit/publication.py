@@ -49,13 +49,15 @@ class Publications:
     def publish(self, edition: Edition) -> None:
         """Make the log end with `edition`, documents first, unless it does already; log who is asked again.
 
-        Raises StoreUnavailable, or ConfigurationError if other processes keep getting in between.
+        Raises StoreUnavailable, or ConfigurationError if other processes keep getting in between, or if the
+        log is another environment's.
         """
         for _ in range(PUBLISH_TRIES):
             size = self._log.size
             latest = self._learn(size)
             if latest == _announcement(edition):
                 return
+            _refuse_another(latest, edition)
             try:
                 self._log.append(self._records(edition, latest), expected_size=size).result()
             except (SizeMoved, LogClosed):
@@ -157,3 +159,14 @@ class Publications:
 
 def _announcement(edition: Edition) -> dict[str, Any]:
     return {"action": "publish", "version": edition.policy.version, "manifest": edition.manifest}
+
+
+def _refuse_another(latest: Mapping[str, Any] | None, edition: Edition) -> None:
+    """Test traffic has no place among proofs: a log that says whose it is stays so (H12)."""
+    said = latest["manifest"].get("environment") if latest else None
+    here = edition.manifest.get("environment")
+    if said not in (None, here):
+        message = (
+            f"this log is of the environment {said!r}, and here is {here!r}: it needs a store of its own"
+        )
+        raise ConfigurationError(message)

@@ -120,6 +120,32 @@ def test_every_kind_of_answer_passes_the_verifier_s_claims(kit: ConsentKit, cloc
     assert report.ok, report.findings
 
 
+def test_a_log_says_of_which_environment_it_is_and_takes_no_other_s_answers(
+    tmp_path: Path, clock: Clock, kit: ConsentKit
+) -> None:
+    """H12. One that doesn't say may begin to."""
+
+    def started(environment: str | None) -> ConsentKit:
+        store = f"sqlite:///{tmp_path / 'log.db'}"
+        return ConsentKit(policy(), store=store, keys=tmp_path / "keys", clock=clock, environment=environment)
+
+    production = started("production")
+    number = asyncio.run(production.record(None, answer(production), {}, clock())).consent.index
+    answered = production.log.get(number)
+    assert answered is not None
+    announced = production.log.get((answered.stmt or {})["edition"])
+    assert announced is not None
+    assert (announced.stmt or {})["manifest"]["environment"] == "production"
+    size = production.log.size
+    for other in ("staging", None):
+        with pytest.raises(ConfigurationError, match="needs a store of its own"):
+            started(other)
+    started("production").close()
+    assert production.log.size == size
+    assert production.log.verify(claims()).ok
+    production.close()
+
+
 def test_a_page_view_never_writes_to_the_log(kit: ConsentKit, clock: Clock) -> None:
     size = kit.log.size
     for _ in range(50):
