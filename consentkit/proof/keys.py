@@ -78,10 +78,10 @@ class Keys:
         """
         path = Path(path)
         with _within(path):
-            return cls._open(path, origin, create=create, site=site)
+            return cls._open(path, origin, create=create, after=after)
 
     @classmethod
-    def _open(cls, path: Path, origin: str, *, create: bool, site: str | None) -> "Keys":
+    def _open(cls, path: Path, origin: str, *, create: bool, after: "Keys | None") -> "Keys":
         if create and not (path.is_dir() and any(path.iterdir())):
             _create(path, origin, after)
         if not path.is_dir():
