@@ -45,6 +45,7 @@ def test_behind_html_that_may_be_over_what_loads_in_svg_is_blocked(
         b"<svg><foreignObject><td><![CDATA[ > <style> ]]>" + IMAGE,
         b"<math><mi><p><b></p>text</mi><script>track(1)</script>",
         b"<svg><desc><td></desc></svg>" * 2 + b"<svg><desc><td></desc><iframe>" + IMAGE,
+        b"<svg><tbody><title><tbody></tbody><style/><script>track(1)</script>",
         b"<svg><desc><td></desc></svg>" * 70 + b"<svg><iframe>" + IMAGE,
     ],
 )

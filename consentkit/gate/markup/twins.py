@@ -26,7 +26,7 @@ _LOOSE_FRAMES: Final = 32  # kept of what may be open
 class TwinScanner(PartialScanner):
     """One reading of a page beside another."""
 
-    __slots__ = ("_framed", "_preloading", "fork")
+    __slots__ = ("_framed", "_preloaded", "_preloading", "fork")
 
     def __init__(
         self, buffer: bytearray, verdicts: Verdicts, memory: Memory, starter: bytes, *, xhtml: bool = False
@@ -34,6 +34,7 @@ class TwinScanner(PartialScanner):
         super().__init__(buffer, verdicts, memory, starter, xhtml=xhtml)
         self.fork: Self | None = None  # a second reading that begins here
         self._preloading = False  # this is the reading of a preload scanner
+        self._preloaded = False  # the other one is
         self._framed = b""  # until this ends, all but what belongs there is ignored
 
     @property
@@ -100,13 +101,18 @@ class TwinScanner(PartialScanner):
     def _end_nested(self, end: int) -> None:
         """Take in an end tag where something is open; what it ends may not be known for sure."""
         # Of two readings, in the first all that may be open is, in the second it isn't.
-        over = self._nesting.if_over(self._element) if self._scripting is not False else None
+        over = self._nesting.if_over(self._element) if self._may_end else None
         outside = self._nesting.end(self._element)
         if over is not None:
             over.end(self._element)
             self._read_as_over(type(self)._data, end, over)
         elif outside and self._scripting is None:
             self._fork_if_ended(end)
+
+    @property
+    def _may_end(self) -> bool:
+        """False in the first of two readings, unless the second reads all as HTML anyway."""
+        return self._scripting is not False or self._preloaded
 
     def _read_as_over(self, state: Callable[[Any], bool], at: int, nesting: Nesting) -> None:
         if self._scripting is None:
@@ -128,7 +134,7 @@ class TwinScanner(PartialScanner):
         And to the tree, in HTML that isn't over.
         """
         if self._nesting.loose and self.buffer.startswith(b"<![CDATA[", at) and not self._xhtml:
-            over = self._nesting.if_over(b"") if self._scripting is not False else None
+            over = self._nesting.if_over(b"") if self._may_end else None
             if over is not None:
                 self._read_as_over(TextScanner._cdata, at + 9, over)
             return True
@@ -141,6 +147,7 @@ class TwinScanner(PartialScanner):
     def _preload(self, state: Callable[[Any], bool], at: int) -> None:
         """Begin the reading of a preload scanner, to which all elements are HTML's."""
         self._fork(state, at, self._nesting.without_namespaces())._preloading = True
+        self._preloaded = True
 
     def _fork(self, state: Callable[[Any], bool], at: int, nesting: Nesting) -> Self:
         """Begin a second reading, here, in another state or nesting."""
@@ -149,6 +156,7 @@ class TwinScanner(PartialScanner):
         fork._based, fork._elsewhere, fork._element = self._based, self._elsewhere, self._element
         fork._nesting, fork._state, fork.pos, fork._scan = nesting, state, at, at
         fork._scripting, self._scripting = True, False
+        self._preloaded = False
         return fork
 
     def _begin_noscript(self, end: int) -> None:
