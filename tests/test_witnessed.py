@@ -130,6 +130,16 @@ def test_an_entry_later_than_the_time_stamp_over_it_is_found(log: ProofLog, tmp_
     assert "was time-stamped at 2026-08-31 15:00:00" in report.findings[0].problem
 
 
+def test_only_the_clock_that_ran_ahead_is_found_not_who_was_clamped_to_it(
+    log: ProofLog, tmp_path: Path
+) -> None:
+    for t in (START, START + 9 * HOUR, START + 1000, START + 2000):
+        grow(log, t)
+    publish(log, START + HOUR)
+    report = audits(log, tmp_path / "bundle")
+    assert (places(report), report.counts["clamped"]) == ([(1, "time")], 2)
+
+
 def test_an_entry_made_up_for_an_hour_that_is_stamped_already_is_found(log: ProofLog, tmp_path: Path) -> None:
     hourly(log, 1)
     grow(log, START + HOUR // 2, START + HOUR - SLACK - 1, START + HOUR - SLACK, START + 2 * HOUR)

@@ -226,7 +226,7 @@ class _Audit:
                 self._report.add(index, "time", f"time runs backwards, from {self._t} to {t}")
             else:
                 self._t = t
-            if problem := self._testimony.problem(index, t):
+            if problem := self._testimony.problem(index, t, (stmt or {}).get("clock")):
                 self._report.add(index, "time", problem)
             if stored.opening and stored.opening.created_ms != t:
                 self._report.add(index, "opening", "the row's time isn't the statement's")

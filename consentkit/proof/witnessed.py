@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import accumulate
 from math import inf
+from typing import Any
 
 from consentkit.errors import VerificationError
 from consentkit.proof.cosignature import cosigned
@@ -97,8 +98,12 @@ class Testimony:
         stops = [*(size for size, _ in self._stamps), inf]
         self._spans = [_Span(*span) for span in zip(stops, after, before, strict=True)][::-1]
 
-    def problem(self, index: int, t: int) -> str | None:
-        """What is wrong with the time `t` (UTC ms) of an entry; indexes are asked for in order."""
+    def problem(self, index: int, t: int, clock: Any = None) -> str | None:
+        """What is wrong with the time `t` (UTC ms) of an entry; indexes are asked for in order.
+
+        `clock` is its maker's own, where the log's time had run ahead of that:
+        it was stamped in time.
+        """
         while index >= self._spans[-1].stop:
             self._spans.pop()
             self._entered = False
@@ -106,7 +111,7 @@ class Testimony:
         if not self._entered and span.before != inf:  # the first waited longest
             self._wait = max(self._wait, int(span.before) - t)
         self._entered = True
-        if t > span.before + SLACK:
+        if (clock if type(clock) is int else t) > span.before + SLACK:
             return f"it says {told(t)}, but was time-stamped at {told(int(span.before))}"
         if t < span.after - SLACK:
             return f"it says {told(t)}, but wasn't there when the log was time-stamped at {told(span.after)}"
