@@ -189,7 +189,9 @@ def test_no_log_is_closed_for_one_that_came_before_it(shards: Shards, folder: Pa
     with pytest.raises(ConfigurationError, match="needs a name of its own"):
         close(shards.newest, name, 6000)
     assert successor_of(shards.newest.log) is None
-    assert located(Place(store_url(folder), folder / "keys"), ORIGIN)[1] == "shop.example/2028"
+    assert [name for _, name in located(Place(store_url(folder), folder / "keys"), ORIGIN)][2:] == [
+        "shop.example/2028"
+    ]
 
 
 @pytest.mark.sqlite
@@ -207,10 +209,11 @@ def test_logs_that_lead_round_in_a_circle_are_not_followed_for_ever(shards: Shar
         shards.follow()
     back = shards._shards[1].log.vkey
     shards.newest.log.append([Successor(NEXT, back).closing(5000)]).result(WAIT)
-    for follow in (shards.follow, lambda: located(Place(store_url(folder), folder / "keys"), ORIGIN)):
+    there = Place(store_url(folder), folder / "keys")
+    for follow in (shards.follow, lambda: list(located(there, ORIGIN))):
         with pytest.raises(LogRefused, match="in a circle"):
             follow()
-    assert located(Place(store_url(folder), folder / "keys"), ORIGIN, NEXT)[1] == NEXT
+    assert NEXT in (name for _, name in located(there, ORIGIN))  # that one can be looked at all the same
 
 
 @pytest.mark.parametrize(
