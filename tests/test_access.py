@@ -101,7 +101,8 @@ def test_what_can_t_be_logged_isn_t_shown_at_the_desk(client: TestClient, clock:
 
 def test_each_command_that_shows_a_person_s_entry_says_who_ran_it(client: TestClient, tmp_path: Path) -> None:
     index = str(choose(client, "analytics").json()["index"])
-    assert json.loads(run(tmp_path, "audit", "show", index, "--actor", "dpo").stdout)["index"] == int(index)
+    shown = run(tmp_path, "audit", "show", "--json", index, "--actor", "dpo").stdout
+    assert json.loads(shown)["index"] == int(index)
     assert run(tmp_path, "audit", "receipt", index, "--actor", "dpo").exit_code == 0
     assert run(tmp_path, "audit", "export", str(tmp_path / "bundle"), "--from", "3").exit_code == 0
     size = int(index) + 3
@@ -131,7 +132,7 @@ def test_a_log_that_can_t_be_written_can_be_audited_and_says_so(client: TestClie
     copy = shutil.copytree(tmp_path, tmp_path / "copy")
     for guard in (copy / "keys").glob("*guard*"):
         guard.unlink()
-    shown = run(copy, "audit", "show", index)
+    shown = run(copy, "audit", "show", "--json", index)
     assert shown.exit_code == 0
     assert json.loads(shown.stdout)["index"] == int(index)
     assert "Warning: the log can't say that you read this: the log has no guard" in shown.stderr

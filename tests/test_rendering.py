@@ -134,13 +134,13 @@ def test_an_answer_is_shown_with_the_very_layer_its_visitor_saw(
     """Q2."""
     index = choose(client, mechanism=mechanism, locale="fr").json()["index"]
     where = ["--store", f"sqlite:///{tmp_path / 'log.db'}", "--keys", str(tmp_path / "keys")]
-    shown = json.loads(CliRunner().invoke(main, ["audit", "show", str(index), *where]).stdout)
+    shown = json.loads(CliRunner().invoke(main, ["audit", "show", "--json", str(index), *where]).stdout)
     assert shown["layer_shown"] == rendering(client, "fr")["layers"][layer]
 
 
 def test_an_answer_given_on_no_layer_of_ours_shows_none(client: TestClient, tmp_path: Path) -> None:
     index = choose(client, mechanism="api").json()["index"]
     where = ["--store", f"sqlite:///{tmp_path / 'log.db'}", "--keys", str(tmp_path / "keys")]
-    shown = json.loads(CliRunner().invoke(main, ["audit", "show", str(index), *where]).stdout)
+    shown = json.loads(CliRunner().invoke(main, ["audit", "show", "--json", str(index), *where]).stdout)
     assert "layer_shown" not in shown
     assert shown["notice_text"]["locale"] == "en"
