@@ -5,6 +5,7 @@ import os
 import select
 import shutil
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -38,7 +39,8 @@ def stopping(commit: Callable[..., None]) -> Callable[..., None]:
     def committing(self: object, batch: Any) -> None:
         if next(calls, None) is None and committing.__dict__.setdefault("left", 1):
             committing.__dict__["left"] = 0
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # To this thread: one that the process is sent may let this thread run on for a while.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         commit(self, batch)
 
     return committing
