@@ -1,6 +1,7 @@
 """Who has looked at what the log holds about people: an entry each, off the path of any page (H2, Q38)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -37,4 +38,4 @@ def read_once(log: ProofLog, actor: str, session: str, index: int, now: datetime
     record = reading(actor, {"action": "show", "object": index}, now, session)
     tag = log.lookup(f"{session}/{index}".encode())
     if not log.find(tag):
-        log.append([Record(record.kind, record.t, record.stmt, record.subj, lookup=tag)]).result()
+        log.append([replace(record, lookup=tag)]).result()

@@ -8,6 +8,8 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from heapq import merge
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -185,12 +187,15 @@ def _beginning(shard: Shard) -> Iterator[Record]:
     checkpoint = open_checkpoint(note, *shard.log.keys.verifiers)
     ended = Predecessor(shard.log.origin, shard.log.vkey, size, checkpoint.root.hex(), shard.first + size)
     yield ended.succession(t)
-    for entry in shard.log.entries(stop=closing.index):
-        if entry.kind is Kind.POLICY and entry.stmt and entry.intact:
-            yield Record(Kind.POLICY, t, _said(entry.stmt), entry.subj or {})
-        document = shard.log.document(str((entry.stmt or {}).get("sha256")))
-        if entry.kind is Kind.DOCUMENT and document:
-            yield Record(Kind.DOCUMENT, t, _said(entry.stmt or {}), body=document.body)
+    # A year's answers are passed over: only what they name is read.
+    named = (shard.log.entries(kind=kind, stop=closing.index) for kind in (Kind.DOCUMENT, Kind.POLICY))
+    for entry in merge(*named, key=attrgetter("index")):
+        stmt = entry.stmt or {}
+        if entry.kind is Kind.DOCUMENT:
+            if document := shard.log.document(str(stmt.get("sha256"))):
+                yield Record(Kind.DOCUMENT, t, _said(stmt), body=document.body)
+        elif stmt and entry.intact:
+            yield Record(Kind.POLICY, t, _said(stmt), entry.subj or {})
 
 
 def _said(stmt: Mapping[str, Any]) -> dict[str, Any]:
