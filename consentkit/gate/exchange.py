@@ -62,6 +62,7 @@ class Exchange:
         scope = self._scope
         headers: Headers = scope["headers"]
         self._asked = asked = ASKED[names_of(headers)]
+        self._visitor.objecting = asked.signals
         mask = None
         added: Headers = []
         if not asked.cookies:

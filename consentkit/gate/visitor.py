@@ -63,6 +63,8 @@ class VisitorConsent:
     """The value of the only one of those that holds a consent, if somebody has looked for it."""
     placed: str | None = None
     """The visitor's own regime, where the application tells one."""
+    objecting: tuple[int, ...] | None = None
+    """Where among the request's headers a browser's objections stand, once somebody has looked."""
     _signals: tuple[str, ...] | None = None
     drift: frozenset[tuple[Kind, str]] = frozenset()
     """What to count of those cookies, if a page comes of it."""
@@ -96,8 +98,9 @@ class VisitorConsent:
     def signals(self) -> tuple[str, ...]:
         """What the browser objects to beside the visitor's answers, as far as that counts here."""
         if self._signals is None:
-            policy, headers = self._source.policy, self._headers
-            places = ASKED[names_of(headers)].signals
+            policy, headers, places = self._source.policy, self._headers, self.objecting
+            if places is None:
+                places = ASKED[names_of(headers)].signals
             self._signals = heard(policy, [headers[place] for place in places]) if policy and places else ()
         return self._signals
 
