@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-import orjson
-
-from consentkit.assets import Asset, asset, served_assets, static_asset
+from consentkit.assets import Asset, asset, served_assets
+from consentkit.front import kernel_script, starter_script
 from consentkit.guard import guard_script
 from consentkit.policy.match import Matcher
 from consentkit.policy.notice import stored_notice
@@ -17,7 +16,6 @@ from consentkit.policy.version import REWRITER, Policy
 from consentkit.policy.whose import Whose, rules_of
 from consentkit.release import __version__
 
-CONFIG_MARK = b"__CONFIG__"
 DRAWING = ("banner.js", "banner.css", "page.html", "page.css")
 UNDECLARED = ""
 """The browser's category of a service that the site never told its visitors about: never allowed."""
@@ -75,9 +73,10 @@ def compile_edition(policy: Policy, prefix: str, environment: str | None = None)
         for locale in policy.site.languages
     }
     files_ = served_assets()
-    starter = asset("starter.js", _starter(policy, prefix, notices, files_))
+    kernel = asset("kernel.js", kernel_script(policy, prefix, (*files_, *notices.values())))
+    starter = asset("starter.js", starter_script(policy, prefix, kernel))
     guard = asset("guard.js", guard_script(policy, prefix)) if policy.pages.guard else None
-    scripts = (starter,) if guard is None else (starter, guard)
+    scripts = (starter, kernel) if guard is None else (starter, kernel, guard)
     served = {item.served_name: item for item in (*files_, *notices.values(), *scripts)}
     matcher = Matcher(held_back(policy))
     renderings = _renderings(policy, prefix, served.values())
@@ -117,43 +116,3 @@ def _manifest(
 
 def _form_template() -> Asset:
     return asset("page.html", (files("consentkit") / "gate" / "templates" / "page.html").read_bytes())
-
-
-def _starter(policy: Policy, prefix: str, notices: Mapping[str, Asset], served: Iterable[Asset]) -> bytes:
-    address = {item.name: f"{prefix}/static/{item.served_name}" for item in (*served, *notices.values())}
-    config = {
-        "policy": policy.version,
-        "prefix": prefix,
-        "categories": policy.categories,
-        "months": max(max(months) for months in policy.answers.values()),
-        "services": _categories(policy),
-        "trackers": _trackers(policy),
-        "sync": address["sync.js"],
-        "banner": address["banner.js"],
-        "css": address["banner.css"],
-        "notices": {locale: address[notice.name] for locale, notice in notices.items()},
-        "locale": policy.site.default_language,
-    }
-    # `<` written as an escape can't close the script element the configuration stands in.
-    text = orjson.dumps(config).replace(b"<", b"\\u003c")
-    return static_asset("starter.js").body.replace(CONFIG_MARK, text)
-
-
-def _categories(policy: Policy) -> dict[str, str]:
-    """What a `data-service` may say, and the category it waits for; behind an `@`, a category's own name."""
-    services = {s.id: s.category for s in policy.services.values() if s.category != "necessary"}
-    return services | {f"@{category}": category for category in ("necessary", *policy.categories)}
-
-
-def _trackers(policy: Policy) -> dict[str, list[list[str]]]:
-    """What each service keeps, by category, as `area:key` (a cookie's area is `cookie`).
-
-    Only what the site declares: an undeclared service never runs, so it leaves nothing to clear.
-    """
-    table: dict[str, list[list[str]]] = {}
-    for service in policy.services.values():
-        cookies = [f"cookie:{cookie.name}" for cookie in service.cookies if cookie.domain == "site"]
-        names = [*cookies, *(f"{item.area}:{item.key}" for item in service.storage)]
-        if names and service.category != "necessary":
-            table.setdefault(service.category, []).append(names)
-    return table

@@ -63,7 +63,8 @@ addEventListener("pagehide", () => { localStorage.ads_id = "late"; beacon("%(tra
 PAGE = """<!doctype html><html lang="%(lang)s"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 %(base)s<title>Shop</title><script data-consentkit-starter>%(starter)s</script><script>%(starter)s</script>
-<script>window.found = document.cookie + Object.keys(localStorage); window.order = [];
+<script>document.addEventListener("consentkit:ready",
+ () => { window.found = document.cookie + Object.keys(localStorage); }); window.order = [];
  window.born = Math.random(); document.cookie = "_early=1";</script></head>
 <body><h1>Shop</h1><p>Tea and kettles.</p>
 <script data-consentkit="shop-stats" type="text/plain" data-consentkit-src="%(tracker)s/stats.js"></script>
@@ -148,10 +149,9 @@ class Shop:
         kind = "text/javascript" if path.endswith(".js") else "text/html"
         return 200, {"content-type": kind, "access-control-allow-origin": "*"}, b"window.stats='external'"
 
-    def page(self) -> bytes:
+    def kernel(self) -> bytes:
         config = {
             "policy": POLICY, "prefix": "/consent", "categories": CATEGORIES, "services": SERVICES,
-            "months": 6,
             "trackers": {
                 "marketing": [["cookie:_ads*", "local:ads_*"]], "": [["cookie:_early", "cookie:__*-ads"]],
             },
@@ -159,7 +159,11 @@ class Shop:
             "banner": "/consent/static/banner.js", "css": "/consent/static/banner.css", "locale": "en",
             "notices": {locale: f"/consent/static/notice-{locale}.{NOTICE}.json" for locale in TEXTS},
         }  # fmt: skip
-        starter = (STATIC / "starter.js").read_text("utf-8").replace("__CONFIG__", json.dumps(config))
+        return (STATIC / "kernel.js").read_bytes().replace(b"__CONFIG__", json.dumps(config).encode())
+
+    def page(self) -> bytes:
+        terms = ["/consent/static/kernel.js", POLICY[:16], 6, *CATEGORIES]
+        starter = (STATIC / "starter.js").read_text("utf-8").replace("__STARTER__", json.dumps(terms))
         hostile = HOSTILE % {"tracker": self.foreign}
         values = {
             "starter": starter,
@@ -180,7 +184,9 @@ class Shop:
             )
         if path.startswith("/consent/static/"):
             kind = "text/css" if path.endswith("css") else "text/javascript"
-            return 200, {"content-type": kind}, (STATIC / path.rsplit("/", 1)[1]).read_bytes()
+            name = path.rsplit("/", 1)[1]
+            body = self.kernel() if name == "kernel.js" else (STATIC / name).read_bytes()
+            return 200, {"content-type": kind}, body
         if path == "/consent/" and method == "POST":
             self.answered.wait(10)
             # What the server cannot record it does not hold against the visitor either: the grants go.

@@ -19,7 +19,7 @@ def test_a_served_name_carries_the_hash() -> None:
     assert served_name("notice-en.json", "ab" * 32) == "notice-en.abababababababab.json"
 
 
-@pytest.mark.parametrize("name", [*SERVED, "starter.js", "guard.js"])
+@pytest.mark.parametrize("name", [*SERVED, "starter.js", "kernel.js", "guard.js"])
 def test_every_file_that_pages_need_is_built(name: str) -> None:
     assert static_asset(name).body
     assert static_asset(name).media_type
@@ -29,7 +29,7 @@ def test_the_wheel_holds_what_a_checkout_serves(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "uv", "build", "--wheel", "--quiet", "--out-dir", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     wheel = zipfile.ZipFile(next(tmp_path.glob("*.whl")))
-    for name in (*SERVED, "starter.js", "guard.js"):
+    for name in (*SERVED, "starter.js", "kernel.js", "guard.js"):
         assert wheel.read(f"consentkit/static/{name}") == (static_folder() / name).read_bytes()
     names = wheel.namelist()
     assert "consentkit/gate/templates/page.html" in names

@@ -6,7 +6,9 @@ import orjson
 import pytest
 from sample import policy, visits
 
+from consentkit.assets import Asset
 from consentkit.edition import Edition, compile_edition, held_back
+from consentkit.front import CONFIG_MARK, STARTER_MARK
 from consentkit.policy.version import resolve
 
 OWN = visits(cookies=["_visit", "_visit_*"], storage=[{"area": "local", "key": "</script><img src=x>*"}])
@@ -17,20 +19,30 @@ def edition() -> Edition:
     return compile_edition(resolve(policy(services=[OWN, "google-analytics", "cloudflare"])), "/consent")
 
 
+def kernel_of(edition: Edition) -> Asset:
+    return next(each for each in edition.served.values() if each.name == "kernel.js")
+
+
 def test_no_word_of_a_policy_can_end_the_script_it_stands_in(edition: Edition) -> None:
-    assert b"</script" not in edition.starter.body
-    assert b"\\u003c/script>" in edition.starter.body
+    for script in (edition.starter, kernel_of(edition)):
+        assert b"</script" not in script.body
+        assert CONFIG_MARK not in script.body
+        assert STARTER_MARK not in script.body
+    assert b"\\u003c/script>" in kernel_of(edition).body
 
 
-def test_the_starter_knows_what_the_site_declares_and_only_that(edition: Edition) -> None:
-    body = edition.starter.body
-    assert b"__CONFIG__" not in body
+def test_the_kernel_knows_what_the_site_declares_and_only_that(edition: Edition) -> None:
+    body = kernel_of(edition).body
     assert orjson.dumps(edition.policy.version) in body
     assert b'"visits":"analytics"' in body
     assert b'"@analytics":"analytics"' in body  # what other tools' marks are translated into
     assert b'"trackers":{"analytics":[["cookie:_visit","cookie:_visit_*","local:\\u003c/script>' in body
     assert b"cloudflare" not in body  # necessary: nothing to hold back or to clear
     assert b"meta-pixel" not in body  # known, but not declared
+
+
+def test_the_starter_names_the_kernel_by_its_content(edition: Edition) -> None:
+    assert f'"/consent/static/{kernel_of(edition).served_name}"'.encode() in edition.starter.body
 
 
 def test_everything_that_needs_consent_is_held_back_declared_or_not(edition: Edition) -> None:

@@ -10,9 +10,13 @@ from typing import Any
 
 import brotli
 import pytest
+from sample import policy
 from shop_stub import ROOT, STATIC, TEXTS, notice
 
-BUILT = ("starter.js", "guard.js", "banner.js", "banner.css", "sync.js", "saved.js")
+from consentkit.edition import compile_edition
+from consentkit.policy.version import resolve
+
+BUILT = ("starter.js", "kernel.js", "guard.js", "banner.js", "banner.css", "sync.js", "saved.js")
 needs_node = pytest.mark.skipif(
     not (shutil.which("node") and (ROOT / "node_modules").is_dir()),
     reason="node or node_modules missing: npm install",
@@ -24,10 +28,15 @@ def size(*parts: bytes) -> int:
 
 
 def test_starter_guard_reports_and_banner_keep_their_byte_budgets() -> None:
-    for name, most in (("starter.js", 2048), ("guard.js", 2048), ("sync.js", 1600)):
+    for name, most in (("kernel.js", 2048), ("guard.js", 2048), ("sync.js", 1600)):
         assert size((STATIC / name).read_bytes()) <= most
     shown = [(STATIC / name).read_bytes() for name in ("banner.js", "banner.css")]
     assert size(*shown, json.dumps(notice("en"), ensure_ascii=False).encode()) <= 6144
+
+
+def test_what_stands_in_every_page_is_700_bytes_with_all_that_a_policy_adds() -> None:
+    """Google's consent defaults are to join it: there is room for them."""
+    assert size(compile_edition(resolve(policy()), "/consent").starter.body) <= 600
 
 
 @needs_node
@@ -53,7 +62,8 @@ def test_built_files_hold_nothing_that_a_strict_csp_refuses(name: str) -> None:
     markup = r"innerHTML *=" if name == "guard.js" else "innerHTML|outerHTML|insertAdjacentHTML"
     assert not re.search(markup + r"|\beval\(|new Function|style=|cookie-banner", text)
     assert "</script" not in text.lower()
-    assert text.count("__CONFIG__") == (name == "starter.js")
+    assert text.count("__STARTER__") == (name == "starter.js")
+    assert text.count("__CONFIG__") == (name == "kernel.js")
     assert text.count("__GUARD__") == (name == "guard.js")
 
 

@@ -5,9 +5,10 @@
  * the server need not be asked. `key` changes whenever what the hint says of choices changes, by time too. An end
  * further away than any answer lasts was not set by the server.
  *
- * @param {Config} config
+ * @param {{ categories: string[]; months: number; policy: string }} terms the policy by its first 16 digits
  * @param {string} cookies as document.cookie gives them
  * @param {number} now milliseconds since the epoch
+ * @returns {Hint}
  */
 export function readHint({ categories, months, policy }, cookies, now) {
   const raw = /(?:^|; )consentkit_allows=([^;~]*)/.exec(cookies)?.[1] ?? "";
@@ -18,7 +19,7 @@ export function readHint({ categories, months, policy }, cookies, now) {
   });
   return {
     allowed: ["necessary", ...categories.filter((_, i) => signs[i] === "+")],
-    known: raw.startsWith(policy.slice(0, 16)) && signs.every(Boolean),
+    known: raw.startsWith(policy) && signs.every(Boolean),
     key: raw + signs,
   };
 }

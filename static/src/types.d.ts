@@ -1,11 +1,12 @@
-/** What the server writes in the place of the token, once per published policy. */
+/** What every page holds: where the kernel is, and what a hint must say to be one of this policy's. */
+type Terms = [kernel: string, policy: string, months: number, ...categories: string[]];
+
+/** What the server writes into the kernel, once per published policy. */
 interface Config {
   policy: string;
   prefix: string;
   /** Optional categories, in the order they are shown. */
   categories: string[];
-  /** How long an answer lasts at most. */
-  months: number;
   /** Declared services: id to category. */
   services: Record<string, string>;
   /** What each service keeps, by category: `area:key` with globs; "" holds what is known but not declared. */
@@ -17,6 +18,14 @@ interface Config {
   locale: string;
 }
 
+/** What the readable cookie says; advisory. */
+interface Hint {
+  allowed: string[];
+  /** Whether every optional category has an unexpired answer under this page's policy. */
+  known: boolean;
+  key: string;
+}
+
 /** The answer of GET {prefix}/state, as far as the page needs it. */
 interface State {
   allowed: string[];
@@ -25,7 +34,7 @@ interface State {
 
 type Verb = "open" | "accept-all" | "reject-all" | "save";
 
-/** What the starter lends to the banner. */
+/** What the kernel lends to the banner. */
 interface Kernel {
   config: Config;
   /** Whether something of the category may run now. */
@@ -42,7 +51,7 @@ interface Kernel {
   finish(next?: State): void;
 }
 
-/** What the banner lends to the starter. */
+/** What the banner lends to the kernel. */
 interface Ui {
   /** Revives what is allowed; shows, hides and marks what the present state asks for. */
   refresh(): void;
@@ -86,9 +95,14 @@ interface Notice {
 interface ConsentKit {
   open(): Promise<void>;
   allows(category: string): boolean;
-  readonly state: State;
-  push(callback: (kit: ConsentKit) => void): void;
+  /** Once the kernel is there. */
+  readonly state?: State;
+  push(callback: Callback): void;
 }
+
+type Callback = (kit: ConsentKit) => void;
+
+declare const __STARTER__: Terms;
 
 declare const __CONFIG__: Config;
 
@@ -101,7 +115,7 @@ type Row = [pattern: { test(text: string): boolean }, category: string, detail: 
 declare const __GUARD__: Row[];
 
 interface Window {
-  consentkit?: ConsentKit | ((kit: ConsentKit) => void)[];
+  consentkit?: ConsentKit | Callback[];
   dataLayer?: unknown;
   trustedTypes?: {
     createPolicy(name: string, rules: Record<string, (text: string) => string>): Record<string, (text: string) => string>;

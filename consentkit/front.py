@@ -1,0 +1,71 @@
+"""What pages start with, per policy: the inline starter, and the kernel that it loads."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from consentkit.assets import Asset, static_asset
+from consentkit.policy.version import Policy
+
+CONFIG_MARK = b"__CONFIG__"
+STARTER_MARK = b"__STARTER__"
+DIGITS = 16
+"""Of a policy's version, as many stand in the readable cookie."""
+
+
+def starter_script(policy: Policy, prefix: str, kernel: Asset) -> bytes:
+    """Return the script that stands in every page; `kernel` is what it loads from below `prefix`."""
+    terms = [_address(prefix, kernel), policy.version[:DIGITS], _longest(policy), *policy.categories]
+    return _filled("starter.js", STARTER_MARK, terms)
+
+
+def kernel_script(policy: Policy, prefix: str, linked: Iterable[Asset]) -> bytes:
+    """Return the module that pages of one policy run; `linked` are the files it may ask for, notices too."""
+    address = {item.name: _address(prefix, item) for item in linked}
+    config = {
+        "policy": policy.version,
+        "prefix": prefix,
+        "categories": policy.categories,
+        "services": _categories(policy),
+        "trackers": _trackers(policy),
+        "sync": address["sync.js"],
+        "banner": address["banner.js"],
+        "css": address["banner.css"],
+        "notices": {locale: address[f"notice-{locale}.json"] for locale in policy.site.languages},
+        "locale": policy.site.default_language,
+    }
+    return _filled("kernel.js", CONFIG_MARK, config)
+
+
+def _address(prefix: str, item: Asset) -> str:
+    return f"{prefix}/static/{item.served_name}"
+
+
+def _longest(policy: Policy) -> int:
+    return max(max(months) for months in policy.answers.values())
+
+
+def _filled(name: str, mark: bytes, value: Any) -> bytes:
+    # `<` written as an escape can't close the script element that the value may stand in.
+    return static_asset(name).body.replace(mark, orjson.dumps(value).replace(b"<", b"\\u003c"))
+
+
+def _categories(policy: Policy) -> dict[str, str]:
+    """What a `data-service` may say, and the category it waits for; behind an `@`, a category's own name."""
+    services = {s.id: s.category for s in policy.services.values() if s.category != "necessary"}
+    return services | {f"@{category}": category for category in ("necessary", *policy.categories)}
+
+
+def _trackers(policy: Policy) -> dict[str, list[list[str]]]:
+    """What each service keeps, by category, as `area:key` (a cookie's area is `cookie`).
+
+    Only what the site declares: an undeclared service never runs, so it leaves nothing to clear.
+    """
+    table: dict[str, list[list[str]]] = {}
+    for service in policy.services.values():
+        cookies = [f"cookie:{cookie.name}" for cookie in service.cookies if cookie.domain == "site"]
+        names = [*cookies, *(f"{item.area}:{item.key}" for item in service.storage)]
+        if names and service.category != "necessary":
+            table.setdefault(service.category, []).append(names)
+    return table

@@ -1,0 +1,200 @@
+import { clear } from "./clear.js";
+
+// Script, frames, images and connections stay inside this origin; nothing that the page itself draws changes.
+const LOCK = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval';form-action 'self'";
+const NECESSARY = "necessary";
+
+/**
+ * Takes over from the starter: keeps the page's state and every open tab in step with the visitor's choices.
+ *
+ * @param {ConsentKit} kit the page's `consentkit`: it gets the calls that the starter could not answer
+ * @param {() => Hint} hint
+ * @param {Set<string>} revived the categories of which something runs in this tab
+ * @param {Callback[]} queue calls that wait for the visitor's state
+ */
+export default function start(kit, hint, revived, queue) {
+  const config = __CONFIG__;
+  const channel = new BroadcastChannel("consentkit");
+  /** @type {State} */
+  const none = { allowed: [NECESSARY], ask: false };
+  let state = none;
+  /** @type {Promise<Ui> | undefined} */
+  let ui;
+  /** @type {Promise<unknown> | undefined} */
+  let synced;
+  let told = "";
+  let locked = false;
+  /** The hint's key at the last look; "?" if it must not be trusted, "" before the first look. */
+  let seen = "";
+  /** @type {(value?: unknown) => void} */
+  let decide;
+  const decided = new Promise((resolve) => (decide = resolve));
+  const parsed = new Promise((resolve) =>
+    document.readyState === "loading" ? addEventListener("DOMContentLoaded", resolve) : resolve(0),
+  );
+
+  /** @param {string} category */
+  const may = (category) => !locked && !!category && state.allowed.includes(category);
+  const wipe = () => clear(config, state.allowed);
+  const reload = () => location.reload();
+  const panel = () => (ui ??= import(location.origin + config.banner).then((module) => module.default(kernel)));
+
+  /** @param {Verb} verb @param {Element | null} opener @param {boolean} [trusted] */
+  const act = (verb, opener, trusted) =>
+    panel()
+      .then((banner) => banner.act(verb, opener, trusted))
+      .catch(() => location.assign(location.origin + config.prefix + "/"));
+
+  /**
+   * Stops what already runs, in a tab where something of these categories does: a policy added later binds
+   * even a script that kept its own copy of fetch. Only a reload ends it, so one always follows.
+   *
+   * @param {string[]} denied
+   */
+  function lock(denied) {
+    state = { ask: state.ask, allowed: state.allowed.filter((category) => !denied.includes(category)) };
+    wipe();
+    if (locked || !denied.some((category) => revived.has(category))) return;
+    locked = true;
+    setTimeout(reload, 15e3);
+    // Blank frames of this page too: scripts keep a frame's fetch as one that nobody has wrapped.
+    for (const view of [window, ...Array.from(/** @type {ArrayLike<Window>} */ (window))]) {
+      try {
+        const meta = view.document.createElement("meta");
+        meta.httpEquiv = "Content-Security-Policy";
+        meta.content = LOCK;
+        view.document.head.append(meta);
+      } catch {
+        // A frame of another origin is out of reach; the reload removes it.
+      }
+    }
+  }
+
+  /** Everything that touches the page's elements is in the banner's file; it is only loaded for a reason. */
+  function settle() {
+    const inert = "[data-category]:is(script[type='text/plain'],template,[data-src])";
+    const reason = state.allowed[1] ? "[data-consentkit]," + inert : "iframe[data-consentkit],iframe" + inert;
+    if (!ui && !state.ask && !document.querySelector(`${reason},${inert}[data-category=${NECESSARY}]`)) return;
+    Promise.all([panel(), synced])
+      .then(([banner]) => banner.refresh())
+      .catch(() => {});
+  }
+
+  /** @param {State} next */
+  async function apply(next) {
+    seen = hint().key;
+    // Anybody can write a hint: what the server has said of one holds for the tab's next pages.
+    try {
+      if (next.allowed[1]) sessionStorage.consentkit = seen;
+      else delete sessionStorage.consentkit;
+    } catch {
+      // Without storage, each page asks.
+    }
+    state = next;
+    lock([...revived].filter((category) => !may(category)));
+    if (locked) return reload();
+    await parsed;
+    const detail = calls.state;
+    const now = JSON.stringify(detail);
+    if (now !== told) {
+      if (Array.isArray(window.dataLayer)) window.dataLayer.push({ event: "consentkit", allowed: detail.allowed });
+      document.dispatchEvent(new CustomEvent("consentkit:" + (told ? "change" : "ready"), { detail }));
+      // Trackers whose life is over go before anything that is allowed runs.
+      if (!state.ask || state.allowed[1]) {
+        synced = import(location.origin + config.sync).then((module) => module.default(kernel)).catch(() => {});
+      }
+    }
+    told = now;
+    decide();
+    settle();
+  }
+
+  async function check() {
+    const { allowed, known, key } = hint();
+    // So a locked page stays as it is as long as its answer is under way.
+    if (key === seen) return;
+    if (locked) return reload();
+    // A hint that changes later may be an older answer's, whose cookies came last: the log knows.
+    const unsure = seen || !known || (allowed[1] && sessionStorage.consentkit !== key);
+    seen = key;
+    let next = { allowed, ask: false };
+    // What runs already goes on meanwhile, and keeps what it has kept; nothing comes alive before `apply`.
+    if (known && !told) state = next;
+    if (unsure) {
+      try {
+        next = await (await fetch(location.origin + config.prefix + "/state", { cache: "no-store" })).json();
+        next.allowed.at(0);
+      } catch {
+        // Nobody knows: nothing optional. A page that had an answer before keeps it.
+        if (told) return;
+        next = none;
+      }
+    }
+    return apply(next);
+  }
+
+  /** Asks again even if the hint says what it said before. */
+  const recheck = () => {
+    seen = "?";
+    void check();
+  };
+
+  /** @type {Kernel} */
+  const kernel = {
+    config,
+    may,
+    revived,
+    asking: () => state.ask,
+    withdraw(denied) {
+      channel.postMessage(denied);
+      lock(denied);
+    },
+    finish(next) {
+      channel.postMessage(0);
+      if (next) void apply(next);
+      else recheck();
+      // An answer to another tab, or to a report, can arrive after this one.
+      setTimeout(check, 5e3);
+    },
+  };
+
+  const calls = {
+    open: () => act("open", document.activeElement),
+    /** @param {string} category */
+    allows(category) {
+      // Whoever asks will load something; a withdrawal then has to end it.
+      if (may(category) && category !== NECESSARY) revived.add(category);
+      return may(category);
+    },
+    get state() {
+      return { allowed: [...state.allowed], ask: state.ask };
+    },
+    /** @param {Callback} callback */
+    push: (callback) => void decided.then(() => callback(kit)),
+  };
+  Object.defineProperties(kit, Object.getOwnPropertyDescriptors(calls));
+  queue.forEach(kit.push);
+
+  channel.onmessage = ({ data }) => (data ? lock(data) : recheck());
+  addEventListener("pagehide", wipe);
+  addEventListener("pageshow", ({ persisted }) => persisted && check());
+  addEventListener("visibilitychange", check);
+  addEventListener(
+    "click",
+    (event) => {
+      const control = event.target instanceof Element && event.target.closest("[data-consent]");
+      const verb = control && control.getAttribute("data-consent");
+      if (!verb || !/^(open|save|(accept|reject)-all)$/.test(verb)) return;
+      event.preventDefault();
+      void act(/** @type {Verb} */ (verb), control, event.isTrusted || navigator.userActivation?.isActive);
+    },
+    true,
+  );
+  new MutationObserver((records) => {
+    if (told && records.some(({ addedNodes }) => [...addedNodes].some((node) => node instanceof Element))) settle();
+  }).observe(document, { childList: true, subtree: true });
+
+  // Until the server has answered, a choice made under another policy still protects what it allowed.
+  clear(config, hint().allowed);
+  void check();
+}
