@@ -19,7 +19,9 @@ from consentkit.keygen import keygen
 from consentkit.kit import read_policy, utc_now
 from consentkit.policy.document import schema
 from consentkit.policy.lint import lint
+from consentkit.policy.locales import ENDONYMS
 from consentkit.policy.registry import known_services
+from consentkit.policy.words import locales
 from consentkit.proof.entry import Kind
 from consentkit.proof.shards import Shards
 from consentkit.proof.telling import lines
@@ -120,6 +122,14 @@ def services(as_json: bool) -> None:
     for known in sorted(known_services().values(), key=lambda service: service.id):
         text = f"{known.id:<24}  {known.category:<11}  {known.name}"
         say({"id": known.id, "category": known.category, "name": known.name}, text, as_json=as_json)
+
+
+@main.command()
+@json_option
+def languages(as_json: bool) -> None:
+    """List the languages that consentkit has texts in, by the code that a policy names them with."""
+    for code in locales():
+        say({"code": code, "name": ENDONYMS[code]}, f"{code:<5}  {ENDONYMS[code]}", as_json=as_json)
 
 
 @main.command("accept-log")

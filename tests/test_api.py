@@ -531,6 +531,26 @@ def test_the_page_speaks_the_visitor_s_language(client: TestClient, header: str,
     assert f'<html lang="{lang}"' in client.get("/consent/", headers={"accept-language": header}).text
 
 
+def test_the_page_names_languages_and_writes_days_as_their_readers_do(client: TestClient) -> None:
+    choose(client, "analytics")
+    text = client.get("/consent/?lang=fr").text
+    assert '<nav aria-label="Langue">' in text
+    assert 'lang="de" hreflang="de">Deutsch</a>' in text
+    assert 'jusqu’au <time datetime="2027-02-28T12:00:00Z">28 février 2027</time>' in text
+    clock = '<bdi dir="ltr">12:00 UTC</bdi>'
+    assert f'<time datetime="2026-08-31T12:00:00Z">31 août 2026 {clock}</time>: Mesure' in text
+
+
+def test_a_site_s_own_days_are_no_markup(tmp_path: Path) -> None:
+    months = ["<b>"] * 12
+    own = {"en": {"dates": {"pattern": "{month} & {day}", "months": months}, "page": {"until": "to {date}!"}}}
+    options = {"policy": policy(texts=own), "clock": august()}
+    with browsing(app(), tmp_path, **options) as client:
+        choose(client, "analytics")
+        text = client.get("/consent/").text
+    assert 'Accepted, to <time datetime="2027-02-28T12:00:00Z">&lt;b&gt; &amp; 28</time>!' in text
+
+
 def test_the_visitor_s_page_says_what_a_cookie_is_kept_for(tmp_path: Path) -> None:
     """B2, B18."""
     basket = {"name": "basket", "lifetime": "P14D", "why": "keeps what you <b>chose</b>"}

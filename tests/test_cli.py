@@ -20,6 +20,7 @@ from consentkit.cli import TEMPLATE, main
 from consentkit.kit import read_policy, utc_now
 from consentkit.policy.lint import lint
 from consentkit.policy.registry import known_services
+from consentkit.policy.words import locales
 from consentkit.proof.bundle import verify_receipt
 from consentkit.proof.verify import Report
 from consentkit.tally import OTHER, Row
@@ -183,6 +184,12 @@ def test_the_known_services_are_listed_by_id() -> None:
     lines = run("services").stdout.splitlines()
     assert [line.split()[0] for line in lines] == sorted(known_services())
     assert json.loads(run("services", "--json").stdout.splitlines()[0]).keys() == {"id", "category", "name"}
+
+
+def test_languages_lists_those_with_texts_by_the_name_their_readers_give_them() -> None:
+    assert "fr     Français" in run("languages").stdout.splitlines()
+    listed = [json.loads(line)["code"] for line in run("languages", "--json").stdout.splitlines()]
+    assert listed == list(locales())
 
 
 def test_check_says_when_there_is_no_file(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from consentkit.errors import PolicyError, Problem
 from consentkit.policy.document import _WANTED, PolicyDocument, parse, schema
 from consentkit.policy.reading import read_json, read_toml
 from consentkit.policy.version import from_bytes, resolve
+from consentkit.policy.words import locales
 
 TRACKERS_MONTHS = ("preferences_months", "analytics_months", "marketing_months")
 
@@ -463,6 +464,12 @@ def test_the_schema_states_the_bounds_and_the_scopes() -> None:
     scope = tables["Cookies"]["properties"]["domain"]
     assert scope["default"] == "site"
     assert [each.get("enum", each.get("type")) for each in scope["anyOf"]] == [["site", "host"], "array"]
+
+
+def test_the_schema_lists_the_languages() -> None:
+    languages = schema()["$defs"]["Site"]["properties"]["languages"]
+    assert languages["minItems"] == 1
+    assert languages["items"] == {"type": "string", "enum": list(locales())}
 
 
 def test_the_schema_lists_the_modes_and_the_tools() -> None:

@@ -172,7 +172,7 @@ def test_the_site_s_own_words_replace_ours() -> None:
 )
 def test_a_tracker_s_life_is_told_as_enforced(lifetime: str, text: str) -> None:
     """B7: nothing outlives thirteen months, so nothing longer is announced."""
-    assert lifetime_text(lifetime, texts("en", {})["lifetimes"], 13) == text
+    assert lifetime_text(lifetime, texts("en", {}), 13) == text
 
 
 def test_three_languages_are_shipped() -> None:

@@ -4,14 +4,12 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import brotli
 import pytest
 from sample import policy
-from shop_stub import ROOT, STATIC, TEXTS, notice
+from shop_stub import ROOT, STATIC, notice
 
 from consentkit.edition import compile_edition
 from consentkit.policy.version import resolve
@@ -65,28 +63,3 @@ def test_built_files_hold_nothing_that_a_strict_csp_refuses(name: str) -> None:
     assert text.count("__STARTER__") == (name == "starter.js")
     assert text.count("__CONFIG__") == (name == "kernel.js")
     assert text.count("__GUARD__") == (name == "guard.js")
-
-
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield path, value
-    else:
-        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from leaves(each, f"{path}.{key}")
-
-
-@pytest.mark.parametrize("locale", sorted(TEXTS))
-def test_each_language_has_every_text_with_the_same_placeholders(locale: str) -> None:
-    shape = {path: sorted(re.findall(r"\{(\w+)\}", text)) for path, text in leaves(TEXTS[locale])}
-    assert shape == {path: sorted(re.findall(r"\{(\w+)\}", text)) for path, text in leaves(TEXTS["en"])}
-    assert all(text.strip() for _, text in leaves(TEXTS[locale]))
-    assert TEXTS[locale]["locale"] == locale
-
-
-@pytest.mark.parametrize("locale", sorted(TEXTS))
-def test_the_notice_says_how_long_a_choice_lasts_and_how_to_change_it(locale: str) -> None:
-    """L2."""
-    body = " ".join(TEXTS[locale]["body"])
-    assert "{months}" in body
-    assert TEXTS[locale]["page"]["manage"] in body
-    assert TEXTS[locale]["buttons"]["accept"] != TEXTS[locale]["buttons"]["reject"]

@@ -11,6 +11,7 @@ from consentkit.policy.document import Pages
 from consentkit.policy.notice import stored_notice
 from consentkit.policy.tables import Cookies, Lifetimes
 from consentkit.policy.version import CATEGORIES, from_bytes, resolve
+from consentkit.policy.words import texts
 
 
 def test_the_version_is_the_hash_of_the_stored_bytes() -> None:
@@ -61,6 +62,19 @@ def test_a_policy_published_before_pages_had_a_table_still_opens() -> None:
     old = from_bytes(body)
     assert old.pages == Pages()
     assert old.version == sha256(body).hexdigest()
+
+
+def test_a_policy_published_before_texts_were_added_has_ours_for_those() -> None:
+    own = {"fr": {"title": "Biscuits", "embed": {"once": "Une fois"}}}
+    stored = orjson.loads(resolve(policy(texts=own)).body)
+    french = stored["texts"]["fr"]
+    del french["plural"], french["dates"], french["embed"]["always"]
+    french["labels"]["blocked"] = "a text since forgotten"
+    stored["texts"]["xx"] = {"title": "Of a language since forgotten"}
+    old = from_bytes(orjson.dumps(stored))
+    known = texts("fr", own["fr"])
+    assert old.texts["fr"] == known | {"labels": known["labels"] | {"blocked": "a text since forgotten"}}
+    assert old.texts["xx"] == stored["texts"]["xx"]
 
 
 def test_a_policy_published_before_a_refusal_had_months_of_its_own_keeps_what_it_told() -> None:

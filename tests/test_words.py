@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from consentkit.errors import Problem
-from consentkit.policy.words import locales, text_problems, texts
+from consentkit.policy.words import filled, locales, text_problems, texts
 
 
 def problems(own: Any, *offered: str) -> list[Problem]:
@@ -34,6 +34,11 @@ def test_words_that_are_words_have_no_problems() -> None:
             "must be a string with words in it, not ' \\n'",
         ),
         ({"buttons": "OK"}, "texts.en.buttons", "must be a table, not 'OK'"),
+        (
+            {"dates": {"months": ["May"]}},
+            "texts.en.dates.months",
+            "must be a list of twelve strings, not ['May']",
+        ),
     ],
 )
 def test_what_is_no_word_is_one_problem_with_its_place(own: dict[str, Any], path: str, message: str) -> None:
@@ -50,6 +55,13 @@ def test_a_language_s_texts_can_not_call_themselves_another() -> None:
     assert problems({"locale": "en"}) == []
 
 
+def test_how_a_language_counts_is_not_for_a_site_to_say() -> None:
+    assert problems({"plural": "slavic"}) == [Problem("texts.en.plural", "is 'slavic'", ("one",))]
+    few = problems({"lifetimes": {"day": {"few": "{n} days"}}})
+    assert few == [Problem("texts.en.lifetimes.day.few", "is not a text", ("one", "other"))]
+    assert problems({"lifetimes": {"day": {"one": "a day"}}, "embed": {"once": "Just now"}}) == []
+
+
 def test_texts_are_for_a_listed_language() -> None:
     assert problems({}, "fr", "de") == [Problem("texts.en", "is not among site.languages", ("fr", "de"))]
     assert problems({}, "en") == []
@@ -58,3 +70,8 @@ def test_texts_are_for_a_listed_language() -> None:
 def test_a_language_that_is_wrong_where_it_is_listed_is_not_told_again() -> None:
     assert list(text_problems({"xx": {}}, ("en", "xx"))) == []
     assert [p.path for p in text_problems({"xx": {}}, ("en",))] == ["texts.xx"]
+
+
+def test_what_a_text_has_no_value_for_stays_as_it_is() -> None:
+    assert filled("{n} of {m} {n", {"n": 2}) == "2 of {m} {n"
+    assert filled("{site}: {n}", {"site": "{n}", "n": 2}) == "{n}: 2", "a site may be called that"

@@ -6,16 +6,20 @@ from functools import cached_property
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from consentkit.assets import static_asset
 from consentkit.errors import ChoiceError, ConsentKitError, StoreUnavailable
 from consentkit.kit import ConsentKit
+from consentkit.policy.dates import day_text
 from consentkit.policy.decision import Decision, Reason
+from consentkit.policy.locales import ENDONYMS, chosen
 from consentkit.policy.notice import compose, lifetime_text
 from consentkit.policy.registry import Service
 from consentkit.policy.version import Policy
+from consentkit.policy.words import filled
 from consentkit.proof.entry import Stored
 from consentkit.proof.statement import ANSWERS
 
@@ -56,17 +60,18 @@ class Form:
         """Return the page in the visitor's language, with the state, the form and the history."""
         policy = self.kit.edition.policy
         locale = self.locale(request)
-        words = policy.texts[locale]["page"]
+        texts = policy.texts[locale]
+        words = texts["page"]
         saved = "saved" in request.query_params
         body = self._template.render(
             prefix=self.kit.edition.prefix,
             policy=policy,
             locale=locale,
-            locales=policy.site.languages,
+            languages={each: ENDONYMS[each] for each in policy.site.languages},
             notice=compose(policy, locale, self.kit.edition.prefix),
             words=words,
-            title=words["title"].replace("{site}", policy.site.name),
-            states=self._states(decision, words),
+            title=filled(words["title"], {"site": policy.site.name}),
+            states=self._states(decision, texts),
             allowed=decision.allowed,
             history=[self._row(each, locale) for each in reversed(records) if each.kind in ANSWERS],
             kept=_kept(policy, locale),
@@ -94,11 +99,8 @@ class Form:
         asked = request.query_params.get("lang", "")
         if asked in site.languages:
             return asked
-        for wish in accepted_languages(request.headers.get("accept-language", "")):
-            match = next((own for own in site.languages if wish.split("-")[0] == own.split("-")[0]), None)
-            if match:
-                return match
-        return site.default_language
+        wishes = accepted_languages(request.headers.get("accept-language", ""))
+        return chosen(wishes, site.languages) or site.default_language
 
     def readable(self, record: Stored) -> dict[str, Any]:
         """Return one log entry as the visitor may keep it: what was said, and what opens its commitment."""
@@ -111,27 +113,29 @@ class Form:
             "salts": [salt.hex() if salt else None for salt in record.salts],
         }
 
-    def _states(self, decision: Decision, words: Mapping[str, str]) -> dict[str, str]:
-        states = {}
+    def _states(self, decision: Decision, texts: Mapping[str, Any]) -> dict[str, Markup]:
+        states, words = {}, texts["page"]
         for category in self.kit.edition.policy.categories:
             reason = decision.reasons[category]
-            state = words[reason.value if reason in SAID else "unknown"]
+            state = escape(words[reason.value if reason in SAID else "unknown"])
             if category in decision.until and reason is not Reason.SIGNAL:
-                state += ", " + words["until"].replace("{date}", day(decision.until[category]))
+                end = _time(decision.until[category], texts["dates"])
+                state += ", " + escape(words["until"]).replace("{date}", end)
             states[category] = state
         return states
 
     def _row(self, record: Stored, locale: str) -> dict[str, Any]:
         policy = self.kit.edition.policy
         stmt = record.stmt or {}
-        names = policy.texts[locale]["categories"]
+        texts = policy.texts[locale]
+        names = texts["categories"]
         granted = [
             names[c]["name"]
             for c, yes in stmt.get("categories", {}).items()
             if yes and c in policy.categories
         ]
         when = datetime.fromtimestamp((record.t or 0) / 1000, UTC)
-        return {"index": record.index, "when": when, "granted": granted}
+        return {"when": _time(when, texts["dates"], clock=True), "granted": granted}
 
     def _address(self, name: str) -> str:
         return f"{self.kit.edition.prefix}/static/{static_asset(name).served_name}"
@@ -142,8 +146,8 @@ def _kept(policy: Policy, locale: str) -> str:
     if policy.retention is None:
         return ""
     texts, months = policy.texts[locale], policy.retention.months
-    time = lifetime_text(f"P{months}M", texts["lifetimes"], months)
-    return str(texts["page"]["kept"].replace("{time}", time).replace("{reason}", policy.retention.reason))
+    time = lifetime_text(f"P{months}M", texts, months)
+    return filled(texts["page"]["kept"], {"time": time, "reason": policy.retention.reason})
 
 
 def _elsewhere(policy: Policy) -> Iterator[tuple[Service, list[str]]]:
@@ -173,6 +177,9 @@ def _quality(parameter: str) -> float:
         return 0.0
 
 
-def day(instant: datetime) -> str:
-    """Return an instant's day and minute in UTC as everybody can read it: 2027-05-22 10:00 UTC."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _time(instant: datetime, dates: Mapping[str, Any], *, clock: bool = False) -> Markup:
+    """An instant's day in UTC as the page's language writes it, and what the clock said if that matters."""
+    utc = instant.astimezone(UTC)
+    hour = Markup(' <bdi dir="ltr">{}</bdi>').format(utc.strftime("%H:%M UTC")) if clock else ""
+    exact, day = utc.strftime("%Y-%m-%dT%H:%M:%SZ"), escape(day_text(utc, dates))
+    return Markup('<time datetime="{}">{}</time>').format(exact, day + hour)

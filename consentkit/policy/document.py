@@ -1,7 +1,7 @@
 """The policy document a site writes: its shape, and every mistake in it at once."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Any, Literal, get_args
 
@@ -95,6 +95,10 @@ class _Table(BaseModel):
 # What these tables say of themselves is the JSON Schema's to users: the rows of our books stay in comments.
 
 
+def _items(allowed: Iterable[str]) -> dict[str, Any]:
+    return {"items": {"type": "string", "enum": sorted(allowed)}}
+
+
 # E14
 class Site(_Table):
     """Who asks for consent, and in which languages."""
@@ -103,7 +107,7 @@ class Site(_Table):
     controller: Line
     contact: Line = Field(min_length=3)
     policy_url: str = Field(pattern=f"^(?:{WEB}|{PATH})$")
-    languages: list[str] = Field(default=["en"], min_length=1)
+    languages: list[str] = Field(default=["en"], min_length=1, json_schema_extra=_items(words.locales()))
     default_language: str
 
     @model_validator(mode="before")
@@ -115,10 +119,6 @@ class Site(_Table):
         first = languages[0] if isinstance(languages, list) and languages else ""
         # What is wrong with the list is said of the list alone.
         return {"default_language": first if isinstance(first, str) else "", **raw}
-
-
-def _alias_items(field: dict[str, Any]) -> None:
-    field["items"]["enum"] = sorted(ALIASES)
 
 
 NOBODY = Site(name="?", controller="?", contact="???", policy_url="/", default_language="en")
@@ -137,7 +137,7 @@ class Pages(_Table):
 
     third_parties: Literal["report", "strict"] = "report"
     allow: list[str] = []
-    aliases: Annotated[list[str], Field(json_schema_extra=_alias_items)] = []
+    aliases: list[str] = Field(default=[], json_schema_extra=_items(ALIASES))
     unreadable: Literal["refuse", "pass"] = "refuse"
     guard: bool = True
 

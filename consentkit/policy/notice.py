@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from consentkit.policy.periods import count_of, exceeds
+from consentkit.policy.plurals import form_of
 from consentkit.policy.registry import Service
 from consentkit.policy.version import CATEGORIES, Policy
+from consentkit.policy.words import filled
 
 CHOICE_COOKIES = ("consentkit", "consentkit_allows")
 SEEN_COOKIE = "consentkit_seen"
@@ -30,13 +32,13 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
     `prefix` is where the visitor's page is, such as `/consent`.
     """
     words = policy.texts[locale]
-    fill = {"site": policy.site.name, "months": _choice_life(policy, words["lifetimes"])}
+    fill = {"site": policy.site.name, "months": _choice_life(policy, words)}
     return {
         "locale": locale,
         "dir": words["dir"],
-        "title": _filled(words["title"], fill),
-        "body": [_filled(paragraph, fill) for paragraph in words["body"]],
-        "purposes_intro": _filled(words["purposes_intro"], fill),
+        "title": filled(words["title"], fill),
+        "body": [filled(paragraph, fill) for paragraph in words["body"]],
+        "purposes_intro": filled(words["purposes_intro"], fill),
         "categories": [_category(policy, words, name) for name in CATEGORIES if _shown(policy, name)],
         "buttons": words["buttons"],
         "links": {
@@ -44,6 +46,7 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
             "details": {"href": f"{prefix}/", "text": words["links"]["details"]},
         },
         "labels": words["labels"],
+        "embed": words["embed"],
         "status": words["status"],
     }
 
@@ -78,7 +81,7 @@ def _own(policy: Policy, words: Mapping[str, Any]) -> dict[str, Any]:
         "purposes": [words["labels"]["memory"]],
         "policy_url": policy.site.policy_url,
         "trackers": [
-            *({"name": name, "lifetime": _months(n, words["lifetimes"])} for name, n in months.items()),
+            *({"name": name, "lifetime": _months(n, words)} for name, n in months.items()),
             {"name": CONFIRMED, "lifetime": words["lifetimes"]["tab"]},
         ],
     }
@@ -88,13 +91,14 @@ def _choice_life(policy: Policy, words: Mapping[str, Any]) -> str:
     granted, refused = map(set, zip(*policy.answers.values(), strict=True))
     if granted == refused:
         return _span(granted, words)
-    return _filled(words["apart"], {"granted": _span(granted, words), "refused": _span(refused, words)})
+    both = {"granted": _span(granted, words), "refused": _span(refused, words)}
+    return filled(words["lifetimes"]["apart"], both)
 
 
 def _span(counts: Collection[int], words: Mapping[str, Any]) -> str:
     """The months that an answer counts: one notice is for every regime that the site tells apart."""
     least, most = (_months(count, words) for count in (min(counts), max(counts)))
-    return least if least == most else _filled(words["span"], {"least": least, "most": most})
+    return least if least == most else filled(words["lifetimes"]["span"], {"least": least, "most": most})
 
 
 def _months(count: int, words: Mapping[str, Any]) -> str:
@@ -110,7 +114,7 @@ def _service(service: Service, words: Mapping[str, Any], cap: int) -> dict[str, 
         "purposes": [words["purposes"][purpose] for purpose in service.purposes],
         "policy_url": service.policy_url,
         "trackers": [
-            {"name": each.name, "lifetime": lifetime_text(each.lifetime, words["lifetimes"], each.most)}
+            {"name": each.name, "lifetime": lifetime_text(each.lifetime, words, each.most)}
             | ({"why": each.why} if each.why else {})
             for each in told(service, cap)
         ],
@@ -138,20 +142,15 @@ def told(service: Service, cap: int) -> Iterator[Told]:
 
 
 def lifetime_text(lifetime: str, words: Mapping[str, Any], cap: int) -> str:
-    """Return `lifetime` ("session", "tab" or ISO 8601) in words, at most `cap` months, as enforced (L20).
+    """Return `lifetime` ("session", "tab" or ISO 8601) in a language's texts, as enforced (L20).
 
+    That is at most `cap` months. `words` are all of the language's: they say how it counts, too.
     A session's storage ends with its tab, a session's cookie with the browser.
     """
-    counted = count_of(lifetime)
+    counted, spoken = count_of(lifetime), words["lifetimes"]
     if counted is None:
-        return str(words[lifetime])
+        return str(spoken[lifetime])
     count, unit = (cap, "month") if exceeds(lifetime, cap) else counted
     if unit == "second":
         count, unit = -(-count // 60), "minute"
-    return str(words[unit]["one" if count == 1 else "other"]).replace("{n}", str(count))
-
-
-def _filled(text: str, fill: Mapping[str, str]) -> str:
-    for name, value in fill.items():
-        text = text.replace("{" + name + "}", value)
-    return text
+    return filled(spoken[unit][form_of(words["plural"], count)], {"n": count})

@@ -105,7 +105,7 @@ def from_bytes(body: bytes) -> Policy:
             categories=tuple(data["categories"]),
             services=_services(data["services"]),
             known=_services(data["known"]),
-            texts=data["texts"],
+            texts=words.completed(data["texts"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise PolicyError([Problem("policy", f"is not a stored policy: {error!r}")]) from error

@@ -11,6 +11,7 @@ from consentkit.errors import Problem
 from consentkit.policy.registry import shown
 
 DIRECTIONS = ("ltr", "rtl")
+MONTHS_A_YEAR = 12
 TEXT = r"(?=\s*\S)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*"
 
 
@@ -33,6 +34,11 @@ def texts(locale: str, own: Mapping[str, Any]) -> dict[str, Any]:
     return _overlaid(_shipped(locale), own)
 
 
+def completed(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return a stored policy's texts by language, with ours where the release that stored it had none."""
+    return {locale: texts(locale, own) if locale in locales() else own for locale, own in stored.items()}
+
+
 def text_problems(raw: object, offered: Sequence[str] | None = None) -> Iterator[Problem]:
     """Yield what is wrong with a document's `texts` table: unknown languages, keys, shapes, empty words.
 
@@ -42,9 +48,9 @@ def text_problems(raw: object, offered: Sequence[str] | None = None) -> Iterator
         return
     for locale, own in raw.items():
         if locale in locales() and (offered is None or locale in offered):
-            yield from _problems(
-                f"texts.{locale}", _shipped(locale), own, {"locale": (locale,), "dir": DIRECTIONS}
-            )
+            shipped = _shipped(locale)
+            closed = {"locale": (locale,), "dir": DIRECTIONS, "plural": (shipped["plural"],)}
+            yield from _problems(f"texts.{locale}", shipped, own, closed)
         elif locale in locales():
             yield Problem(f"texts.{locale}", "is not among site.languages", tuple(offered or ()))
         elif locale not in (offered or ()):  # else the list of languages is what is wrong
@@ -62,21 +68,35 @@ def _problems(
                 yield Problem(f"{path}.{key}", f"is {shown(value)}", closed[key])
             else:
                 yield from _problems(f"{path}.{key}", shipped[key], value, {})
-    elif isinstance(shipped, list) and isinstance(own, list) and own:
+    elif isinstance(shipped, list) and isinstance(own, list) and _is_long_enough(own, path):
         for place, item in enumerate(own):
             yield from _problems(f"{path}.{place}", "", item, {})
     elif not (isinstance(shipped, str) and isinstance(own, str) and re.fullmatch(TEXT, own)):
-        yield Problem(path, f"must be {_shape(shipped)}, not {shown(own)}")
+        yield Problem(path, f"must be {_shape(shipped, path)}, not {shown(own)}")
 
 
-def _shape(value: object) -> str:
+def _are_months(path: str) -> bool:
+    return path.endswith(".dates.months")
+
+
+def _is_long_enough(own: list[object], path: str) -> bool:
+    return len(own) == MONTHS_A_YEAR if _are_months(path) else bool(own)
+
+
+def _shape(value: object, path: str) -> str:
     if isinstance(value, str):
         return "a string with words in it"
-    return "a list of one string or more" if isinstance(value, list) else "a table"
+    count = "twelve strings" if _are_months(path) else "one string or more"
+    return f"a list of {count}" if isinstance(value, list) else "a table"
 
 
 def _overlaid(shipped: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(shipped)
     for key, value in own.items():
-        merged[key] = _overlaid(shipped[key], value) if isinstance(value, Mapping) else value
+        merged[key] = _overlaid(shipped.get(key, {}), value) if isinstance(value, Mapping) else value
     return merged
+
+
+def filled(text: str, values: Mapping[str, object]) -> str:
+    """Return `text` with each of `values` in the place of its name in braces, and all else as it is."""
+    return re.sub(r"\{(\w+)\}", lambda found: str(values.get(found[1], found[0])), text)
