@@ -10,6 +10,7 @@ from typing import Any
 
 from consentkit.gate.anchors import Seen, hint_records
 from consentkit.policy.months import day_of
+from consentkit.policy.notice import lifetime_text
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "static"
@@ -25,7 +26,7 @@ def notice(locale: str) -> dict[str, Any]:
     t = TEXTS[locale]
 
     def service(sid: str) -> dict[str, Any]:
-        trackers = [{"name": "_x", "lifetime": t["lifetimes"]["month"]["other"].format(n=13)}]
+        trackers = [{"name": "_x", "lifetime": lifetime_text("P13M", t, 13)}]
         base = {
             "id": sid,
             "name": sid.title(),
@@ -42,8 +43,10 @@ def notice(locale: str) -> dict[str, Any]:
         services = [service(sid) for sid, owner in SERVICES.items() if owner == cid]
         return {"id": cid, **t["categories"][cid], "locked": cid == "necessary", "services": services}
 
-    links = {key: {"href": "/consent/", "text": text} for key, text in t["links"].items()}
-    plain = {key: t[key] for key in ("locale", "dir", "purposes_intro", "buttons", "labels", "status")}
+    links = {key: {"href": "/consent/", "text": t["links"][key]} for key in ("policy", "details")}
+    plain = {
+        key: t[key] for key in ("locale", "dir", "purposes_intro", "buttons", "labels", "embed", "status")
+    }
     body = [text.format(months="6 months") for text in t["body"]]
     cats = [category(cid) for cid in ("necessary", *CATEGORIES)]
     return plain | {"title": t["title"].format(site="Shop"), "body": body, "categories": cats, "links": links}

@@ -1,18 +1,23 @@
+/** As in policy/locales.py. @type {Record<string, string>} */
+const ALIASES = { cmn: "zh", iw: "he", mo: "ro", nn: "nb", no: "nb", sh: "sr" };
+
 /**
  * The notice's locale: the page's own language, else the visitor's, else the site's.
  *
- * @param {Config} config
+ * A wish is met by its own tag, else by the nearest one it is a variety of, else by a variety of that.
+ *
+ * @param {Pick<Config, "notices" | "locale">} config
  * @param {readonly string[]} wanted language tags, best first
  */
-export function pickLocale(config, wanted) {
-  const known = Object.keys(config.notices);
-  for (let tag of wanted) {
+export function pickLocale({ notices, locale }, wanted) {
+  for (const wish of wanted) {
+    let tag = wish.toLowerCase().replace(/^\w+/, (language) => ALIASES[language] ?? language);
     for (; tag; tag = tag.replace(/-?[^-]*$/, "")) {
-      const found = known.find((locale) => locale.toLowerCase() === tag.toLowerCase());
-      if (found) return found;
+      const fitting = Object.keys(notices).filter((each) => (each.toLowerCase() + "-").startsWith(tag + "-"));
+      if (fitting[0]) return fitting.reduce((a, b) => (b.length < a.length ? b : a));
     }
   }
-  return config.locale;
+  return locale;
 }
 
 /** @param {Config} config @returns {Promise<Notice>} */

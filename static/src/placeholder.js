@@ -4,16 +4,12 @@ import { claimsOf } from "./revive.js";
 
 const HIDDEN = "consentkit-hidden";
 
-/** @param {Kernel} kernel @param {Notice} notice @param {HTMLIFrameElement} frame */
-function wording({ config }, { categories, labels }, frame) {
+/** @param {Notice} notice @param {HTMLIFrameElement} frame */
+function wording({ categories, embed }, frame) {
   const id = frame.dataset.consentkit ?? frame.dataset.service;
-  const category = categories.find((each) => claimsOf(config, frame).includes(each.id));
   const service = categories.flatMap((each) => each.services).find((each) => each.id === id);
-  const address = frame.dataset.consentkitSrc ?? frame.dataset.src ?? "";
-  return fill(labels.blocked, {
-    service: service?.name ?? new URL(address, location.href).host,
-    category: category?.name ?? "",
-  });
+  const { host } = make("a", { href: frame.dataset.consentkitSrc ?? frame.dataset.src ?? "" });
+  return fill(embed.blocked, { service: service?.name ?? host, vendor: service?.vendor ?? host });
 }
 
 /** @param {Kernel} kernel @returns {HTMLIFrameElement[]} blocked, of declared categories, waiting for a choice */
@@ -46,7 +42,7 @@ export function placeholders(kernel, notice) {
       const box = make(
         "div",
         { class: "blocked", lang: notice.locale, dir: notice.dir },
-        make("p", { class: "paragraph" }, wording(kernel, notice, frame)),
+        make("p", { class: "paragraph" }, wording(notice, frame)),
         button(notice.labels.unblock, "open"),
       );
       const { position, top, left } = getComputedStyle(frame);

@@ -86,9 +86,10 @@ interface Notice {
   buttons: Record<"accept" | "reject" | "choose" | "save" | "back", string>;
   links: Record<"policy" | "details", { href: string; text: string }>;
   labels: Record<
-    "always" | "services" | "vendor" | "trackers" | "country" | "privacy" | "lifetime" | "blocked" | "unblock",
+    "always" | "services" | "vendor" | "trackers" | "country" | "privacy" | "lifetime" | "unblock",
     string
   >;
+  embed: Record<"blocked" | "once" | "always" | "instead", string>;
   status: Record<"saved" | "failed" | "offline", string>;
 }
 
