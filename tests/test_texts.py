@@ -18,9 +18,17 @@ COUNTED = re.compile(r"\.lifetimes\.(?:year|month|week|day|hour|minute)$")
 
 FACTS = {".dir", ".plural", ".dates.pattern", *(f".dates.months.{place}" for place in range(12))}
 MINUTES = {".lifetimes.minute.one", ".lifetimes.minute.other"}
+MARKETING = {".categories.marketing.name"}
 SAME = {
-    "de": {".categories.marketing.name"},
-    "fr": {".categories.marketing.name", ".labels.services", *MINUTES},
+    "cs": MARKETING,
+    "de": MARKETING,
+    "fr": {*MARKETING, ".labels.services", *MINUTES},
+    "hr": {*MARKETING, ".lifetimes.minute.few"},
+    "hu": MARKETING,
+    "pl": MARKETING,
+    "ro": {*MARKETING, ".lifetimes.minute.few"},
+    "sk": MARKETING,
+    "sl": {".lifetimes.minute.few"},
 }
 """Words that a language writes as English does."""
 
