@@ -2,7 +2,7 @@
 
 python3 dev.py demo            run the demonstration shop
 python3 dev.py test            run every check, with seeded samples
-python3 dev.py test --full     run every check, with every case, and measure coverage
+python3 dev.py test --full     run every check, with every case, in three browsers, and measure coverage
 python3 dev.py bench           measure it beside others; benchmarks/README.md says how to read that
 """
 
@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge")
+# What the tests of other browsers look for, and the packages of Debian's that have it.
+OTHER_BROWSERS = {"firefox-esr": "firefox-esr", "WebKitWebDriver": "webkit2gtk-driver", "Xvfb": "xvfb"}
 BENCHMARKS = ["overhead", "markup", "prooflog", "million"]
 # A file's tests stay together: they share a browser, a server, a log.
 WORKERS = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
@@ -35,6 +37,7 @@ def main(argv: list[str]) -> int:
     if argv[:1] == ["test"]:
         install("test", ["-e", ".", "--group", "dev"])
         provide_browser()
+        provide_other_browsers(argv[1:])
         provide_node_modules()
         return run(BIN / "python", "-m", "pytest", *WORKERS, *coverage(argv[1:]), *argv[1:])
     if argv[:1] == ["bench"]:
@@ -115,8 +118,15 @@ def provide_browser() -> None:
         must(BIN / "playwright", "install", "chromium")
 
 
+def provide_other_browsers(wanted: list[str]) -> None:
+    """Fetch Firefox and WebKitGTK with every case, where that is one command; their tests skip elsewhere."""
+    for program, package in OTHER_BROWSERS.items() if "--full" in wanted else ():
+        if not shutil.which(program):
+            apt(package)
+
+
 def provide_node_modules() -> None:
-    """Fetch what type-checks and rebuilds the browser files, and real pages, where Node.js is.
+    """Fetch what type-checks, rebuilds and judges the browser files, and real pages, where Node.js is.
 
     Their tests skip elsewhere.
     """

@@ -19,18 +19,21 @@ import trustme
 import uvicorn
 from loopback import Calls, loopback
 from netlog import ALIAS, UNNAMED, NetLog
-from playwright.sync_api import BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from consentkit.demo.run import listening
 
 NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "microsoft-edge")
 PATIENCE = 30_000
-FLAGS = (
+QUIET = (
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
     "--disable-component-update",
     "--disable-sync",
+)
+FLAGS = (
+    *QUIET,
     "--ignore-certificate-errors",
     "--net-log-capture-mode=Everything",
     # Trackers drop the events of browsers that look driven; then a leak would not show.
@@ -47,6 +50,15 @@ def chromium() -> str:
     if not found:
         pytest.skip("no Chromium here: set CONSENTKIT_CHROMIUM or install chromium")
     return found
+
+
+@contextmanager
+def launched(*flags: str) -> Iterator[Browser]:
+    """A browser for many tests, each in a context of its own; where no NetLog is read, that is enough."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium(), args=[*QUIET, *flags])
+        yield browser
+        browser.close()
 
 
 @dataclass
