@@ -56,7 +56,7 @@ def test_the_writer_runs_with_the_settings_that_durability_needs(store: SqliteSt
         "fullfsync": 1,
         "secure_delete": 1,
         "trusted_schema": 0,
-        "wal_autocheckpoint": 0,
+        "wal_autocheckpoint": 1000,
     }
 
 

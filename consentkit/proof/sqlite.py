@@ -20,10 +20,12 @@ from consentkit.proof.turns import turn
 logger = logging.getLogger("consentkit.proof")
 
 _WRITER_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "secure_delete": 1,
-                   "trusted_schema": 0, "wal_autocheckpoint": 0, "mmap_size": 0,
+                   "trusted_schema": 0, "wal_autocheckpoint": 1000, "mmap_size": 0,
                    "cache_size": -(16 << 10)}  # fmt: skip
-"""The cache, in KiB, is room for the pages of a whole batch: what doesn't fit is written twice."""
-_WAL_LIMIT = 4 << 20
+"""The cache, in KiB, is room for the pages of a whole batch: what doesn't fit is written twice.
+
+The commit after which the write-ahead file holds so many pages folds them into the file. So that happens
+under our own lock only: SQLite up to 3.51.2 can corrupt a WAL that two connections reset at once."""
 _IDLE_READERS = 8
 
 # Connections inherited over a fork must be neither used nor closed, so they are kept here, out of reach.
@@ -110,7 +112,6 @@ class SqliteStore:
                 connection.execute("ROLLBACK")
             elif self._files() != self._writer_files:
                 raise StoreUnavailable("the database file was replaced while it was written to")
-            self._checkpoint(connection)
 
     @contextmanager
     def _exclusive(self) -> Iterator[sqlite3.Connection]:
@@ -214,11 +215,6 @@ class SqliteStore:
             with suppress(sqlite3.Error):
                 self._writer.close()
         self._writer = self._writer_files = None
-
-    def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        # Under our own lock only: SQLite up to 3.51.2 can corrupt a WAL that two connections reset at once.
-        if self._wal.stat().st_size > _WAL_LIMIT:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def _locked(self) -> AbstractContextManager[None]:
         return turn(self._lock_path, self._timeout)
