@@ -20,8 +20,9 @@ SALT_BYTES = 32
 LOOKUP_BYTES = 16
 MAX_ENTRY = 0xFFFF  # a C2SP entry bundle has a 16-bit length before each entry
 _CLAMP_ROOM = 64  # for the `t` and `clock` of a public entry that has to be clamped
-_STMT = b"consentkit/v1/stmt\0"
-_SUBJ = b"consentkit/v1/subj\0"
+_STMT = sha256(b"consentkit/v1/stmt\0")
+_SUBJ = sha256(b"consentkit/v1/subj\0")
+"""How each commitment begins: a copy of a hash that has begun takes less time than another one."""
 _SUB = b"consentkit/v1/sub\0"
 
 
@@ -84,8 +85,10 @@ class Opening(NamedTuple):
 
 
 class Sealed(NamedTuple):
-    """An entry ready to be stored: its bytes, and its opening if committed or its document if it has one."""
+    """An entry ready to be stored: the time it was given (UTC ms) and its bytes, and its opening if committed
+    or its document if it has one."""
 
+    t: int
     entry: bytes
     opening: Opening | None
     sha256: str | None = None
@@ -114,12 +117,16 @@ class Stored:
 
 def commit_stmt(salt: bytes, stmt: bytes) -> bytes:
     """C1: the commitment to a statement's bytes under a 32-byte salt (prooflog §3.1)."""
-    return sha256(_STMT + salt + stmt).digest()
+    commitment = _STMT.copy()
+    commitment.update(salt + stmt)
+    return commitment.digest()
 
 
 def commit_subj(salt: bytes, subj: bytes) -> bytes:
     """C2: the commitment to a subject's bytes under a 32-byte salt (prooflog §3.1)."""
-    return sha256(_SUBJ + salt + subj).digest()
+    commitment = _SUBJ.copy()
+    commitment.update(salt + subj)
+    return commitment.digest()
 
 
 def subject_id(cid: bytes) -> str:
@@ -141,7 +148,7 @@ class Draft(NamedTuple):
     @classmethod
     def of(cls, record: Record) -> "Draft":
         """Check and encode a record; ValueError says what can't be logged."""
-        kind = Kind(record.kind)
+        kind = record.kind if type(record.kind) is Kind else Kind(record.kind)
         if (record.body is not None) != (kind is Kind.DOCUMENT):
             raise ValueError("a document, and nothing else, has a body")
         if kind.public and (record.subj or record.lookup is not None):
@@ -165,25 +172,25 @@ class Draft(NamedTuple):
 
     def seal(self, t: int, salts: bytes) -> Sealed:
         """The entry at time `t` (≥ the record's own), with 64 fresh random bytes of salt."""
-        stmt = self.stmt
-        if t != self.t:
+        kind, own, lookup, stmt, subj, digest, body = self
+        if t != own:
             # What was read from canonical JSON is written as such; half a batch may need it, under the lock.
-            late = {**orjson.loads(stmt), "t": t, "clock": self.t}
+            late = {**orjson.loads(stmt), "t": t, "clock": own}
             stmt = orjson.dumps(late, option=orjson.OPT_SORT_KEYS)
-        head = bytes((VERSION, self.kind))
-        if self.kind.public:
-            return Sealed(head + stmt, None, self.sha256, self.body)
+        if kind >= 0x10:
+            return Sealed(t, _BEGINNING[kind] + stmt, None, digest, body)
         salt1, salt2 = salts[:SALT_BYTES], salts[SALT_BYTES:]
-        entry = head + commit_stmt(salt1, stmt) + commit_subj(salt2, self.subj)
-        return Sealed(entry, Opening(t, self.lookup, salt1, stmt, salt2, self.subj))
+        entry = _BEGINNING[kind] + commit_stmt(salt1, stmt) + commit_subj(salt2, subj)
+        return Sealed(t, entry, Opening(t, lookup, salt1, stmt, salt2, subj))
 
 
-_BEGINNINGS = {bytes((VERSION, kind)): kind for kind in Kind}
+_BEGINNING = {kind: bytes((VERSION, kind)) for kind in Kind}
+_KINDS = {beginning: kind for kind, beginning in _BEGINNING.items()}
 
 
 def kind_of(entry: bytes) -> Kind:
     """The kind of an entry; VerificationError when these bytes are no entry of ours."""
-    kind = _BEGINNINGS.get(entry[:2])
+    kind = _KINDS.get(entry[:2])
     if kind is None:
         raise VerificationError(f"not an entry: it begins with {entry[:2].hex() or 'nothing'}")
     if len(entry) != 2 + 32 + 32 and not kind.public:
@@ -226,7 +233,7 @@ def opens_stmt(entry: bytes, opening: Opening) -> bool:
     salt, stmt = opening.salt1, opening.stmt
     if stmt is None or salt is None:
         return stmt is salt
-    return len(salt) == SALT_BYTES and sha256(_STMT + salt + stmt).digest() == entry[2:34]
+    return len(salt) == SALT_BYTES and commit_stmt(salt, stmt) == entry[2:34]
 
 
 def opens_subj(entry: bytes, opening: Opening) -> bool:
@@ -234,7 +241,7 @@ def opens_subj(entry: bytes, opening: Opening) -> bool:
     salt, subj = opening.salt2, opening.subj
     if subj is None or salt is None:
         return subj is salt
-    return len(salt) == SALT_BYTES and sha256(_SUBJ + salt + subj).digest() == entry[34:]
+    return len(salt) == SALT_BYTES and commit_subj(salt, subj) == entry[34:]
 
 
 def committed_lookup(subj: bytes | None) -> bytes | None:

@@ -35,14 +35,14 @@ class Guard:
         self._file = file
         self._folder = file.parent
 
-    def read(self) -> str | None:
+    def read(self, expected: str | None = None) -> str | None:
         """The checkpoint last swapped in, or None when there is none; ConfigurationError if it can't be read.
 
         Bytes that aren't text are replaced: what they make is no checkpoint, and is refused as such.
         """
-        # What is written over might be seen half written: it is read until it says the same twice. The lock
-        # is no way to be sure, as somebody who is stopped may hold it.
-        said, before = self._read(), None
+        # What is written over might be seen half written: it is read until it says what was expected, or the
+        # same twice. The lock is no way to be sure, as somebody who is stopped may hold it.
+        said, before = self._read(), expected
         while said != before:
             said, before = self._read(), said
         return said
@@ -50,7 +50,7 @@ class Guard:
     def _read(self) -> str | None:
         try:
             with _opened(self._file, os.O_RDONLY) as handle:
-                return os.read(handle, _MOST).decode("utf-8", "replace")
+                return _text(handle)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -83,12 +83,16 @@ class Guard:
 
     def _overwritten(self, handle: int, expected: tuple[str, str], data: bytes) -> bool:
         with locked(self._folder):
-            if self._read() not in expected or not os.path.samestat(os.fstat(handle), self._file.stat()):
+            if _text(handle) not in expected or not os.path.samestat(os.fstat(handle), self._file.stat()):
                 return False
             if os.pwrite(handle, data, 0) != len(data):
                 raise OSError(f"{self._file} was written in part")
             os.fdatasync(handle)
             return True
+
+
+def _text(handle: int) -> str:
+    return os.pread(handle, _MOST, 0).decode("utf-8", "replace")
 
 
 @contextmanager

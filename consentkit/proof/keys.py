@@ -177,9 +177,9 @@ class Keys:
         """The 16-byte tag under which a visitor's entries are found (prooflog §3.2)."""
         return hmac.digest(self._lookup, cid, "sha256")[:LOOKUP_BYTES]
 
-    def guard(self) -> str | None:
-        """The checkpoint last answered for (see `Guard.read`)."""
-        return self._guard.read()
+    def guard(self, expected: str | None = None) -> str | None:
+        """The checkpoint last answered for, in one reading if it is the `expected` one (see `Guard.read`)."""
+        return self._guard.read(expected)
 
     def swap_guard(self, old: str | None, new: str) -> bool:
         """Swap the guard for `new` if it still is `old` (or is `new`); else change nothing, return False."""

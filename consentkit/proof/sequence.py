@@ -5,7 +5,8 @@ import os
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from operator import itemgetter
+from itertools import accumulate, islice
+from operator import attrgetter
 
 from consentkit.errors import (
     LogClosed,
@@ -17,7 +18,7 @@ from consentkit.errors import (
 from consentkit.proof.emission import emit
 from consentkit.proof.entry import SALT_BYTES, Draft, Kind, Sealed, decode
 from consentkit.proof.keys import Keys
-from consentkit.proof.merkle import fold, leaf_hash
+from consentkit.proof.merkle import fold, leaf_hashes
 from consentkit.proof.note import Checkpoint, Receipt, Verifier, open_checkpoint, receipts
 from consentkit.proof.request import Appended, Reply, Request, answer
 from consentkit.proof.store import Batch, DocumentRow, Head, Store, Writing
@@ -29,8 +30,6 @@ from consentkit.proof.trust import check_guard, frontier_of, trusted_tree
 logger = logging.getLogger("consentkit.proof")
 
 CLOCK_SLACK = 1000  # ms; records that were made at once may well arrive the other way round
-
-Timed = tuple[int, Sealed]  # the time an entry was given, and the entry
 
 
 class Sequencer:
@@ -109,7 +108,7 @@ class Sequencer:
             # Who trusts one key learns of the next from a published checkpoint that both have signed.
             # And a log's end is what the next one begins with.
             due = due or any(draft.kind in (Kind.KEY, Kind.CLOSE) for draft in drafts)
-            checkpoint = self._write(session, tree, [item for _, item in sealed], publish=due)
+            checkpoint = self._write(session, tree, sealed, publish=due)
         proved = self._prove(tree, sealed, checkpoint)
         return [proved[place] if isinstance(place, slice) else place for place in places]
 
@@ -131,7 +130,7 @@ class Sequencer:
             self._ending = Ending(self._keys.origin, session.last, head.size)
             self._checkpoint, self._t = head.checkpoint, self._ending.t
             self._guard = None  # what it was compared with is no longer what we stand on
-        guard = self._keys.guard()
+        guard = self._keys.guard(self._guard)
         if guard is None:
             raise LogRefused("the log's guard is gone", "none", "the last checkpoint")
         if guard != self._guard:
@@ -139,12 +138,12 @@ class Sequencer:
             self._guard = guard
         return tree
 
-    def _clamp(self, drafts: Sequence[Draft], sealed: list[Timed]) -> None:
+    def _clamp(self, drafts: Sequence[Draft], sealed: list[Sealed]) -> None:
         """Let none of what was sealed before the log was looked at be earlier than its last entry (I8)."""
-        early = bisect_left(sealed, self._t, key=itemgetter(0))
+        early = bisect_left(sealed, self._t, key=attrgetter("t"))
         sealed[:early] = _seal(drafts[:early], self._t)
-        self._t = sealed[-1][0]
-        behind = max(t - draft.t for (t, _), draft in zip(sealed, drafts, strict=True))
+        self._t = sealed[-1].t
+        behind = max(item.t - draft.t for item, draft in zip(sealed, drafts, strict=True))
         if behind > CLOCK_SLACK and not self._warned:
             logger.warning("a clock is %d ms behind the log's last entry; times are clamped", behind)
         self._warned = behind > CLOCK_SLACK
@@ -152,7 +151,7 @@ class Sequencer:
     def _write(self, session: Writing, tree: Tree, sealed: Sequence[Sealed], *, publish: bool) -> Checkpoint:
         start, entries = tree.size, [item.entry for item in sealed]
         public = [(index, item) for index, item in enumerate(sealed, start) if item.opening is None]
-        tiles = tree.extend(list(map(leaf_hash, entries)))
+        tiles = tree.extend(leaf_hashes(entries))
         checkpoint = Checkpoint(self._keys.origin, tree.size, fold(list(tree.peaks.values())))
         ring = _ring_after(self._ring, (item.entry for _, item in public), self._keys.verifiers)
         note = self._keys.sign_note(checkpoint.text, ring)
@@ -173,7 +172,7 @@ class Sequencer:
         )
         # All that can fail about the guard fails before the commit: who is told no must not be recorded.
         with self._keys.guard_ready(self._guard, note) as swap:
-            self._same_guard(self._keys.guard() == self._guard)
+            self._same_guard(self._keys.guard(self._guard) == self._guard)
             session.commit(batch)
             self._same_guard(swap())
         if ring != self._ring:
@@ -191,20 +190,20 @@ class Sequencer:
                 "the guard was moved by somebody else", "another checkpoint", "the one of this log"
             )
 
-    def _prove(self, tree: Tree, sealed: Sequence[Timed], checkpoint: Checkpoint) -> list[Appended]:
-        growth, note, entries = tree.growth, self._checkpoint or "", [item.entry for _, item in sealed]
+    def _prove(self, tree: Tree, sealed: Sequence[Sealed], checkpoint: Checkpoint) -> list[Appended]:
+        growth, note, entries = tree.growth, self._checkpoint or "", [item.entry for item in sealed]
         if growth is None:
             raise VerificationError("nothing was appended to the tree")
         texts = receipts(entries, growth, note)
         if len(texts) > 1:
-            growth.check(list(map(leaf_hash, entries)), checkpoint.root)
+            growth.check(leaf_hashes(entries), checkpoint.root)
         # One of them is read as its holder will read it; the signature was checked before the commit.
         number = int.from_bytes(checkpoint.root[:4]) % len(texts)
         told = Receipt.parse(texts[number])
         told.prove(checkpoint)
         if (told.entry, told.index, told.checkpoint) != (entries[number], growth.start + number, note):
             raise VerificationError("a receipt is about another entry")
-        times = map(itemgetter(0), sealed)
+        times = map(attrgetter("t"), sealed)
         return list(map(Appended, range(growth.start, growth.size), times, texts))
 
 
@@ -213,6 +212,7 @@ def _placed(
 ) -> tuple[list[slice | SizeMoved | LogClosed], list[Draft]]:
     """Where in a batch each request's records are, or why they aren't; and the records, in order."""
     places, drafts = list[slice | SizeMoved | LogClosed](), list[Draft]()
+    asked_after = any(request.after is not None for request in requests)
     written = set[bytes | None]()
     for request in requests:
         first = len(drafts)
@@ -223,19 +223,21 @@ def _placed(
         refused = SizeMoved(size + first) if moved else ending.refusal(request.drafts)
         if refused is None:
             drafts += request.drafts
-            written.update(draft.lookup for draft in request.drafts)
+            if asked_after:
+                written.update(draft.lookup for draft in request.drafts)
         places.append(refused or slice(first, len(drafts)))
     return places, drafts
 
 
-def _seal(drafts: Sequence[Draft], t: int) -> list[Timed]:
+def _seal(drafts: Sequence[Draft], t: int) -> list[Sealed]:
     """Entries with fresh salts, at `t` (UTC ms) or later, none before its record or its predecessor."""
-    size, sealed = 2 * SALT_BYTES, list[Timed]()
+    size = 2 * SALT_BYTES
     salts = os.urandom(size * len(drafts))
-    for number, draft in enumerate(drafts):
-        t = max(t, draft.t)
-        sealed.append((t, draft.seal(t, salts[number * size : (number + 1) * size])))
-    return sealed
+    times = islice(accumulate((draft.t for draft in drafts), max, initial=t), 1, None)
+    return [
+        draft.seal(t, salts[start : start + size])
+        for start, t, draft in zip(range(0, len(salts), size), times, drafts, strict=True)
+    ]
 
 
 def _ring_after(
