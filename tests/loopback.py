@@ -129,9 +129,7 @@ class Loopback(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def __init__(self) -> None:
         self.calls = Calls()
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        _certificate("loopback.invalid").configure_cert(self._context)
-        self._context.set_alpn_protocols(["http/1.1"])
+        self._context = _context("loopback.invalid")
         self._context.sni_callback = self._meet
         super().__init__(("127.0.0.1", 0), _Handler)
 
@@ -144,10 +142,7 @@ class Loopback(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def _meet(self, sock: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
         self.calls.add(Call(name or "?", "CONNECT", secure=True))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.set_alpn_protocols(["http/1.1"])
-        _certificate(name or "loopback.invalid").configure_cert(context)
-        sock.context = context
+        sock.context = _known(name or "loopback.invalid")
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A caller that hangs up is what browsers do; nothing here is an error."""
@@ -158,9 +153,15 @@ def _authority() -> trustme.CA:
     return trustme.CA()
 
 
-@cache
-def _certificate(name: str) -> trustme.LeafCert:
-    return _authority().issue_cert(name)
+def _context(name: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["http/1.1"])
+    _authority().issue_cert(name).configure_cert(context)
+    return context
+
+
+_known = cache(_context)
+"""Making one is most of what a handshake costs here."""
 
 
 @contextmanager

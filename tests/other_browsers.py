@@ -178,7 +178,7 @@ def firefox() -> Iterator[Window]:
 
 @contextmanager
 def webkit() -> Iterator[Window]:
-    """A window of WebKitGTK's small browser, on a screen of its own; skips the test where either is absent."""
+    """A window of WebKitGTK's small browser, on a screen of its own; skips the test where there is none."""
     driver = shutil.which("WebKitWebDriver")
     browser = next((path for place in MINI_BROWSERS for path in Path("/").glob(place)), None)
     screen = shutil.which("Xvfb")

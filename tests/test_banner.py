@@ -1,13 +1,12 @@
 """The starter and the banner in a real Chromium, against a stand-in for the server."""
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 
 import pytest
-from browser import until
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from browser import launched, until
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sample import service
 from shop_stub import CATEGORIES, NOTICE, POLICY, TEXTS, Shop, notice
 
@@ -15,20 +14,13 @@ from consentkit.gate.markup import Rewriter
 from consentkit.policy.rendering import banner_layer, preferences_layer
 from consentkit.policy.whose import Whose
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

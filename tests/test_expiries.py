@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from browser import chromium, serving
-from playwright.sync_api import BrowserContext, sync_playwright
+from browser import launched, serving
+from playwright.sync_api import BrowserContext
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -70,13 +70,10 @@ async def expire(request: Request) -> Response:
 @pytest.fixture(scope="module")
 def context() -> Iterator[BrowserContext]:
     site = Starlette(routes=[Route(PATH, expire), Route("/set", set_all)])
-    with serving(site, "localhost", tls=True) as origin, sync_playwright() as driver:
+    with serving(site, "localhost", tls=True) as origin:
         rules = f"--host-resolver-rules=MAP * 127.0.0.1:{origin.rpartition(':')[2]}"
-        browser = driver.chromium.launch(
-            executable_path=chromium(), args=["--ignore-certificate-errors", rules, "--disable-gpu"]
-        )
-        yield browser.new_context(ignore_https_errors=True)
-        browser.close()
+        with launched("--ignore-certificate-errors", rules) as browser:
+            yield browser.new_context(ignore_https_errors=True)
 
 
 def test_chromium_takes_cookies_for_just_the_domains_that_we_name(context: BrowserContext) -> None:

@@ -1,7 +1,6 @@
 """Set-Cookie lines cut to a tracker's life: a table of real ones, other implementations, anything at all."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime, parsedate_to_datetime
@@ -11,9 +10,10 @@ from pathlib import Path
 from urllib.request import Request
 
 import pytest
+from browser import launched
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import Route, sync_playwright
+from playwright.sync_api import Route
 
 from consentkit.gate.cookiedate import cookie_date, http_date
 from consentkit.gate.setcookie import MOST_SECONDS, SetCookie, clamped, parsed, session_only, session_pair
@@ -21,7 +21,6 @@ from consentkit.gate.setcookie import MOST_SECONDS, SetCookie, clamped, parsed, 
 NOW = datetime(2026, 11, 22, 10, 0, 0, 250_000, tzinfo=UTC)
 MOST = 15_638_400
 BLOCKS = (Path(__file__).parent / "set_cookie_lines.txt").read_text("latin-1").split("\n# ")[1:]
-CHROMIUM = shutil.which("chromium")
 
 
 def rows() -> Iterator[tuple[str, bytes, bytes]]:
@@ -308,15 +307,12 @@ def test_python_s_cookie_jar_keeps_the_smaller_life_and_all_else() -> None:
 @pytest.mark.browser
 def test_chromium_keeps_the_smaller_life_and_all_else(full: bool) -> None:
     """Each line before and after, on two hosts, under the browser's own clock."""
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
     now = datetime.now(UTC)
     lines = [line for _, line, out in LINES if out is not line][:: 1 if full else 2]
     bare = [re.sub(rb";[ \t]*domain=[^;]*", b"", line, flags=re.IGNORECASE) for line in lines]
     told = {f"a{at}": line for at, line in enumerate(bare)}
     told |= {f"b{at}": clamped(line, MOST, now) for at, line in enumerate(bare)}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--disable-gpu"])
+    with launched() as browser:
         context = browser.new_context()
 
         def answer(route: Route) -> None:
@@ -335,7 +331,6 @@ def test_chromium_keeps_the_smaller_life_and_all_else(full: bool) -> None:
                 hosts,
             )
         kept = {str(cookie["domain"]).split(".")[0]: cookie for cookie in context.cookies()}
-        browser.close()
     last = now.timestamp() + MOST
     persistent = 0
     for at, line in enumerate(bare):

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Clock, chromium, serving, storage, until
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from browser import Clock, launched, serving, storage, until
+from playwright.sync_api import Browser, BrowserContext, Page
 from sample import mounted, policy, visits
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -158,10 +158,8 @@ class Visitor:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium(), args=["--disable-gpu"])
-        yield launched
-        launched.close()
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
