@@ -18,9 +18,9 @@ COUNTED = re.compile(r"\.lifetimes\.(?:year|month|week|day|hour|minute)$")
 
 FACTS = {".dir", ".plural", ".dates.pattern", *(f".dates.months.{place}" for place in range(12))}
 SAME = {
-    "Marketing": {"de", "es", "fr", "nl", "pt", "pt-BR"},
+    "Marketing": {"cs", "de", "es", "fr", "hr", "hu", "nl", "pl", "pt", "pt-BR", "ro", "sk"},
     "Services": {"fr"},
-    "{n} minute": {"fr"},
+    "{n} minute": {"fr", "hr", "ro", "sl"},
     "{n} minutes": {"fr"},
     "{n} week": {"nl"},
 }
