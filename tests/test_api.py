@@ -1,6 +1,7 @@
 """The visitor's routes: a choice is durable before it counts, and a failure grants nothing (design §2)."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -363,6 +364,20 @@ def test_the_form_records_a_choice_without_javascript(
     page = client.get(answer.headers["location"]).text
     assert "gespeichert" in page
     assert list(kit_of(client).log.entries())[-1].stmt["mechanism"] == "form"
+
+
+def test_the_language_that_was_shown_is_the_one_on_record(tmp_path: Path) -> None:
+    """Q2: not the one that was asked for."""
+    own = policy()
+    own["site"]["languages"] = ["en", "pt-BR"]
+    with browsing(app(), tmp_path, policy=own) as client:
+        text = client.get("/consent/", headers={"accept-language": "pt-PT, en;q=0.5"}).text
+        assert '<html lang="pt-BR"' in text
+        fields = {"policy": kit_of(client).edition.policy.version, "action": "reject"}
+        fields |= dict(re.findall(r'<input type="hidden" name="(locale)" value="([^"]*)"', text))
+        answer = client.post("/consent/", data=fields, headers=SAME, follow_redirects=False)
+        assert answer.headers["location"].endswith("lang=pt-BR")
+        assert list(kit_of(client).log.entries())[-1].stmt["locale"] == "pt-BR"
 
 
 def test_a_failed_form_shows_the_page_again_and_says_so(client: TestClient, tmp_path: Path) -> None:
