@@ -25,7 +25,17 @@ from consentkit.demo.run import listening
 
 NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "microsoft-edge")
 PATIENCE = 30_000
+# Only the last list of a command line counts, so Playwright's own is in it. The two at its end would have
+# Chromium draw what its address bar suggests in processes of their own, for every window: half of its work.
+FEATURES = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding",
+    "ThirdPartyStoragePartitioning", "AvoidCorsURLLoaderRestartOnRedirect", "TcpPortRandomizationWin",
+    "OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled", "PreconnectToSearch",
+    "WebUIOmniboxPopup", "WebUIOmniboxAimPopup",
+)  # fmt: skip
 QUIET = (
+    f"--disable-features={','.join(FEATURES)}",
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
