@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from cluster import Cluster
 
 
+# The files that take longest, in their order.
+LONGEST = [
+    f"test_{name}"
+    for name in (
+        "readme", "ways", "demo", "markup_oracle", "banner", "demo_control", "guard", "markup_pages", "sync",
+        "withdrawal", "api", "postgres", "other_browsers", "log", "house", "plain_page", "browser",
+        "urls_oracle", "standalone", "tally", "chunking", "checkers", "anchors",
+    )
+]  # fmt: skip
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="every case instead of seeded samples")
 
@@ -44,12 +55,16 @@ def cluster() -> "Iterator[Cluster]":
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Show PostgreSQL every sixth of the cases marked so, which SQLite sees anyway, unless all are wanted."""
+    """Show PostgreSQL every sixth of the cases marked so, which SQLite sees anyway, unless all are wanted.
+
+    And begin with the files that take longest, so that all workers are done at about the same time.
+    """
     again = [item for item in items if item.get_closest_marker("sampled") and "[postgres" in item.name]
     if not config.getoption("--full"):
         left = set(again) - set(again[::6])
         config.hook.pytest_deselected(items=list(left))
         items[:] = [item for item in items if item not in left]
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
