@@ -5,7 +5,6 @@ ones every few seconds, and takes them for the visitor's own answer from then on
 """
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -16,6 +15,7 @@ from consentkit.policy.months import add_months, milliseconds
 from consentkit.policy.regimes import UNKNOWN
 from consentkit.policy.version import Policy
 from consentkit.proof.entry import Kind, Record, Stored, subject_id
+from consentkit.proof.forked import anew
 from consentkit.proof.shards import Shards
 from consentkit.proof.statement import Occasion, answered, choices_of, newest_answer
 
@@ -46,8 +46,7 @@ class Recalls:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self.look(milliseconds(add_months(clock(), -MONTHS_HEEDED)))
-        start_over = WeakMethod(self._start_over)
-        os.register_at_fork(after_in_child=lambda: (found := start_over()) and found())
+        anew(self._start_over)
 
     def of(self, consent: Consent) -> Consent:
         """Return the visitor's state: the cookie's, or that of a later withdrawal recorded for them."""

@@ -6,17 +6,16 @@ Never to a visitor, a path or a query, so there is nothing here to consent to, t
 
 import atexit
 import logging
-import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Literal, Protocol, get_args
-from weakref import WeakMethod
 
 from consentkit.policy.memory import remembered
 from consentkit.policy.months import add_months
+from consentkit.proof.forked import anew
 
 logger = logging.getLogger("consentkit")
 
@@ -105,8 +104,7 @@ class Tally:
         self._clock = clock
         self._reset()
         # What the parent counted is the parent's to write; its thread and locks are no use in a child.
-        reset = WeakMethod(self._reset)
-        os.register_at_fork(after_in_child=lambda: (found := reset()) and found())
+        anew(self._reset)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import multiprocessing
+import operator
 import os
 import shutil
 import sqlite3
@@ -287,6 +288,21 @@ def test_a_forked_worker_writes_with_a_thread_and_connections_of_its_own(tmp_pat
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert log.append([choice(log, 4)]).result(WAIT)[0].index == 4
         assert log.verify().ok
+
+
+@pytest.mark.sqlite
+def test_a_fork_begins_anew_before_anybody_asks(tmp_path: Path) -> None:
+    """Two threads of the new process that ask at once would else each begin anew, and one wait for ever."""
+    with opened(tmp_path) as log:
+        fill(log, 1)
+        writer, store = log._writer, log._store
+        assert writer
+        old = [writer._changed, writer._queue, writer._sequencer, store._writer_lock, store._idle]  # type: ignore[attr-defined]
+        child = os.fork()
+        if child == 0:
+            new = [writer._changed, writer._queue, writer._sequencer, store._writer_lock, store._idle]  # type: ignore[attr-defined]
+            os._exit(any(map(operator.is_, old, new)) or writer._thread is not None)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 # Trouble: every row gives StoreUnavailable to who waits, loses nothing acknowledged, and passes.

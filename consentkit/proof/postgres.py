@@ -5,7 +5,6 @@ pooler such as pgbouncer may stand between, in transaction pooling too.
 """
 
 import logging
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from consentkit.errors import ConfigurationError
 from consentkit.proof import postgres_tables
 from consentkit.proof.address import PostgresAddress
 from consentkit.proof.asyncpg_link import Link, unavailable
+from consentkit.proof.forked import anew
 from consentkit.proof.listing import head_of as of_log
 from consentkit.proof.migration import missing, refuse_another
 from consentkit.proof.postgres_session import (
@@ -59,16 +59,12 @@ class PostgresStore:
         self._turns = turns
         self._timeout = timeout
         self._reset()
+        anew(self._reset)
 
     def _reset(self) -> None:
-        self._pid = os.getpid()
         self._writer: Link | None = None
         self._writer_lock = threading.Lock()
         self._idle: list[Link] = []
-
-    def _after_fork(self) -> None:
-        if self._pid != os.getpid():
-            self._reset()
 
     def exists(self) -> bool:
         """True when the tables are there; ConfigurationError when a newer consentkit made them."""
@@ -84,7 +80,6 @@ class PostgresStore:
         ConfigurationError when they are another version's, or when the server's settings make a committed
         record less than durable.
         """
-        self._after_fork()
         with unavailable("the consent log"), self._writer_lock:
             link = self._connected()
             try:
@@ -112,7 +107,6 @@ class PostgresStore:
     @contextmanager
     def writing(self) -> Iterator[PostgresWriting]:
         """The exclusive right to append. Uncommitted is rolled back; an error drops the connection (I5)."""
-        self._after_fork()
         with unavailable("the consent log"), self._writer_lock, turn(self._turns, self._timeout):
             link = self._connected()
             try:
@@ -163,7 +157,6 @@ class PostgresStore:
 
     @contextmanager
     def _transaction(self, mode: str = _READ, end: str = "ROLLBACK") -> Iterator[Link]:
-        self._after_fork()
         with unavailable("the consent log"):
             link = self._borrow()
             with link.transaction(mode, self._timeout, end):
@@ -179,7 +172,6 @@ class PostgresStore:
         VACUUM would leave the bytes in the gaps between rows. The server's write-ahead log and its archives
         are its administrator's to end.
         """
-        self._after_fork()
         with unavailable("the consent log"):
             link = Link(self._address, _SCRUB_SECONDS)
             try:
@@ -190,7 +182,6 @@ class PostgresStore:
 
     def close(self) -> None:
         """Give up all connections."""
-        self._after_fork()
         while self._idle:
             self._idle.pop().close()
         with self._writer_lock:

@@ -11,6 +11,7 @@ from pathlib import Path
 from consentkit.errors import StoreUnavailable
 from consentkit.proof import tables
 from consentkit.proof.durable import sync, sync_folder
+from consentkit.proof.forked import anew
 from consentkit.proof.listing import head_of
 from consentkit.proof.migration import missing, refuse_another
 from consentkit.proof.store import Head
@@ -46,18 +47,17 @@ class SqliteStore:
         self._wal = path.with_name(path.name + "-wal")
         self._lock_path = path.with_name(path.name + ".lock")
         self._reset()
+        anew(self._after_fork)
 
     def _reset(self) -> None:
-        self._pid = os.getpid()
         self._writer: sqlite3.Connection | None = None
         self._writer_files: tuple[object, object] | None = None
         self._writer_lock = threading.Lock()
         self._idle: list[tuple[sqlite3.Connection, object]] = []
 
     def _after_fork(self) -> None:
-        if self._pid != os.getpid():
-            _abandoned.extend([self._writer, self._idle])
-            self._reset()
+        _abandoned.extend([self._writer, self._idle])
+        self._reset()
 
     def exists(self) -> bool:
         """True when there is a file that isn't empty."""
@@ -115,7 +115,6 @@ class SqliteStore:
 
     @contextmanager
     def _exclusive(self) -> Iterator[sqlite3.Connection]:
-        self._after_fork()
         with _unavailable(), self._writer_lock, self._locked():
             try:
                 yield self._writer_connection()
@@ -126,7 +125,6 @@ class SqliteStore:
     @contextmanager
     def reading(self) -> Iterator[SqliteReading]:
         """One unchanging view of the log."""
-        self._after_fork()
         with _unavailable():
             connection, identity = self._borrow()
             try:
@@ -169,7 +167,6 @@ class SqliteStore:
 
     def close(self) -> None:
         """Give up all connections; the last process to do so also folds the WAL into the file."""
-        self._after_fork()
         while self._idle:
             self._idle.pop()[0].close()
         if self._writer is not None:

@@ -1,12 +1,12 @@
 """The writer: one thread that commits everything that arrived during its last commit (natural batching)."""
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from consentkit.errors import StoreUnavailable
 from consentkit.proof.entry import Draft, Record
+from consentkit.proof.forked import anew
 from consentkit.proof.request import AnyWaiting, Request
 from consentkit.proof.sequence import Sequencer
 
@@ -20,9 +20,9 @@ class Writer:
         self._make = make
         self._limit = limit
         self._reset()
+        anew(self._reset)
 
     def _reset(self) -> None:
-        self._pid = os.getpid()
         self._changed = threading.Condition()
         self._queue: deque[Request] = deque()
         self._waiting = 0
@@ -34,8 +34,6 @@ class Writer:
         self, records: Sequence[Record], expected_size: int | None, after: int | None, waiting: AnyWaiting
     ) -> AnyWaiting:
         """Have records appended; who waits is answered when they are durable, or at once if they can't be."""
-        if self._pid != os.getpid():
-            self._reset()
         request, refused = Request(list(map(Draft.of, records)), expected_size, after, waiting), None
         with self._changed:
             if self._closed:
@@ -53,8 +51,6 @@ class Writer:
 
     def close(self) -> None:
         """Write what waits, publish the last checkpoint, stop the thread."""
-        if self._pid != os.getpid():
-            return
         with self._changed:
             self._closed = True
             self._changed.notify()
