@@ -189,9 +189,9 @@ export function reviver({ config, may, revived }) {
   return async () => {
     if (busy) return;
     busy = true;
-    // What the guard held back as markup, and copies: each gets the address that its own getter tells.
+    // What the guard held back as markup, and copies.
     for (const script of document.querySelectorAll(HELD)) {
-      if (claimsOf(config, script).every(may)) Object.assign(script, { src: Reflect.get(script, "src") });
+      if (claimsOf(config, script).every(may)) Object.assign(script, { src: script.getAttribute(PREFIX + "-src") });
     }
     for (let element; (element = next()); ) {
       seen.add(element);
