@@ -12,7 +12,7 @@ MEDIA_TYPES = {
     ".json": "application/json",
     ".html": "text/html; charset=utf-8",
 }
-SERVED = ("banner.js", "banner.css", "sync.js", "saved.js", "page.css")
+SERVED = ("banner.js", "banner.css", "sync.js", "ways.js", "saved.js", "page.css")
 HERE = Path(__file__).parent
 
 

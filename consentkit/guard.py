@@ -36,6 +36,7 @@ from consentkit.policy.urls import split_port
 from consentkit.policy.version import Policy
 
 GUARD_MARK = b"__GUARD__"
+WAYS_MARK = b"__WAYS__"
 
 AREAS = {"local": "Storage", "session": "Storage", "indexeddb": "IDBFactory", "cache": "CacheStorage"}
 """What the guard calls a storage area: the interface through which a page writes to it."""
@@ -70,7 +71,9 @@ class _Fact(NamedTuple):
 
 def guard_script(policy: Policy, prefix: str) -> bytes:
     """Return the guard for one policy version, as an immutable file; `prefix` is where our own routes are."""
-    return static_asset("guard.js").body.replace(GUARD_MARK, guard_table(policy, prefix).encode("ascii"))
+    ways = orjson.dumps(f"{prefix}/static/{static_asset('ways.js').served_name}")
+    body = static_asset("guard.js").body.replace(WAYS_MARK, ways)
+    return body.replace(GUARD_MARK, guard_table(policy, prefix).encode("ascii"))
 
 
 @lru_cache(maxsize=16)  # half of what a start costs, and sites that run several applications share a policy

@@ -188,6 +188,16 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shop
 %(more)s<script%(nonce)s src="/container.js"></script>
 <p id="end">The page goes on.</p></body></html>"""
 
+WHOLE = """async () => {
+  for (;;) {
+    const files = performance.getEntriesByType("resource").map(({ name }) => name);
+    const ways = files.find((name) => /[/]ways[.]/.test(name));
+    if (ways) return void (await import(ways));
+    await new Promise(requestAnimationFrame);
+  }
+}"""
+"""Waits for the guard's other half, which no page waits for."""
+
 
 class Shop:
     """The application: `vendors` are what its container adds, each for a domain; `more` is in the page."""

@@ -14,7 +14,7 @@ from shop_stub import ROOT, STATIC, notice
 from consentkit.edition import compile_edition
 from consentkit.policy.version import resolve
 
-BUILT = ("starter.js", "kernel.js", "guard.js", "banner.js", "banner.css", "sync.js", "saved.js")
+BUILT = ("starter.js", "kernel.js", "guard.js", "banner.js", "banner.css", "sync.js", "ways.js", "saved.js")
 needs_node = pytest.mark.skipif(
     not (shutil.which("node") and (ROOT / "node_modules").is_dir()),
     reason="node or node_modules missing: npm install",
@@ -57,9 +57,9 @@ def test_sources_pass_the_strict_type_check() -> None:
 def test_built_files_hold_nothing_that_a_strict_csp_refuses(name: str) -> None:
     text = (STATIC / name).read_text("utf-8")
     # The guard reads markup that it has taken apart, and puts the rest in through the page's own call.
-    markup = r"innerHTML *=" if name == "guard.js" else "innerHTML|outerHTML|insertAdjacentHTML"
+    markup = r"innerHTML *=" if name in ("guard.js", "ways.js") else "innerHTML|outerHTML|insertAdjacentHTML"
     assert not re.search(markup + r"|\beval\(|new Function|style=|cookie-banner", text)
     assert "</script" not in text.lower()
     assert text.count("__STARTER__") == (name == "starter.js")
     assert text.count("__CONFIG__") == (name == "kernel.js")
-    assert text.count("__GUARD__") == (name == "guard.js")
+    assert text.count("__GUARD__") == text.count("__WAYS__") == (name == "guard.js")

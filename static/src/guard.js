@@ -20,6 +20,8 @@ let asking = 1;
 /** Holds what is known of a request, a store, a realm. @type {any} */
 const KNOWN = Symbol();
 const nothing = async () => {};
+/** Each window with its `on`, for what comes later. @type {any} */
+const news = [];
 
 /**
  * Asks the starter, which then knows that something of the category runs here, and ends it on withdrawal.
@@ -45,6 +47,9 @@ const refused = (url) => {
     return denied((host == location.host ? "" : protocol) + "//" + host + unescape(pathname));
   } catch {}
 };
+
+/** What is denied among the addresses of a srcset, or of a document's text. @param {string} text */
+const among = (text) => text.split(/[\s"'<>,]|(src|href)=/i).map(refused).find((each) => each);
 
 /**
  * Runs something once its category is allowed; with another address, of nobody, once that is refused. What never
@@ -74,7 +79,7 @@ const hold = (el, name, value) => {
   const row =
     name &&
     !IDLE.test(el.localName) &&
-    (/rc./i.test(name) ? (value + "").split(/[\s"'<>,]|(src|href)=/i) : [value]).map(refused).find((each) => each);
+    (/^\W*(java|data:t)/i.test(value) ? among(unescape(value)) : /rc./i.test(name) ? among(value + "") : refused(value));
   const mark = MARK + "-" + name;
   if (el.getAttribute(mark)) {
     el.removeAttribute(mark);
@@ -84,8 +89,7 @@ const hold = (el, name, value) => {
   if (row && !el.consentkit && !allows(el.dataset.category)) {
     el.setAttribute(MARK, row[2]);
     el.setAttribute(mark, value);
-    // A player looks at a <source> that gets its address late only when it starts over.
-    later(row, (no) => no || (el.getAttribute(mark) == value && (el.setAttribute(name, value), el.parentNode?.load?.())));
+    later(row, (no) => (no ? news.push(el) : el.getAttribute(mark) == value && el.setAttribute(name, value)));
     return nothing;
   }
 };
@@ -119,8 +123,8 @@ const enter = (view) => {
 
 /** @param {any} view a window: scripts take the calls of a blank frame for ones that nobody has wrapped */
 const guard = (view) => {
-  /** How many there were. @type {any} */
-  let frames;
+  /** The newest frame. @type {any} */
+  let last;
   /**
    * Puts `decide` before calls, constructors, getters and setters. It returns what to do instead, or nothing;
    * it may change the arguments. Proxies keep name, length, prototype, statics and [native code].
@@ -159,15 +163,12 @@ const guard = (view) => {
     }
   };
 
+  news.push([view, on]);
   on(/^Nav/, /^sendB/, (_, args, call) => {
     const row = refused(args[0]);
     return row && (() => !later(row, (no) => no || call()));
   });
-  on(/^HTML/, CARRYING, (self, args, _, name) => {
-    if (args.length) return hold(self, name, args[0]);
-    const value = self.getAttribute(MARK + "-" + name);
-    return value && (() => value);
-  });
+  on(/^HTML/, CARRYING, (self, args, _, name) => args.length && hold(self, name, args[0]));
   on(/^Element$/, /^setAttr/, (self, args, _, name) => {
     const [it] = args;
     const at = +/S/.test(name);
@@ -187,7 +188,7 @@ const guard = (view) => {
         else if (/ML|wr|Co/.test(name) && /rc|pos|data|<l|mage/i.test(it) && !/^(sc|sty|te)\w+$/.test(self.localName)) {
           // As it was given: where only trusted types may be parsed, a text would be reported.
           if (sift(parse(it))) {
-            const box = parse("<template>" + it).head.firstChild;
+            const box = parse("<!doctype html><template>" + it).head.firstChild;
             sift(box.content);
             args[at] = box.innerHTML;
           }
@@ -195,7 +196,7 @@ const guard = (view) => {
       }
       return () => {
         const done = call();
-        if (frames != (frames = view.length)) enter(view[frames - 1]);
+        last == (last = view[view.length - 1]) || Array.from(view, enter);
         return done;
       };
     },
@@ -248,21 +249,10 @@ const guard = (view) => {
         /** @param {string} [no] */
         const go = (no) => self[KNOWN] == row && !(self[KNOWN] = 0) && (no && self.open("POST", no), call());
         later(row, go);
-        // The page's own limit ends the waiting too.
-        self.timeout && setTimeout(go, self.timeout, NOWHERE);
       });
     row = name[0] == "o" && refused(args[1]);
     // Who waits for the answer on the spot can't wait for a choice.
     self[KNOWN] = row && ((args[2] ?? 1) ? [...row] : !(args[1] = NOWHERE));
-  });
-  // Nothing stands before a store's properties unless it is another object, which pages can tell: so what is
-  // written that way goes as soon as the script is done.
-  on(/^window$/, /[ln]Storage$/, (_, __, call) => {
-    const store = call();
-    queueMicrotask(() => {
-      if (store[KNOWN] != store.length) for (const key in store) denied("Storage:" + key) && store.removeItem(key);
-      store[KNOWN] = store.length;
-    });
   });
   // Without a name they fail, each in its way.
   on(/^(Storage|IDBF|CacheS)/, /^(setItem|open)$/, (self, args, _, name) =>
@@ -278,5 +268,6 @@ const replay = ({ detail }) => {
 };
 
 guard(window);
+import(__WAYS__).then((ways) => ways.default(news, rows, hold, sift, refused, among), nothing);
 document.addEventListener("consentkit:ready", replay);
 document.addEventListener("consentkit:change", replay);

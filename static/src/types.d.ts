@@ -115,6 +115,9 @@ type Row = [pattern: { test(text: string): boolean }, category: string, detail: 
 
 declare const __GUARD__: Row[];
 
+/** Where ways.js is served. */
+declare const __WAYS__: string;
+
 interface Window {
   consentkit?: ConsentKit | Callback[];
   dataLayer?: unknown;
@@ -122,3 +125,10 @@ interface Window {
     createPolicy(name: string, rules: Record<string, (text: string) => string>): Record<string, (text: string) => string>;
   };
 }
+
+/** Puts `decide` before calls, constructors, getters and setters of one window (guard.js). */
+type On = (
+  interfaces: RegExp,
+  names: RegExp,
+  decide: (self: any, args: any, call: () => any, name: string) => any,
+) => void;

@@ -1,0 +1,196 @@
+// Comes with the guard and soon after it: the ways that few scripts take, and only ones that have been let in.
+// What it wraps, the guard has wrapped before: what it lets pass goes through the guard.
+import { patrol } from "./patrol.js";
+
+const MARK = "data-consentkit";
+const CARRYING = /^((image)?src(set|doc)?|href|data|poster)$/i;
+// As the guard has it: a connection to it fails at once.
+const NOWHERE = "wss://0:0";
+
+/**
+ * @param {any[]} news each window with its `on`, and each element that was refused for good
+ * @param {Row[]} rows
+ * @param {(el: any, name: string, value: any) => any} hold
+ * @param {(node: any) => any} sift
+ * @param {(url: any) => Row | undefined} refused
+ * @param {(text: string) => Row | undefined} among
+ */
+export default function ways(news, rows, hold, sift, refused, among) {
+  /**
+   * What an object doesn't tell itself: the element of an animated value, the row of a request or of a document,
+   * how full a store was. @type {WeakMap<any, any>}
+   */
+  const known = new WeakMap();
+  /** What a worker can begin with, by its URL. @type {Map<unknown, Blob>} */
+  const blobs = new Map();
+
+  /** @param {string} category */
+  const allows = (category) => /** @type {any} */ (window.consentkit)?.allows?.(category);
+
+  /** Tells an element what the browser tells one that fails to load. @param {any} el */
+  const fail = (el) =>
+    setTimeout(() => {
+      const loads = /^(im|vi|au)/.test(el.localName) || (el.isConnected && !/f/.test(el.localName));
+      if (loads && el.hasAttribute(MARK)) el.dispatchEvent(new Event("error"));
+    });
+
+  /** @param {[view: any, on: On]} realm */
+  const extend = ([view, on]) => {
+    const { document, URL } = view;
+    /** An object can have another text each time it is asked. @param {any} args @param {number} at */
+    const once = (args, at) => {
+      if ({}.toString.call(args[at]) == "[object Object]") args[at] += "";
+    };
+
+    // Attributes.
+    on(/^HTML/, CARRYING, (self, args, _, name) => {
+      if (args.length) return once(args, 0);
+      const held = self.getAttribute(MARK + "-" + name);
+      return held && (() => (/rc./.test(name) ? held : new URL(held, document.baseURI).href));
+    });
+    on(/^Element$/, /^setAttribute(NS)?$/, (self, args, call, name) => {
+      once(args, name.length > 12 ? 2 : 1);
+      // A player looks at a <source> that gets its address late only when it starts over.
+      return self.localName == "source" && self.hasAttribute(MARK) && (() => (call(), self.parentNode?.load?.()));
+    });
+    on(/^(Element$|Named)/, /^remove[AN]/, (self, [name, local]) => {
+      name = local ?? name.localName ?? name;
+      const el = self[0]?.ownerElement ?? self;
+      // One that is there is taken away by the guard.
+      CARRYING.test(name) && !el.hasAttribute(name) && el.removeAttribute(MARK + "-" + name);
+    });
+    on(/^(Attr|Node)$/, /^(value|nodeV|textC)/, (self, args) =>
+      args.length && self.ownerElement && hold(self.ownerElement, self.name, args[0]),
+    );
+    on(/^Named/, /^setN/, (self, [{ localName, name, value }]) => {
+      if (!CARRYING.test(localName)) return;
+      // Only what is in a map tells whose it is.
+      const mark = document.createAttribute(MARK);
+      self[0] || self.setNamedItem(mark);
+      const held = hold(self[0].ownerElement, name, value);
+      held || mark.ownerElement?.removeAttribute(MARK);
+      return held;
+    });
+    on(/^SVG/, /^href$/, (self, _, call) => {
+      const it = call();
+      known.set(it, self);
+      return () => it;
+    });
+    on(/^SVGAnimatedS/, /^baseV/, (self, args) => args.length && hold(known.get(self), "href", args[0]));
+
+    // Trees, markup and frames.
+    on(/^(Document|HTMLTableE\w+)$/, /^(body|caption|tHead|tFoot)$/, (_, [it]) => {
+      it && sift(it);
+    });
+    on(/^XSLT/, /^transform/, (_, __, call) => {
+      const it = call();
+      sift(it);
+      return () => it;
+    });
+    on(/^Document$/, /^execC/, (_, args) => {
+      if (/^insertI/i.test(args[0]) && refused(args[2])) {
+        args.splice(0, 3, "insertHTML", 0, `<img src="${args[2].replace(/"/g, "%22")}">`);
+      }
+    });
+    // In an SVG, <image> is another element than in HTML.
+    on(/^(Element$|Range)/, /ML|^createC/, (self, args) => {
+      const place = self.startContainer ?? self;
+      const at = args.length - 1;
+      if (/svg$/.test(place.namespaceURI) && !/^f/.test(place.localName) && among(args[at] + "")) {
+        const box = new DOMParser().parseFromString("<svg>" + args[at], "text/html").body.firstElementChild;
+        if (sift(box)) args[at] = box?.innerHTML;
+      }
+    });
+    // To ask a frame for its window lets the guard in.
+    /** @param {any} frame */
+    const look = (frame) => frame.contentWindow;
+    document.addEventListener("load", (/** @type {Event} */ { target }) => look(target), true);
+    document.querySelectorAll("iframe").forEach(look);
+
+    // Requests.
+    on(/^(window|Nav\w+)$/, /^(fetch|WebSocket|EventSource|Audio|sendBeacon)$/, (_, args) => once(args, 0));
+    // The first to hear how a request ends: one that waited too long ended by its page's own limit.
+    on(/^window$/, /^XMLH/, (_, __, call) => {
+      const it = call();
+      it.addEventListener("error", (/** @type {Event} */ event) => {
+        if (known.get(it) != NOWHERE) return;
+        event.stopImmediatePropagation();
+        it.dispatchEvent(new ProgressEvent("timeout"));
+      });
+      return () => it;
+    });
+    on(/^XML/, /^(open|send|abort)$/, (self, args, _, name) => {
+      const row = known.get(self);
+      /** Ends a request that the guard holds back. @param {unknown} [late] */
+      const end = (late) => {
+        if (row != known.get(self) || !row[9] || self.readyState > 1 || allows(row[1])) return;
+        self.open("POST", NOWHERE);
+        known.set(self, late);
+        self.send();
+      };
+      if (name == "open") {
+        once(args, 1);
+        known.set(self, [...(refused(args[1]) ?? [])]);
+      } else if (name == "abort") end(0);
+      else if (row[0]) {
+        row[9] = 1;
+        self.timeout && setTimeout(end, self.timeout, NOWHERE);
+      }
+    });
+
+    // Documents and workers made of text.
+    on(/^window$/, /^(Blob|File)$/, (_, args, call) => {
+      const it = call();
+      if (/html/.test(it.type)) known.set(it, among(args[0].join()));
+      return () => it;
+    });
+    const { createObjectURL, revokeObjectURL } = URL;
+    URL.createObjectURL = new Proxy(createObjectURL, {
+      apply(_, __, [it]) {
+        const url = createObjectURL(it);
+        const row = known.get(it);
+        if (row) rows.unshift([{ test: (text) => text == "blob://" + url.slice(5) }, row[1], row[2], 0]);
+        else if (/^$|script/.test(it.type)) blobs.set(url, it);
+        return url;
+      },
+    });
+    URL.revokeObjectURL = new Proxy(revokeObjectURL, {
+      apply(_, __, [url]) {
+        blobs.delete(url);
+        revokeObjectURL(url);
+      },
+    });
+    on(/^window$/, /^Worker$/, (_, args, call) => {
+      once(args, 0);
+      const table = rows.map(([globs, category]) => `[${globs},${!!allows(category)}]`).filter((row) => row[1] == "/");
+      const first = `(${patrol})([${table}],"${location.host}");`;
+      const blob = blobs.get(args[0]);
+      args[0] = blob
+        ? createObjectURL(new Blob([first, blob], { type: blob.type }))
+        : args[0].replace(/^data:(?![^,]*base64)[^,]*,/, "$&" + encodeURIComponent(first));
+    });
+    for (const name of ["WebSocket", "EventSource", "Worker", "SharedWorker", "XMLHttpRequest", "Blob", "File"]) {
+      if (view[name]) view[name].prototype.constructor = view[name];
+    }
+
+    // Nothing stands before a store's properties unless it is another object, which pages can tell: so what is
+    // written that way goes as soon as the script is done.
+    on(/^window$/, /[ln]Storage$/, (_, __, call) => {
+      const store = call();
+      queueMicrotask(() => {
+        if (known.get(store) != store.length) {
+          for (const key in store) {
+            const row = rows.find(([globs]) => globs.test("Storage:" + key));
+            if (row && !allows(row[1])) store.removeItem(key);
+          }
+        }
+        known.set(store, store.length);
+      });
+    });
+    view.localStorage + view.sessionStorage;
+  };
+
+  const hear = (/** @type {any} */ it) => (it.localName ? fail(it) : extend(it));
+  news.map(hear);
+  news.push = /** @type {any} */ (hear);
+}
