@@ -57,12 +57,17 @@ class Recalls:
         """Return whether a withdrawal was recorded for a visitor after their answer, entry `index`."""
         return self._later(cid, index) is not None
 
-    def _later(self, cid: bytes, index: int) -> Withdrawn | None:
+    def watched(self) -> Heeded:
+        """Return what is `heeded`, and from now on look for more."""
         if self._thread is None:
             self._start()
-        if not self.heeded:
+        return self.heeded
+
+    def _later(self, cid: bytes, index: int) -> Withdrawn | None:
+        heeded = self.watched()
+        if not heeded:
             return None
-        found = self.heeded.get(subject_id(cid)) or self.heeded.get(index)
+        found = heeded.get(subject_id(cid)) or heeded.get(index)
         return found if found and found[0] > index else None
 
     def look(self, since: int = 0) -> None:

@@ -1,8 +1,9 @@
 """What the policy says of the cookies that a request brings: found once, as most visitors bring the same."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
-from typing import Generic, TypeVar
+from math import inf
+from typing import Generic, NamedTuple, TypeVar
 
 from consentkit.gate.cookies import SPACE, cookie_name
 
@@ -33,27 +34,31 @@ class ByName(dict[bytes, Fact], Generic[Fact]):
         return found
 
 
-class Ends(dict[bytes, float]):
-    """The day at whose start a cookie is over by what it tells itself, by its pair as it stands in a header.
+class Ends(dict[tuple[bytes, ...], float]):
+    """The day at whose start the first of some cookies is over by what they tell themselves, by their pairs
+    as they stand in a header; infinite for none.
 
-    `find` says it by name and value. A visitor's cookies come back with each part of a page.
+    `find` says it by name and value of one. A visitor's cookies come back with each part of a page.
     """
 
-    MOST = 4096
-    LONGEST = 256
+    MOST = 1024
+    LONGEST = 1024
 
     def __init__(self, find: Callable[[str, str], float]) -> None:
         super().__init__()
         self._find = find
 
-    def __missing__(self, pair: bytes) -> float:
-        value = pair.partition(b"=")[2].strip(SPACE).decode("latin-1")
-        end = self._find(cookie_name(pair), value)
-        if len(pair) <= self.LONGEST:
+    def __missing__(self, pairs: tuple[bytes, ...]) -> float:
+        end = min(map(self._end, pairs), default=inf)
+        if sum(map(len, pairs)) <= self.LONGEST:
             if len(self) >= self.MOST:
                 self.clear()
-            self[pair] = end
+            self[pairs] = end
         return end
+
+    def _end(self, pair: bytes) -> float:
+        value = pair.partition(b"=")[2].strip(SPACE).decode("latin-1")
+        return self._find(cookie_name(pair), value)
 
 
 class ByNames(dict[tuple[bytes, ...], Fact], Generic[Fact]):
@@ -79,54 +84,65 @@ class ByNames(dict[tuple[bytes, ...], Fact], Generic[Fact]):
         return found
 
 
-NO_ENDS: Mapping[bytes, float] = {}
+class Plan(NamedTuple):
+    """Which of the cookies that came together pass, None for all; which of those that do tell their birth."""
+
+    passing: list[bool] | None
+    telling: list[bool]
+
+
+NO_ENDS: Mapping[tuple[bytes, ...], float] = {(): inf}
 
 
 class Brought(Generic[Fact]):
     """What the policy says of cookies that came together.
 
     `needs` names for each the category that governs it, None where it needs no consent; `drift` is what to
-    count of them; `consent` is the place of the one that holds a consent, None where there is none, or more;
-    `births` are the places of those that may tell their own birth, and `ends` says what comes of that.
+    count of them; `consent` and `anchors` are the places of the ones that hold those, None where there is
+    none, or more; `births` says of each whether it may tell its own birth, and `ends` what comes of that.
     """
 
-    __slots__ = ("_births", "_ends", "_passing", "consent", "drift", "needed", "needs")
+    __slots__ = ("_births", "_ends", "_plans", "anchors", "consent", "drift", "needed", "needs")
 
     def __init__(
         self,
-        needs: Iterable[str | None],
+        needs: Sequence[str | None],
         drift: frozenset[Fact],
         consent: int | None = None,
-        births: Sequence[int] = (),
-        ends: Mapping[bytes, float] = NO_ENDS,
+        anchors: int | None = None,
+        births: Sequence[bool] = (),
+        ends: Mapping[tuple[bytes, ...], float] = NO_ENDS,
     ) -> None:
+        self.needs = needs
+        self.drift = drift
+        self.consent = consent
+        self.anchors = anchors
+        self.needed = frozenset(need for need in needs if need is not None)
         self._births = births
         self._ends = ends
-        self.consent = consent
-        self.needs = tuple(needs)
-        self.needed = frozenset(need for need in self.needs if need is not None)
-        self.drift = drift
-        self._passing: dict[frozenset[str], list[bool] | None] = {}
+        self._plans: dict[frozenset[str], Plan] = {}
 
     def outlived(self, pairs: Sequence[bytes], allowed: frozenset[str], today: int) -> bool:
         """Return whether one of those that are allowed says itself that its life was over before day `today`;
         `pairs` is what the Cookie header holds that these came in.
         """
-        for place in self._births:  # no `any`: this is asked at most requests
-            if self.needs[place] in allowed and self._ends[pairs[place]] <= today:
-                return True
-        return False
+        telling = (self._plans.get(allowed) or self._plan(allowed)).telling
+        return self._ends[tuple(compress(pairs, telling))] <= today
 
     def cut(self, header: bytes, pairs: Sequence[bytes], allowed: frozenset[str]) -> bytes:
         """Return the Cookie header's value that these came in without the denied ones, the others byte for
         byte; the header itself where all of them may pass. `pairs` is what it holds.
         """
-        if allowed not in self._passing:
-            denied = self.needed - allowed
-            # A policy's categories are few, and so are the sets of them.
-            self._passing[allowed] = [need not in denied for need in self.needs] if denied else None
-        passing = self._passing[allowed]
+        passing = (self._plans.get(allowed) or self._plan(allowed)).passing
         return header if passing is None else b";".join(compress(pairs, passing)).lstrip(SPACE)
+
+    def _plan(self, allowed: frozenset[str]) -> Plan:
+        denied = self.needed - allowed
+        passing = [need not in denied for need in self.needs] if denied else None
+        telling = [tells and need in allowed for tells, need in zip(self._births, self.needs, strict=False)]
+        # A policy's categories are few, and so are the sets of them.
+        self._plans[allowed] = plan = Plan(passing, telling)
+        return plan
 
 
 class ByPairs(Generic[Fact]):

@@ -93,13 +93,16 @@ class Exchange:
         if brought.needed:
             if brought.consent is not None:
                 visitor.sealed = pairs[brought.consent].partition(b"=")[2]
-            kept = brought.cut(cookies, pairs, visitor.allowed)
+            if brought.anchors is not None:
+                visitor.anchored = pairs[brought.anchors].partition(b"=")[2]
+            allowed = visitor.allowed
+            kept = brought.cut(cookies, pairs, allowed)
             # What has a yes may have ended all the same.
-            if len(visitor.allowed) > 1 and (
-                (lives := self._lives).may_have_ended or brought.outlived(pairs, visitor.allowed, lives.today)
-            ):
-                self._ended = self._lives.ended
-                kept = without_cookies(kept, self._ended)
+            if len(allowed) > 1:
+                lives = self._lives
+                if lives.may_have_ended or brought.outlived(pairs, allowed, lives.today):
+                    self._ended = lives.ended
+                    kept = without_cookies(kept, self._ended)
         if kept is not cookies:
             self._cookies = cookies
         return kept if several or kept is not cookies else None
@@ -109,7 +112,12 @@ class Exchange:
         if self._known_lives is None:
             visitor, anchoring = self._visitor, self._scope["type"] == "http"
             self._known_lives = Lives(
-                self._orders, visitor.cookies or b"", visitor.allowed, visitor.now, anchoring=anchoring
+                self._orders,
+                visitor.cookies or b"",
+                visitor.allowed,
+                visitor.now,
+                anchoring=anchoring,
+                sealed=visitor.anchored,
             )
         return self._known_lives
 

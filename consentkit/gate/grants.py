@@ -12,6 +12,7 @@ from consentkit.policy.version import Policy
 from consentkit.recalls import Recalls
 
 DAY = 86_400
+SKEW = CLOCK_SKEW.total_seconds()
 MOST = 4096
 """Cookies remembered: a page's visitor comes back for its parts."""
 LONGEST = 4096
@@ -52,7 +53,7 @@ class Grants:
         return allowed if start <= now < end else None
 
     def _opened(self, value: bytes) -> Grant:
-        heeded = self._recalls.heeded if self._recalls else None
+        heeded = self._recalls.watched() if self._recalls else None
         grant = self._grant(self._seal.open(value))
         _remember(self._known, value, grant)
         if self._recalls and self._recalls.heeded is not heeded:
@@ -63,12 +64,13 @@ class Grants:
         """Look at every cookie anew, as answers were withdrawn that cookies still give."""
         self._known.clear()
 
-    def anchors(self, cookies: bytes) -> bytes | None:
+    def anchors(self, cookies: bytes, sealed: bytes | None = None) -> bytes | None:
         """Return what a Cookie header's value holds of anchors, opened; None without any that opens.
 
-        Of several that open, what all of them tell together.
+        Of several that open, what all of them tell together. `sealed` is the only one, if somebody has found
+        that.
         """
-        value = only_cookie(cookies, SEEN_MARK)
+        value = sealed or only_cookie(cookies, SEEN_MARK)
         if value:
             return self._payload(value)
         payloads = map(self._payload, dict.fromkeys(cookie_values(cookies, SEEN)))
@@ -87,15 +89,16 @@ class Grants:
             if opened is None:
                 return NEVER
             _, cid, index, answer = opened
-            if self._recalls and self._recalls.recalled(unpacked(cid), int(index)):
-                return NEVER
             version, instant, granted, *_ = answer.split(b":")
             if version != self._version:
+                return NEVER
+            recalls = self._recalls
+            if recalls and recalls.heeded and recalls.recalled(unpacked(cid), int(index)):
                 return NEVER
             decided = int(instant)
             day, second = divmod(decided, DAY)
             allowed = self._allowed.get(granted) or self._named(granted)
-            return decided - CLOCK_SKEW.seconds, end_day(day, self._months) * DAY + second, allowed
+            return decided - SKEW, end_day(day, self._months) * DAY + second, allowed
         except (ValueError, OverflowError, OSError):
             return NEVER
 

@@ -57,7 +57,8 @@ class Lives:
     """One visitor's allowed trackers, in one request and its answer.
 
     `cookies` is what the request's Cookie header says, `allowed` the categories that this visitor allows;
-    `anchoring` is False where no answer can carry a new anchor, as a WebSocket's doesn't.
+    `anchoring` is False where no answer can carry a new anchor, as a WebSocket's doesn't; `sealed` is the
+    value of the only cookie that holds anchors, if somebody has found that.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Lives:
         now: datetime,
         *,
         anchoring: bool = True,
+        sealed: bytes | None = None,
     ) -> None:
         self._orders = orders
         self._cookies = cookies
@@ -75,7 +77,7 @@ class Lives:
         self._now = now
         self._anchoring = anchoring
         self.today = day_of(now)
-        self._payload = orders.grants.anchors(cookies)
+        self._payload = orders.grants.anchors(cookies, sealed)
         self._first_end = None if self._payload is None else first_end(self._payload)
         self._told: list[Sighting] = []
         self._set: list[str] = []

@@ -1,7 +1,7 @@
 """The gate's standing orders: what it looks up at every request, worked out once for an edition."""
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -15,7 +15,7 @@ from consentkit.gate.csp import UNRESTRICTED, Admission, admission
 from consentkit.gate.grants import Grants
 from consentkit.gate.headers import Headers
 from consentkit.gate.markup import Rules
-from consentkit.gate.state import CONSENT_COOKIE, OURS, Seal
+from consentkit.gate.state import CONSENT_COOKIE, OURS, SEEN_COOKIE, Seal
 from consentkit.gate.told import Tell
 from consentkit.policy.births import end_told, tells_birth
 from consentkit.policy.bounds import NECESSARY_MONTHS
@@ -27,7 +27,7 @@ from consentkit.policy.registry import Cookie
 from consentkit.recalls import Recalls
 from consentkit.tally import Kind
 
-CONSENT = CONSENT_COOKIE.encode()
+CONSENT, ANCHORS = CONSENT_COOKIE.encode(), SEEN_COOKIE.encode()
 CUT = (
     "the site sets a cookie %r that nobody declared, so it is cut (cookies.undeclared is strict): declare it"
     " with @sets_cookie or in a service if the site needs it"
@@ -118,14 +118,12 @@ class Orders:
         found = [self.terms[name] for name in names]
         # Those that nobody declared.
         drift = frozenset(each.seen for each in found if each.seen is not None and not each.service)
-        places = [place for place, name in enumerate(names) if name.strip() == CONSENT]
         births = [
-            place
-            for place, (name, terms) in enumerate(zip(names, found, strict=True))
-            if terms.months and tells_birth(cookie_name(name))
+            bool(terms.months) and tells_birth(cookie_name(name))
+            for name, terms in zip(names, found, strict=True)
         ]
-        consent = places[0] if len(places) == 1 else None
-        return Brought((each.need for each in found), drift, consent, births, self._ends)
+        needs = [each.need for each in found]
+        return Brought(needs, drift, _only(names, CONSENT), _only(names, ANCHORS), births, self._ends)
 
     def _end_told(self, name: str, value: str) -> float:
         return end_told(name, value, self.terms[name.encode("latin-1")].months)
@@ -158,6 +156,11 @@ class Orders:
             return opening.encode() + self.edition.starter.body + b"</script>"
         address = escape(self.edition.starter_address)
         return f'{before}<script data-consentkit-starter=""{mark} src="{address}"></script>'.encode()
+
+
+def _only(names: Sequence[bytes], wanted: bytes) -> int | None:
+    places = [place for place, name in enumerate(names) if name.strip() == wanted]
+    return places[0] if len(places) == 1 else None
 
 
 def _csp_hashes(script: bytes) -> frozenset[str]:

@@ -61,6 +61,8 @@ class VisitorConsent:
     """What the request's Cookie header says, once somebody has read it."""
     sealed: bytes | None = None
     """The value of the only one of those that holds a consent, if somebody has looked for it."""
+    anchored: bytes | None = None
+    """The same of the one that holds anchors."""
     placed: str | None = None
     """The visitor's own regime, where the application tells one."""
     objecting: tuple[int, ...] | None = None
@@ -148,7 +150,8 @@ class VisitorConsent:
                     self._now = now = self._source.clock()
                 sent = self.cookies
                 allowed = self._source.glance(self._sent() if sent is None else sent, self.sealed, now)
-                if allowed is not None and len(allowed) > 1 and self.signals:
+                # Most browsers object to nothing, which is known without a further call.
+                if allowed is not None and len(allowed) > 1 and self.objecting != () and self.signals:
                     allowed = None
             if allowed is None:
                 allowed = self.decision.allowed
