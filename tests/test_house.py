@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,9 +47,15 @@ def test_the_tools_find_nothing(command: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@cache
+def trees() -> list[tuple[Path, ast.Module]]:
+    """Every module with what it parses to, read once for all the rules."""
+    return [(path, ast.parse(path.read_text("utf-8"))) for path in PACKAGE.rglob("*.py")]
+
+
 def functions() -> Iterator[tuple[str, int]]:
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for path, tree in trees():
+        for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield f"{path.relative_to(ROOT)}:{node.name}", (node.end_lineno or 0) - node.lineno + 1
 
@@ -67,8 +74,7 @@ def test_files_are_short() -> None:
 
 def test_every_module_and_public_name_says_what_it_is() -> None:
     silent = []
-    for path in PACKAGE.rglob("*.py"):
-        tree = ast.parse(path.read_text("utf-8"))
+    for path, tree in trees():
         if not ast.get_docstring(tree):
             silent.append(str(path))
         for node in tree.body:
@@ -82,8 +88,7 @@ def test_no_row_of_our_own_books_reaches_a_user() -> None:
     """Docstrings name the rows that decide; what is printed, logged or answered names its source in words."""
     row = re.compile(r"(?<!Schedule )\b[A-HLQ]\d{1,2}\b|\bRE-[A-Z]{2}\b|(?:design|requirements|measures) §")
     told = []
-    for path in PACKAGE.rglob("*.py"):
-        tree = ast.parse(path.read_text("utf-8"))
+    for path, tree in trees():
         silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         told += [
             f"{path.name}:{node.lineno}: {node.value}"
