@@ -12,7 +12,10 @@ MEDIA_TYPES = {
     ".json": "application/json",
     ".html": "text/html; charset=utf-8",
 }
-SERVED = ("banner.js", "banner.css", "sync.js", "ways.js", "saved.js", "page.css")
+ON_DEMAND = ("sync.js", "revive.js", "banner.js", "choice.js", "preferences.js", "placeholders.js")
+"""What the kernel loads for a reason, each module under its own name in the kernel's configuration."""
+STYLES = ("banner.css", "preferences.css")
+SERVED = (*ON_DEMAND, *STYLES, "ways.js", "saved.js", "page.css")
 HERE = Path(__file__).parent
 
 

@@ -16,7 +16,7 @@ from consentkit.policy.version import REWRITER, Policy
 from consentkit.policy.whose import Whose, rules_of
 from consentkit.release import __version__
 
-DRAWING = ("banner.js", "banner.css", "page.html", "page.css")
+DRAWING = ("banner.js", "banner.css", "preferences.js", "preferences.css", "page.html", "page.css")
 UNDECLARED = ""
 """The browser's category of a service that the site never told its visitors about: never allowed."""
 
@@ -68,11 +68,10 @@ def compile_edition(policy: Policy, prefix: str, environment: str | None = None)
 
     `environment`, such as `production`, is stated in the manifest, which each answer names (H12).
     """
-    notices = {
-        locale: asset(f"notice-{locale}.json", stored_notice(policy, locale, prefix))
-        for locale in policy.site.languages
-    }
-    files_ = served_assets()
+    words = {locale: stored_notice(policy, locale, prefix) for locale in policy.site.languages}
+    notices = {locale: asset(f"notice-{locale}.json", notice) for locale, (notice, _) in words.items()}
+    details = [asset(f"details-{locale}.json", body) for locale, (_, body) in words.items()]
+    files_ = [*served_assets(), *details]
     kernel = asset("kernel.js", kernel_script(policy, prefix, (*files_, *notices.values())))
     starter = asset("starter.js", starter_script(policy, prefix, kernel))
     guard = asset("guard.js", guard_script(policy, prefix)) if policy.pages.guard else None

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from consentkit.assets import Asset, static_asset
+from consentkit.assets import ON_DEMAND, STYLES, Asset, static_asset
 from consentkit.policy.version import Policy
 
 CONFIG_MARK = b"__CONFIG__"
@@ -29,9 +29,8 @@ def kernel_script(policy: Policy, prefix: str, linked: Iterable[Asset]) -> bytes
         "categories": policy.categories,
         "services": _categories(policy),
         "trackers": _trackers(policy),
-        "sync": address["sync.js"],
-        "banner": address["banner.js"],
-        "css": address["banner.css"],
+        **{name.removesuffix(".js"): address[name] for name in ON_DEMAND},
+        "styles": {name.removesuffix(".css"): address[name] for name in STYLES},
         "notices": {locale: address[f"notice-{locale}.json"] for locale in policy.site.languages},
         "locale": policy.site.default_language,
     }
@@ -53,7 +52,7 @@ def _filled(name: str, mark: bytes, value: Any) -> bytes:
 
 def _categories(policy: Policy) -> dict[str, str]:
     """What a `data-service` may say, and the category it waits for; behind an `@`, a category's own name."""
-    services = {s.id: s.category for s in policy.services.values() if s.category != "necessary"}
+    services = {service.id: service.category for service in policy.services.values()}
     return services | {f"@{category}": category for category in ("necessary", *policy.categories)}
 
 

@@ -18,5 +18,5 @@ const src = (...names) => names.map((name) => join(here, "src", name));
 await build({ ...shared, entryPoints: src("starter.js", "saved.js"), format: "iife" });
 // Every byte counts there, and the words "use strict" are eleven.
 await build({ ...shared, entryPoints: src("guard.js"), format: "iife", tsconfigRaw: "{}" });
-await build({ ...shared, entryPoints: src("kernel.js", "banner.js", "sync.js", "ways.js"), format: "esm" });
-await build({ ...shared, entryPoints: src("banner.css") });
+await build({ ...shared, entryPoints: src("kernel.js", "revive.js", "banner.js", "choice.js", "preferences.js", "placeholders.js", "sync.js", "ways.js"), format: "esm" });
+await build({ ...shared, entryPoints: src("banner.css", "preferences.css") });

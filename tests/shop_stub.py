@@ -8,9 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from consentkit.assets import ON_DEMAND, STYLES
 from consentkit.gate.anchors import Seen, hint_records
 from consentkit.policy.months import day_of
-from consentkit.policy.notice import lifetime_text
+from consentkit.policy.notice import in_two, lifetime_text
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "static"
@@ -50,6 +51,11 @@ def notice(locale: str) -> dict[str, Any]:
     body = [text.format(months="6 months") for text in t["body"]]
     cats = [category(cid) for cid in ("necessary", *CATEGORIES)]
     return plain | {"title": t["title"].format(site="Shop"), "body": body, "categories": cats, "links": links}
+
+
+def stored(locale: str) -> tuple[bytes, bytes]:
+    """Its two files."""
+    return in_two(notice(locale))
 
 
 HOSTILE = """
@@ -158,8 +164,9 @@ class Shop:
             "trackers": {
                 "marketing": [["cookie:_ads*", "local:ads_*"]], "": [["cookie:_early", "cookie:__*-ads"]],
             },
-            "sync": "/consent/static/sync.js",
-            "banner": "/consent/static/banner.js", "css": "/consent/static/banner.css", "locale": "en",
+            **{name.removesuffix(".js"): f"/consent/static/{name}" for name in ON_DEMAND},
+            "styles": {name.removesuffix(".css"): f"/consent/static/{name}" for name in STYLES},
+            "locale": "en",
             "notices": {locale: f"/consent/static/notice-{locale}.{NOTICE}.json" for locale in TEXTS},
         }  # fmt: skip
         return (STATIC / "kernel.js").read_bytes().replace(b"__CONFIG__", json.dumps(config).encode())
@@ -180,11 +187,9 @@ class Shop:
 
     def serve(self, method: str, path: str, body: Any) -> tuple[int, dict[str, str], bytes]:
         if path.startswith("/consent/static/notice-"):
-            return (
-                200,
-                {"content-type": "application/json"},
-                json.dumps(notice(path.split("notice-")[1][:2])).encode(),
-            )
+            return 200, {"content-type": "application/json"}, stored(path.split("notice-")[1][:2])[0]
+        if path.startswith("/consent/static/details-"):
+            return 200, {"content-type": "application/json"}, stored(path.split("details-")[1][:2])[1]
         if path.startswith("/consent/static/"):
             kind = "text/css" if path.endswith("css") else "text/javascript"
             name = path.rsplit("/", 1)[1]

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from browser import launched, until
@@ -78,6 +79,10 @@ def test_rejecting_loads_nothing_and_is_not_asked_again(page: Page, shop: Shop) 
     assert page.evaluate("new Promise(r => consentkit.push(k => r(k.state)))") == {
         "allowed": ["necessary"],
         "ask": False,
+        "until": {
+            category: datetime.fromtimestamp(shop.ends, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            for category in CATEGORIES
+        },
     }
     gone(page)
     assert shop.tracker.asked == []
@@ -149,6 +154,57 @@ def test_reopening_shows_the_stored_choice_and_escape_gives_focus_back(page: Pag
     gone(page)
     expect(page.locator("#manage")).to_be_focused()
     assert shop.server.paths().count("POST /consent/") == 1
+
+
+def test_the_second_layer_says_until_when_each_answer_counts(page: Page, shop: Shop) -> None:
+    choose_analytics(page)
+    page.click("#manage")
+    end = datetime.fromtimestamp(shop.ends).astimezone()
+    for name in ("Preferences", "Analytics", "Marketing"):
+        told = page.locator("label", has_text=name)
+        expect(told).to_contain_text(f"until {end:%B} {end.day}, {end.year}")
+    expect(page.locator("label", has_text="Necessary")).not_to_contain_text("until")
+
+
+OWN = """<script>
+consentkit.push((kit) => kit.accept().catch((error) => { window.said = error.message; }));</script>
+<form action="/elsewhere"><input type="checkbox" name="analytics">
+<button data-consent="save">Mine</button></form>
+<button id="no" onclick="consentkit.reject(['analytics'])">No more</button>"""
+
+
+def test_a_site_can_draw_its_own_controls_and_its_scripts_never_accept(
+    context: BrowserContext, shop: Shop
+) -> None:
+    shop.more = OWN
+    page = context.new_page()
+    page.goto(shop.url)
+    assert "visitor's own action" in page.wait_for_function("window.said").json_value()
+    assert "POST /consent/" not in shop.server.paths()
+    page.check("input[name=analytics]")
+    page.click("text=Mine")
+    gone(page)
+    assert shop.posted()["choices"] == {"preferences": False, "analytics": True, "marketing": False}
+    page.wait_for_function("order.length === 3")
+    assert page.evaluate("consentkit.allowsService('shop-stats')")
+    with page.expect_navigation():  # what runs ends
+        page.click("#no")
+    assert shop.posted()["choices"] == dict.fromkeys(CATEGORIES, False)
+    assert shop.posted()["mechanism"] == "api"
+    assert not page.evaluate("consentkit.allowsService?.('shop-stats')")
+
+
+def test_without_the_kernel_the_hint_answers_and_the_visitor_s_page_is_what_opens(
+    page: Page, context: BrowserContext, shop: Shop
+) -> None:
+    choose_analytics(page)
+    context.route("**/kernel.js", lambda route: route.abort())
+    page.reload()
+    asked = "['necessary', 'analytics', 'marketing', 'nonsense'].map((each) => consentkit.allows(each))"
+    assert page.evaluate(asked) == [True, True, False, False]
+    assert page.evaluate("order") == []
+    page.evaluate("void consentkit.open()")
+    page.wait_for_url("**/consent/")
 
 
 def test_in_a_partial_re_ask_reject_all_still_refuses_every_optional_category(page: Page, shop: Shop) -> None:
@@ -291,6 +347,7 @@ def test_both_layers_are_drawn_as_the_log_says_in_a_narrow_window_and_in_a_wide_
         assert box.evaluate(DRAWN) == json.loads(logged)
         if layer is banner_layer:
             press(page, "Choose")
+            expect(box.get_by_role("button", name="Save choices")).to_be_visible()
 
 
 @pytest.mark.parametrize("locale", ["fr", "de"])

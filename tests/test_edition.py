@@ -37,7 +37,7 @@ def test_the_kernel_knows_what_the_site_declares_and_only_that(edition: Edition)
     assert b'"visits":"analytics"' in body
     assert b'"@analytics":"analytics"' in body  # what other tools' marks are translated into
     assert b'"trackers":{"analytics":[["cookie:_visit","cookie:_visit_*","local:\\u003c/script>' in body
-    assert b"cloudflare" not in body  # necessary: nothing to hold back or to clear
+    assert b'"cloudflare":"necessary"' in body  # a site may ask of every service that it declares
     assert b"meta-pixel" not in body  # known, but not declared
 
 

@@ -1,18 +1,19 @@
 """The notice: complete, in the visitor's language, with the lives that are enforced (L2, L20, B18)."""
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
 from sample import policy, visits
 
-from consentkit.policy.notice import lifetime_text, stored_notice
+from consentkit.policy.notice import compose, lifetime_text, stored_notice
 from consentkit.policy.version import Policy, resolve
 from consentkit.policy.words import locales, texts
 
 
 def shown(policy: Policy, locale: str) -> Any:
-    return json.loads(stored_notice(policy, locale, "/consent"))
+    return compose(policy, locale, "/consent")
 
 
 @pytest.mark.parametrize("locale", ["en", "fr", "de"])
@@ -140,12 +141,22 @@ def test_a_vendor_s_own_cookie_lives_as_long_as_the_vendor_says() -> None:
     assert lives["fr"] == "90 days"
 
 
+def test_two_files_hold_every_word_and_the_first_one_s_hash_covers_both() -> None:
+    """L9, Q2: what is logged of an answer is the first one's."""
+    resolved = resolve(policy())
+    stored = stored_notice(resolved, "fr", "/consent")
+    notice, details = map(json.loads, stored)
+    assert notice.pop("details") == sha256(stored[1]).hexdigest()
+    for category in notice["categories"]:
+        category["services"] = details["services"][category["id"]]
+    for table in ("buttons", "labels"):
+        assert not notice[table].keys() & details[table].keys()
+        notice[table] |= details[table]
+    assert notice | {"embed": details["embed"]} == shown(resolved, "fr")
+
+
 def test_a_category_the_site_does_not_ask_about_is_not_shown() -> None:
-    notice = json.loads(
-        stored_notice(
-            resolve(policy(categories=["analytics"], services=["google-analytics"])), "en", "/consent"
-        )
-    )
+    notice = shown(resolve(policy(categories=["analytics"], services=["google-analytics"])), "en")
     assert [category["id"] for category in notice["categories"]] == ["necessary", "analytics"]
 
 

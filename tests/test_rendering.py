@@ -13,6 +13,7 @@ from sample import app, august, browsing, choose, policy, visits
 from starlette.testclient import TestClient
 
 from consentkit.cli import main
+from consentkit.edition import DRAWING
 from consentkit.policy.rendering import LAYERS, SIZES
 from consentkit.proof.entry import Kind
 
@@ -87,7 +88,7 @@ def test_every_layer_of_every_language_is_there_with_the_code_that_draws_it(clie
         for name, digest in said["code"].items():
             document = kit.log.document(digest)
             assert (document.name, document.sha256) == (name, digest)
-        assert {"banner.js", "banner.css", "page.html", "page.css"} == said["code"].keys()
+        assert {*DRAWING} == said["code"].keys()
 
 
 def nodes(tree: list[Any]) -> Iterator[Any]:
@@ -136,6 +137,7 @@ def test_an_answer_is_shown_with_the_very_layer_its_visitor_saw(
     where = ["--store", f"sqlite:///{tmp_path / 'log.db'}", "--keys", str(tmp_path / "keys")]
     shown = json.loads(CliRunner().invoke(main, ["audit", "show", "--json", str(index), *where]).stdout)
     assert shown["layer_shown"] == rendering(client, "fr")["layers"][layer]
+    assert shown["details_text"]["services"]["marketing"][0]["id"] == "youtube"
 
 
 def test_an_answer_given_on_no_layer_of_ours_shows_none(client: TestClient, tmp_path: Path) -> None:

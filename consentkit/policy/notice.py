@@ -1,6 +1,7 @@
 """The notice: the exact words a visitor is shown, as data, in one language (L9, L16, Q2)."""
 
 from collections.abc import Collection, Iterator, Mapping
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import orjson
@@ -21,9 +22,30 @@ UNBOUNDED = 10**6
 """Months: of a life that this site doesn't shorten."""
 
 
-def stored_notice(policy: Policy, locale: str, prefix: str) -> bytes:
-    """Return the notice in `locale` as the JSON bytes that are logged, hashed and served."""
-    return orjson.dumps(compose(policy, locale, prefix), option=orjson.OPT_SORT_KEYS)
+FIRST_WORDS = {"buttons": ("accept", "reject", "choose"), "labels": ("always",)}
+"""Of these tables, what the banner's first layer says: the rest is read later, if ever."""
+
+
+def stored_notice(policy: Policy, locale: str, prefix: str) -> tuple[bytes, bytes]:
+    """Return the notice in `locale` as the JSON bytes that are logged, hashed and served: in two files."""
+    return in_two(compose(policy, locale, prefix))
+
+
+def in_two(notice: dict[str, Any]) -> tuple[bytes, bytes]:
+    """Return the two files of a composed notice, which is taken apart for that.
+
+    The first is what the banner's first layer says. It names the second, the details that are only shown on
+    demand, by its SHA-256: so the hash of the first covers every word of both.
+    """
+    details: dict[str, Any] = {"embed": notice.pop("embed"), "services": {}}
+    for category in notice["categories"]:
+        details["services"][category["id"]] = category.pop("services")
+    for table, first in FIRST_WORDS.items():
+        details[table] = {name: text for name, text in notice[table].items() if name not in first}
+        notice[table] = {name: notice[table][name] for name in first}
+    stored = orjson.dumps(details, option=orjson.OPT_SORT_KEYS)
+    notice["details"] = sha256(stored).hexdigest()
+    return orjson.dumps(notice, option=orjson.OPT_SORT_KEYS), stored
 
 
 def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:

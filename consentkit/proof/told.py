@@ -55,8 +55,18 @@ def texts(log: Shards, entry: Stored) -> dict[str, Any]:
         document = log.document(stmt[field]) if isinstance(stmt.get(field), str) else None
         if document is not None:
             found[name] = _words(document)
+    details = _details(log, found.get("notice_text"))
+    if details is not None:
+        found["details_text"] = details
     layer = _layer(log, stmt)
     return found if layer is None else found | {"layer_shown": layer}
+
+
+def _details(log: Shards, notice: object) -> Any:
+    """What a notice names by its hash: the words that its second layer shows besides."""
+    digest = notice.get("details") if isinstance(notice, dict) else None
+    document = log.document(digest) if isinstance(digest, str) else None
+    return _words(document) if document is not None else None
 
 
 def _layer(log: Shards, stmt: Mapping[str, Any]) -> Any:

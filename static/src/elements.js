@@ -28,3 +28,12 @@ export const button = (text, action) =>
   typeof action === "string"
     ? make("button", { class: "button", type: "button", "data-consent": action }, text)
     : make("button", { class: "button", type: "button", onclick: action }, text);
+
+/** Puts a style sheet in, once, and waits until it counts. @param {string} href */
+export function loadStyle(href) {
+  const link = make("link", { rel: "stylesheet", href });
+  const nonce = document.querySelector("script")?.nonce;
+  if (nonce) link.nonce = nonce;
+  document.head.append(link);
+  return new Promise((resolve) => (link.onload = link.onerror = resolve));
+}

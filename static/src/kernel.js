@@ -10,7 +10,7 @@ const NECESSARY = "necessary";
  * @param {ConsentKit} kit the page's `consentkit`: it gets the calls that the starter could not answer
  * @param {() => Hint} hint
  * @param {Set<string>} revived the categories of which something runs in this tab
- * @param {Callback[]} queue calls that wait for the visitor's state
+ * @param {((kit: ConsentKitApi) => void)[]} queue calls that wait for the visitor's state
  */
 export default function start(kit, hint, revived, queue) {
   const config = __CONFIG__;
@@ -18,8 +18,8 @@ export default function start(kit, hint, revived, queue) {
   /** @type {State} */
   const none = { allowed: [NECESSARY], ask: false };
   let state = none;
-  /** @type {Promise<Ui> | undefined} */
-  let ui;
+  /** What has been loaded for a reason. @type {Record<string, Promise<any>>} */
+  const parts = {};
   /** @type {Promise<unknown> | undefined} */
   let synced;
   let told = "";
@@ -37,11 +37,14 @@ export default function start(kit, hint, revived, queue) {
   const may = (category) => !locked && !!category && state.allowed.includes(category);
   const wipe = () => clear(config, state.allowed);
   const reload = () => location.reload();
-  const panel = () => (ui ??= import(location.origin + config.banner).then((module) => module.default(kernel)));
+  /** @param {"sync" | "choice" | "revive" | "banner" | "placeholders"} name */
+  const fetched = (name) => import(location.origin + config[name]);
+  /** @param {"revive" | "banner" | "placeholders"} name */
+  const load = (name) => (parts[name] ??= fetched(name).then((module) => module.default(kernel)));
 
   /** @param {Verb} verb @param {Element | null} opener @param {boolean} [trusted] */
   const act = (verb, opener, trusted) =>
-    panel()
+    load("banner")
       .then((banner) => banner.act(verb, opener, trusted))
       .catch(() => location.assign(location.origin + config.prefix + "/"));
 
@@ -70,15 +73,27 @@ export default function start(kit, hint, revived, queue) {
     }
   }
 
-  /** Everything that touches the page's elements is in the banner's file; it is only loaded for a reason. */
+  /** Everything that touches the page's elements is in files of their own, each only loaded for a reason. */
   function settle() {
     const inert = "[data-category]:is(script[type='text/plain'],template,[data-src])";
-    const reason = state.allowed[1] ? "[data-consentkit]," + inert : "iframe[data-consentkit],iframe" + inert;
-    if (!ui && !state.ask && !document.querySelector(`${reason},${inert}[data-category=${NECESSARY}]`)) return;
-    Promise.all([panel(), synced])
-      .then(([banner]) => banner.refresh())
-      .catch(() => {});
+    const marked = state.allowed[1] ? "[data-consentkit]," + inert : `${inert}[data-category=${NECESSARY}]`;
+    const denied = !state.allowed[config.categories.length];
+    const there = (/** @type {string} */ selector) => document.querySelector(selector);
+    use("revive", there(marked), synced);
+    use("placeholders", denied && there("iframe[data-consentkit],iframe" + inert));
+    use("banner", state.ask);
   }
+
+  /**
+   * @param {"revive" | "banner" | "placeholders"} name
+   * @param {unknown} reason
+   * @param {unknown} [first] what has to be done before
+   */
+  const use = (name, reason, first) =>
+    (reason || parts[name]) &&
+    Promise.all([load(name), first])
+      .then(([part]) => part.refresh())
+      .catch(() => {});
 
   /** @param {State} next */
   async function apply(next) {
@@ -95,13 +110,13 @@ export default function start(kit, hint, revived, queue) {
     if (locked) return reload();
     await parsed;
     const detail = calls.state;
-    const now = JSON.stringify(detail);
+    const now = state.allowed + " " + state.ask;
     if (now !== told) {
       if (Array.isArray(window.dataLayer)) window.dataLayer.push({ event: "consentkit", allowed: detail.allowed });
       document.dispatchEvent(new CustomEvent("consentkit:" + (told ? "change" : "ready"), { detail }));
       // Trackers whose life is over go before anything that is allowed runs.
       if (!state.ask || state.allowed[1]) {
-        synced = import(location.origin + config.sync).then((module) => module.default(kernel)).catch(() => {});
+        synced = fetched("sync").then((module) => module.default(kernel)).catch(() => {});
       }
     }
     told = now;
@@ -145,6 +160,7 @@ export default function start(kit, hint, revived, queue) {
     may,
     revived,
     asking: () => state.ask,
+    ends: () => calls.state.until,
     withdraw(denied) {
       channel.postMessage(denied);
       lock(denied);
@@ -158,7 +174,17 @@ export default function start(kit, hint, revived, queue) {
     },
   };
 
+  const saving =
+    (/** @type {boolean} */ answer) =>
+    async (/** @type {any} */ wanted = config.categories) => {
+      const trusted = navigator.userActivation?.isActive;
+      return (await fetched("choice")).save(kernel, wanted, answer, trusted);
+    };
+
   const calls = {
+    save: saving(false),
+    accept: saving(true),
+    reject: saving(false),
     open: () => act("open", document.activeElement),
     /** @param {string} category */
     allows(category) {
@@ -166,11 +192,15 @@ export default function start(kit, hint, revived, queue) {
       if (may(category) && category !== NECESSARY) revived.add(category);
       return may(category);
     },
+    /** @param {string} id */
+    allowsService: (id) => calls.allows(config.services[id] ?? ""),
     get state() {
-      return { allowed: [...state.allowed], ask: state.ask };
+      const ends = [...hint().key.matchAll(/[.](\w+)[+-](\d+)/g)];
+      const until = Object.fromEntries(ends.map(([, category, end]) => [category, new Date(+`${end}e3`).toJSON()]));
+      return { allowed: [...state.allowed], ask: state.ask, until };
     },
-    /** @param {Callback} callback */
-    push: (callback) => void decided.then(() => callback(kit)),
+    /** @param {(kit: ConsentKitApi) => void} callback */
+    push: (callback) => void decided.then(() => callback(/** @type {ConsentKitApi} */ (kit))),
   };
   Object.defineProperties(kit, Object.getOwnPropertyDescriptors(calls));
   queue.forEach(kit.push);

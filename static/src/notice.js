@@ -20,13 +20,24 @@ export function pickLocale({ notices, locale }, wanted) {
   return locale;
 }
 
-/** @param {Config} config @returns {Promise<Notice>} */
-export async function loadNotice(config) {
-  const locale = pickLocale(config, [document.documentElement.lang, ...navigator.languages]);
-  const answer = await fetch(location.origin + config.notices[locale]);
-  if (!answer.ok) throw new Error("notice " + answer.status);
+/** @param {string} path */
+async function words(path) {
+  const answer = await fetch(location.origin + path);
+  if (!answer.ok) throw new Error(path + " " + answer.status);
   return answer.json();
 }
 
-/** @param {string} text @param {Record<string, string>} values */
-export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
+export const wishes = () => [document.documentElement.lang, ...navigator.languages];
+
+/** @param {Config} config @returns {Promise<Notice>} */
+export const loadNotice = (config) => words(config.notices[pickLocale(config, wishes())] ?? "");
+
+/**
+ * What the second layer and the placeholders say besides: the notice names it by its hash.
+ *
+ * @param {Config} config
+ * @param {Notice} notice
+ * @returns {Promise<Details>}
+ */
+export const loadDetails = ({ prefix }, { locale, details }) =>
+  words(`${prefix}/static/details-${locale}.${details.slice(0, 16)}.json`);

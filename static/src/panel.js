@@ -1,28 +1,19 @@
-import { make } from "./elements.js";
-import { firstLayer, secondLayer, TITLE } from "./layers.js";
-import { loadNotice } from "./notice.js";
-import { placeholders } from "./placeholder.js";
+import { loadStyle, make } from "./elements.js";
+import { firstLayer, TITLE } from "./layers.js";
+import { loadDetails } from "./notice.js";
 
 const ROOT = document.documentElement;
 const OPEN = "consentkit-open";
 
-/** @param {string} href */
-function loadStyle(href) {
-  const link = make("link", { rel: "stylesheet", href });
-  const nonce = document.querySelector("script")?.nonce;
-  if (nonce) link.nonce = nonce;
-  document.head.append(link);
-  return new Promise((resolve) => (link.onload = link.onerror = resolve));
-}
-
 /**
- * The dialog and the placeholders of one page.
+ * The dialog of one page. What its second layer says is fetched when somebody wants to see it.
  *
  * @param {Kernel} kernel
+ * @param {Notice} notice
+ * @returns {Ui}
  */
-export async function panel(kernel) {
-  const { config, may } = kernel;
-  const [notice] = await Promise.all([loadNotice(config), loadStyle(location.origin + config.css)]);
+export function panel(kernel, notice) {
+  const { config } = kernel;
   const status = make("p", { class: "status", role: "status" });
   const box = make("div", {
     class: "banner",
@@ -32,7 +23,6 @@ export async function panel(kernel) {
     dir: notice.dir,
   });
   const saved = make("p", { class: "saved", role: "status", lang: notice.locale });
-  const showBlocked = placeholders(kernel, notice);
   const size = new ResizeObserver(() => ROOT.style.setProperty("--consentkit-height", box.offsetHeight + "px"));
   let layer = 0;
   let busy = false;
@@ -40,17 +30,22 @@ export async function panel(kernel) {
   let byVisitor = false;
   /** @type {Element | null} */
   let opener = null;
+  /** What the second layer takes. @type {Promise<any[]> | undefined} */
+  let later;
 
   size.observe(box);
   addEventListener("keydown", (event) => {
     if (event.key === "Escape" && byVisitor && layer && !busy) close();
   });
 
-  /** @param {1 | 2} wanted */
-  function show(wanted) {
+  // At hand before it is needed: an answer must not wait for a file.
+  const recording = import(location.origin + config.choice);
+  const away = () => location.assign(location.origin + config.prefix + "/");
+
+  /** @param {1 | 2} wanted @param {(Node | string)[]} parts */
+  function show(wanted, parts) {
     layer = wanted;
     status.textContent = "";
-    const parts = wanted === 1 ? firstLayer(notice, showChoices) : secondLayer(notice, may, close);
     box.replaceChildren(...parts, status);
     // First in the page, so that the keyboard meets it before everything else.
     if (!box.isConnected) document.body.prepend(box);
@@ -58,8 +53,16 @@ export async function panel(kernel) {
     ROOT.classList.add(OPEN);
   }
 
-  function showChoices() {
-    show(2);
+  const showFirst = () => show(1, firstLayer(notice, () => void showChoices().catch(away)));
+
+  async function showChoices() {
+    later ??= Promise.all([
+      loadDetails(config, notice),
+      import(location.origin + config.preferences),
+      loadStyle(location.origin + config.styles.preferences),
+    ]);
+    const [details, { default: secondLayer }] = await later;
+    show(2, secondLayer(kernel, notice, details, close));
     focusTitle();
   }
 
@@ -80,7 +83,7 @@ export async function panel(kernel) {
     const back = opener;
     byVisitor = false;
     opener = null;
-    show(1);
+    showFirst();
     if (back instanceof HTMLElement) back.focus();
     else focusTitle();
   }
@@ -95,86 +98,55 @@ export async function panel(kernel) {
   /** Where a control was pressed: on a layer of ours, the visitor's own opening of it, or the site's page. */
   const mechanism = () => (layer === 2 ? (byVisitor ? "reopened" : "preferences") : layer ? "banner" : "page");
 
-  /**
-   * @param {Record<string, boolean>} choices
-   * @param {Verb} control
-   * @returns {Promise<State | string>} the new state, or what went wrong
-   */
-  async function post(choices, control) {
-    try {
-      const answer = await fetch(location.origin + config.prefix + "/", {
-        method: "POST",
-        keepalive: true,
-        signal: AbortSignal.timeout(1e4),
-        headers: { "content-type": "application/json", accept: "application/json" },
-        body: JSON.stringify({
-          choices,
-          policy: config.policy,
-          mechanism: mechanism(),
-          control,
-          locale: notice.locale,
-          // Its file's name has the digits of its hash: a page from a cache shows an earlier one.
-          notice: config.notices[notice.locale]?.split(".").at(-2),
-          client: Date.now(),
-        }),
-      });
-      return answer.status === 201 ? await answer.json() : notice.status.failed;
-    } catch {
-      return notice.status.offline;
-    }
-  }
-
-  /** @param {Record<string, boolean>} choices @param {Verb} control */
-  async function choose(choices, control) {
+  /** @param {() => Promise<"failed" | "offline" | undefined>} record */
+  async function choose(record) {
     const pressed = document.activeElement;
-    const denied = config.categories.filter((category) => !choices[category]);
     setBusy(true);
-    kernel.withdraw(denied);
-    const result = await post(choices, control);
+    const wrong = await record();
     setBusy(false);
-    if (typeof result === "string") {
-      if (!layer) {
-        byVisitor = !kernel.asking();
-        show(byVisitor ? 2 : 1);
-      }
-      status.textContent = result;
-      if (pressed instanceof HTMLElement) pressed.focus();
-      kernel.finish();
+    if (!wrong) {
+      if (layer) hide();
+      saved.textContent = notice.status.saved;
       return;
     }
-    if (layer) hide();
-    saved.textContent = notice.status.saved;
-    kernel.finish(result);
+    if (!layer) {
+      byVisitor = !kernel.asking();
+      showFirst();
+    }
+    status.textContent = notice.status[wrong];
+    if (pressed instanceof HTMLElement) pressed.focus();
   }
 
-  function ticked() {
-    const on = [...box.querySelectorAll("input")].filter((input) => input.checked).map((input) => input.name);
-    return Object.fromEntries(config.categories.map((category) => [category, on.includes(category)]));
+  /** What is ticked in a form of the site's own, or else on our second layer. @param {Element | null} from */
+  function ticked(from) {
+    const own = [...(from?.closest("form")?.querySelectorAll("input") ?? [])];
+    const boxes = own.some(({ name }) => config.categories.includes(name)) ? own : [...box.querySelectorAll("input")];
+    return boxes[0] && Object.fromEntries(boxes.map(({ name, checked }) => [name, checked]));
   }
 
   /** @param {Element | null} from */
   function open(from) {
     if (!box.contains(from)) opener = from;
     byVisitor = true;
-    showChoices();
+    return showChoices();
   }
 
   return {
-    /** @param {HTMLIFrameElement[]} frames */
-    refresh(frames) {
-      showBlocked(frames);
-      if (kernel.asking()) layer || show(1);
+    refresh() {
+      if (kernel.asking()) layer || showFirst();
       else if (layer && !byVisitor && !busy) hide();
     },
-    /** @param {Verb} verb @param {Element | null} from @param {boolean} [trusted] */
     async act(verb, from, trusted) {
+      const { choose: record, chosen, grants } = await recording;
       if (busy) return;
-      if (verb === "open" || (verb === "save" && layer !== 2)) return open(from);
-      const all = Object.fromEntries(config.categories.map((category) => [category, verb === "accept-all"]));
-      const choices = verb === "save" ? ticked() : all;
+      const wanted = verb === "save" ? ticked(from) : {};
+      if (verb === "open" || !wanted) return open(from);
+      /** @type {Record<string, boolean>} */
+      const choices = chosen(kernel, (/** @type {string} */ category) =>
+        verb === "save" ? wanted[category] : verb === "accept-all",
+      );
       // A script may refuse for the visitor, but only the visitor can grant.
-      if (!trusted && config.categories.some((category) => choices[category] && !may(category))) return;
-      await choose(choices, verb);
+      if (trusted || !grants(kernel, choices)) await choose(() => record(kernel, choices, verb, mechanism()));
     },
   };
 }

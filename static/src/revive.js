@@ -1,3 +1,5 @@
+import { claimsOf } from "./claims.js";
+
 const PREFIX = "data-consentkit";
 const SCRIPT = "script[type='text/plain']";
 const ARMED = `:is(${SCRIPT},template,iframe,frame,embed,object,param,img,image,feImage,use,animate,set,source,video,audio,track,input,link,meta,base,style,body,frameset)`;
@@ -13,20 +15,6 @@ const OURS = /^data-consentkit(-|$)/;
 const AUTHORS = /^data-(consentkit-)?(?=(src|type)$)/;
 const HELD = `script[${PREFIX}-src]:not([type$=plain])`;
 const LATE = `script[defer],script[${PREFIX}-type=module],script[data-type=module]`;
-
-/**
- * The categories an element needs, all of them. The server marks with a service's id, or with `@` and the
- * category its author chose, whatever that is called there; an undeclared service gives "", which is never allowed.
- *
- * @param {Config} config
- * @param {Element} element
- * @returns {string[]}
- */
-export function claimsOf({ categories, services }, element) {
-  const { consentkit, service, category } = /** @type {HTMLElement} */ (element).dataset;
-  if (consentkit?.[0] === "@") return [categories.find((each) => "@" + each === consentkit) ?? ""];
-  return [consentkit, service].flatMap((id) => (id == null ? [] : (services[id] ?? ""))).concat(category ?? []);
-}
 
 /**
  * Each attribute with the page's own name for it; "" for one that only marks.
@@ -172,12 +160,13 @@ function restore(element) {
 }
 
 /**
- * Makes the function that revives, in document order, every marked element whose categories are allowed,
- * deferred scripts and modules last, as the parser would have run them.
+ * Revives, in document order, every marked element whose categories are allowed, deferred scripts and modules
+ * last, as the parser would have run them.
  *
  * @param {Kernel} kernel
+ * @returns {Part}
  */
-export function reviver({ config, may, revived }) {
+export default function revive({ config, may, revived }) {
   const seen = new WeakSet();
   let busy = false;
   const next = () => {
@@ -186,23 +175,25 @@ export function reviver({ config, may, revived }) {
     );
     return ready.find((element) => !element.matches(LATE)) ?? ready[0];
   };
-  return async () => {
-    if (busy) return;
-    busy = true;
-    // What the guard held back as markup, and copies.
-    for (const script of document.querySelectorAll(HELD)) {
-      if (claimsOf(config, script).every(may)) Object.assign(script, { src: script.getAttribute(PREFIX + "-src") });
-    }
-    for (let element; (element = next()); ) {
-      seen.add(element);
-      claimsOf(config, element).forEach((category) => revived.add(category));
-      try {
-        await restore(element);
-      } catch (error) {
-        // One element that the page's own CSP refuses must not hold up the others.
-        console.error(error);
+  return {
+    async refresh() {
+      if (busy) return;
+      busy = true;
+      // What the guard held back as markup, and copies.
+      for (const script of document.querySelectorAll(HELD)) {
+        if (claimsOf(config, script).every(may)) Object.assign(script, { src: script.getAttribute(PREFIX + "-src") });
       }
-    }
-    busy = false;
+      for (let element; (element = next()); ) {
+        seen.add(element);
+        claimsOf(config, element).forEach((category) => revived.add(category));
+        try {
+          await restore(element);
+        } catch (error) {
+          // One element that the page's own CSP refuses must not hold up the others.
+          console.error(error);
+        }
+      }
+      busy = false;
+    },
   };
 }

@@ -19,7 +19,7 @@ if (typeof Object(early).allows != "function") {
       return (known || category == "necessary") && allowed.includes(category) && !!asked.add(category);
     },
     open: () => loaded.then(() => kit.open()),
-    push: (/** @type {Callback} */ callback) => void queue.push(callback),
+    push: (/** @type {(kit: ConsentKitApi) => void} */ callback) => void queue.push(callback),
   });
   const loaded = import(address)
     .then((kernel) => kernel.default(kit, hint, asked, queue))

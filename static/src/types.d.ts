@@ -11,9 +11,14 @@ interface Config {
   services: Record<string, string>;
   /** What each service keeps, by category: `area:key` with globs; "" holds what is known but not declared. */
   trackers: Record<string, string[][]>;
+  /** What is loaded for a reason, and where from. */
   sync: string;
+  revive: string;
+  placeholders: string;
   banner: string;
-  css: string;
+  choice: string;
+  preferences: string;
+  styles: Record<"banner" | "preferences", string>;
   notices: Record<string, string>;
   locale: string;
 }
@@ -27,10 +32,9 @@ interface Hint {
 }
 
 /** The answer of GET {prefix}/state, as far as the page needs it. */
-interface State {
-  allowed: string[];
-  ask: boolean;
-}
+type State = Pick<ConsentKitState, "allowed" | "ask">;
+
+type ConsentKit = Partial<ConsentKitApi> & ConsentKitQueue;
 
 type Verb = "open" | "accept-all" | "reject-all" | "save";
 
@@ -40,6 +44,8 @@ interface Kernel {
   /** Whether something of the category may run now. */
   may(category: string): boolean;
   asking(): boolean;
+  /** Until when each answer counts. */
+  ends(): Record<string, string>;
   /** The categories of which something runs in this tab. */
   revived: Set<string>;
   /**
@@ -51,10 +57,14 @@ interface Kernel {
   finish(next?: State): void;
 }
 
-/** What the banner lends to the kernel. */
-interface Ui {
-  /** Revives what is allowed; shows, hides and marks what the present state asks for. */
+/** What is loaded for a reason. */
+interface Part {
+  /** Brings the page in line with the present state. */
   refresh(): void;
+}
+
+/** What the banner lends to the kernel. */
+interface Ui extends Part {
   act(verb: Verb, opener: Element | null, trusted?: boolean): Promise<void>;
 }
 
@@ -73,7 +83,6 @@ interface NoticeCategory {
   name: string;
   description: string;
   locked: boolean;
-  services: NoticeService[];
 }
 
 interface Notice {
@@ -83,25 +92,21 @@ interface Notice {
   body: string[];
   purposes_intro: string;
   categories: NoticeCategory[];
-  buttons: Record<"accept" | "reject" | "choose" | "save" | "back", string>;
+  buttons: Record<"accept" | "reject" | "choose", string>;
   links: Record<"policy" | "details", { href: string; text: string }>;
-  labels: Record<
-    "always" | "services" | "vendor" | "trackers" | "country" | "privacy" | "lifetime" | "unblock",
-    string
-  >;
-  embed: Record<"blocked" | "once" | "always" | "instead", string>;
+  labels: Record<"always", string>;
   status: Record<"saved" | "failed" | "offline", string>;
+  /** The SHA-256 of the details. */
+  details: string;
 }
 
-interface ConsentKit {
-  open(): Promise<void>;
-  allows(category: string): boolean;
-  /** Once the kernel is there. */
-  readonly state?: State;
-  push(callback: Callback): void;
+/** What only the second layer and the placeholders say. */
+interface Details {
+  services: Record<string, NoticeService[]>;
+  buttons: Record<"save" | "back", string>;
+  labels: Record<"services" | "vendor" | "trackers" | "privacy" | "unblock" | "until", string>;
+  embed: Record<"blocked" | "once" | "always" | "instead", string>;
 }
-
-type Callback = (kit: ConsentKit) => void;
 
 declare const __STARTER__: Terms;
 
@@ -119,8 +124,6 @@ declare const __GUARD__: Row[];
 declare const __WAYS__: string;
 
 interface Window {
-  consentkit?: ConsentKit | Callback[];
-  dataLayer?: unknown;
   trustedTypes?: {
     createPolicy(name: string, rules: Record<string, (text: string) => string>): Record<string, (text: string) => string>;
   };

@@ -1,0 +1,67 @@
+import { pickLocale, wishes } from "./notice.js";
+
+/**
+ * A choice for every category; one that `wanted` says nothing of stays as it is.
+ *
+ * @param {Kernel} kernel
+ * @param {(category: string) => boolean | undefined} wanted
+ */
+export const chosen = ({ config, may }, wanted) =>
+  Object.fromEntries(config.categories.map((category) => [category, wanted(category) ?? may(category)]));
+
+/**
+ * @param {Kernel} kernel
+ * @param {Record<string, boolean>} choices
+ * @returns {boolean} whether they allow something that isn't allowed yet: that takes the visitor's own hand
+ */
+export const grants = ({ config, may }, choices) => config.categories.some((each) => choices[each] && !may(each));
+
+/**
+ * Has the server record choices; what they deny ends before it is asked.
+ *
+ * @param {Kernel} kernel
+ * @param {Record<string, boolean>} choices every optional category
+ * @param {string} control what was pressed
+ * @param {string} mechanism where that stands: on a layer of ours, on the site's page, in its scripts
+ * @returns {Promise<"failed" | "offline" | undefined>} what went wrong
+ */
+export async function choose(kernel, choices, control, mechanism) {
+  kernel.withdraw(kernel.config.categories.filter((category) => !choices[category]));
+  const answer = await post(kernel.config, { choices, mechanism, control }).catch(() => "offline");
+  kernel.finish(typeof answer === "string" ? undefined : answer);
+  if (typeof answer === "string") return /** @type {"failed" | "offline"} */ (answer);
+}
+
+/**
+ * @param {Config} config
+ * @param {Record<string, unknown>} answer
+ * @returns {Promise<State | string>}
+ */
+async function post({ notices, policy, prefix, ...config }, answer) {
+  const locale = pickLocale({ notices, locale: config.locale }, wishes());
+  const response = await fetch(location.origin + prefix + "/", {
+    method: "POST",
+    keepalive: true,
+    signal: AbortSignal.timeout(1e4),
+    headers: { "content-type": "application/json", accept: "application/json" },
+    // The name of a notice's file has the digits of its hash: a page from a cache shows an earlier one.
+    body: JSON.stringify({ ...answer, policy, locale, notice: notices[locale]?.split(".").at(-2), client: Date.now() }),
+  });
+  return response.status === 201 ? response.json() : "failed";
+}
+
+/**
+ * What the site's own scripts ask for: categories that they don't name stay as they are.
+ *
+ * @param {Kernel} kernel
+ * @param {Record<string, boolean> | string[]} wanted choices, or the categories that get `answer`
+ * @param {boolean} answer
+ * @param {boolean | undefined} trusted
+ */
+export async function save(kernel, wanted, answer, trusted) {
+  const named = Array.isArray(wanted) ? Object.fromEntries(wanted.map((each) => [each, answer])) : wanted;
+  const choices = chosen(kernel, (category) => named[category]);
+  if (!trusted && grants(kernel, choices)) throw new Error("consentkit: only the visitor's own action can accept");
+  const wrong = await choose(kernel, choices, "save", "api");
+  if (wrong) throw new Error("consentkit: the choice is not saved: " + wrong);
+}
