@@ -26,7 +26,7 @@ from consentkit.demo.run import listening
 NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "microsoft-edge")
 PATIENCE = 30_000
 # Only the last list of a command line counts, so Playwright's own is in it. The two at its end would have
-# Chromium draw what its address bar suggests in processes of their own, for every window: half of its work.
+# Chromium draw what its address bar suggests in processes of their own, for every window.
 FEATURES = (
     "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades",
     "HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding",
