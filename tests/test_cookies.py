@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consentkit.gate.brought import Brought, ByName, ByNames, ByPairs, Ends
+from consentkit.gate.brought import Brought, ByCookies, ByName, ByNames, Ends
 from consentkit.gate.cookies import (
     ROOM,
     cookie_name,
@@ -30,12 +30,11 @@ def category(name: str) -> str | None:
 
 
 CATEGORIES = ByName(category)
-KNOWN = ByPairs(lambda names: Brought([CATEGORIES[name] for name in names], frozenset()))
+KNOWN = ByCookies(lambda names: Brought([CATEGORIES[name] for name in names], frozenset()))
 
 
 def cut(header: bytes, *allowed: str) -> bytes:
-    pairs = header.split(b";")
-    return KNOWN.of(pairs).cut(header, pairs, frozenset(allowed))
+    return KNOWN.of(header).cut(header, header.split(b";"), frozenset(allowed))
 
 
 @pytest.mark.parametrize(
@@ -319,17 +318,23 @@ def test_no_more_combinations_of_names_are_kept_than_there_is_room_for() -> None
 
 @given(st.lists(st.lists(st.sampled_from([b"a", b"a=", b" a=1", b"a=b=1", b"ab=2", b"=", b""]), max_size=3)))
 @settings(max_examples=200, derandomize=True, deadline=None)
-def test_pairs_are_known_by_their_own_names_whatever_came_before(crowd: list[list[bytes]]) -> None:
-    known = ByPairs(lambda names: names)
-    for pairs in crowd:
-        assert known.of(pairs) == tuple(pair.partition(b"=")[0] for pair in pairs)
+def test_cookies_are_known_by_their_own_names_whatever_came_before(crowd: list[list[bytes]]) -> None:
+    """Twice each, then once more: what came twice in a row is known by a pattern."""
+    known = ByCookies(lambda names: names)
+    for pairs in [*(pairs for pairs in crowd for _ in range(2)), *crowd]:
+        found = known.of(b";".join(pairs))
+        assert found == tuple(pair.partition(b"=")[0] for pair in pairs or [b""])
 
 
 def test_of_the_last_visitors_no_more_is_kept_than_of_all() -> None:
-    known = ByPairs(lambda names: len(names))
-    for count in range(200):
-        assert known.of([b"a=1"] * count) == count
-    assert len(known._last) <= ByNames.MOST_NAMES + 1
+    """No pattern is made of a crowd of names either, nor of what came once."""
+    known = ByCookies(lambda names: len(names))
+    for count in (*range(1, 100), *range(50, 60)):
+        assert known.of(b";".join([b"a=1"] * count)) == count
+    assert known._last == []
+    for count in (1, 1, 2, 2, 3, 3, ByNames.MOST_NAMES + 1, ByNames.MOST_NAMES + 1):
+        assert known.of(b";".join([b"a=1"] * count)) == count
+    assert [found for _, found in known._last] == [3, 2]
 
 
 def test_what_passes_is_told_apart_by_who_allows_it() -> None:

@@ -1,6 +1,8 @@
 """What the policy says of the cookies that a request brings: found once, as most visitors bring the same."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import compress
 from math import inf
 from typing import Generic, NamedTuple, TypeVar
@@ -8,6 +10,8 @@ from typing import Generic, NamedTuple, TypeVar
 from consentkit.gate.cookies import SPACE, cookie_name
 
 Fact = TypeVar("Fact")
+Fits = Callable[[bytes], object]
+"""Returns something, or None where it doesn't fit."""
 
 
 class ByName(dict[bytes, Fact], Generic[Fact]):
@@ -145,25 +149,33 @@ class Brought(Generic[Fact]):
         return plan
 
 
-class ByPairs(Generic[Fact]):
-    """What is known of a Cookie header's pairs by their names in order; `find` says it of new ones.
+class ByCookies(Generic[Fact]):
+    """What is known of a Cookie header by the names in it, in their order; `find` says it of new ones.
 
-    Reading the names takes longer than all the rest, and the next visitor mostly brings those that another
-    one just did: of as many pairs, that is tried first.
+    Reading the names takes longer than all the rest, and most visitors of a site bring the same. So what came
+    twice in a row is told again by one match, where `_last` are two such patterns.
     """
 
     def __init__(self, find: Callable[[tuple[bytes, ...]], Fact]) -> None:
         self._known = ByNames(find)
-        self._last: dict[int, tuple[list[bytes], Fact]] = {}
+        self._last: list[tuple[Fits, Fact]] = []
+        self._before: tuple[bytes, ...] = ()
 
-    def of(self, pairs: Sequence[bytes]) -> Fact:
-        """Return what is known of these pairs."""
-        last = self._last.get(len(pairs))
-        if last is not None and all(map(bytes.startswith, pairs, last[0])):
-            return last[1]
-        names = tuple([pair.partition(b"=")[0] for pair in pairs])
+    def of(self, cookies: bytes) -> Fact:
+        """Return what is known of these cookies."""
+        for fits, fact in self._last:
+            if fits(cookies):
+                return fact
+        names = tuple([pair.partition(b"=")[0] for pair in cookies.split(b";")])
         found = self._known[names]
-        marks = [name + b"=" for name in names]
-        if names in self._known and all(map(bytes.startswith, pairs, marks)):
-            self._last[len(pairs)] = marks, found
+        # A pattern takes longer to make than a hundred requests to read.
+        if names == self._before and names in self._known:
+            self._last = [(_fits(names), found), *self._last[:1]]
+        self._before = names
         return found
+
+
+@lru_cache(maxsize=256)
+def _fits(names: tuple[bytes, ...]) -> Fits:
+    """Return what says whether a Cookie header's value holds cookies of just these names in this order."""
+    return re.compile(b";".join(re.escape(name) + b"=[^;]*+" for name in names)).fullmatch

@@ -86,11 +86,11 @@ class Exchange:
         cookies = cookies_of(headers) if several else headers[places[0]][1]
         visitor = self._visitor
         visitor.cookies = cookies
-        pairs = cookies.split(b";")
-        brought = self._orders.brought.of(pairs)
+        brought = self._orders.brought.of(cookies)
         visitor.drift = brought.drift
         kept = cookies
         if brought.needed:
+            pairs = cookies.split(b";")
             if brought.consent is not None:
                 visitor.sealed = pairs[brought.consent].partition(b"=")[2]
             if brought.anchors is not None:

@@ -9,7 +9,7 @@ from hashlib import sha256, sha384, sha512
 from html import escape
 
 from consentkit.edition import UNDECLARED, Edition
-from consentkit.gate.brought import Brought, ByName, ByPairs, Ends
+from consentkit.gate.brought import Brought, ByCookies, ByName, Ends
 from consentkit.gate.cookies import cookie_name
 from consentkit.gate.csp import UNRESTRICTED, Admission, admission
 from consentkit.gate.grants import Grants
@@ -70,7 +70,7 @@ class Orders:
         self.count = partial(count, self.version)
         self.tag = b"-ck" + self.version[:8].encode()
         self.terms = ByName(self._terms)
-        self.brought = ByPairs(self._brought)
+        self.brought = ByCookies(self._brought)
         self._ends = Ends(self._end_told)
         self.unreadable_passes = edition.policy.pages.unreadable == "pass"
         self.known = edition.policy.known.keys()
