@@ -454,9 +454,9 @@ def test_a_tombstone_that_points_nowhere_is_named(folder: Path, stone: dict[str,
     assert [(finding.index, finding.table) for finding in audit(folder).findings] == [(SIZE, "leaf")]
 
 
-def test_clamped_times_are_counted(tmp_path: Path) -> None:
+def test_clamped_times_are_counted_and_the_furthest_is_told(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
-        log.append([choice(log, 9), choice(log, 3), choice(log, 9)]).result(WAIT)
+        log.append([choice(log, 9), choice(log, 3), choice(log, 7), choice(log, 9)]).result(WAIT)
         report = log.verify()
     assert report.ok, report.findings
-    assert report.counts["clamped"] == 1
+    assert (report.counts["clamped"], report.counts["milliseconds clamped at most"]) == (2, 6)

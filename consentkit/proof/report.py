@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from consentkit.proof.recount import Finding
 
 MAX_FINDINGS = 1000
+FURTHEST = "milliseconds clamped at most"
 
 Progress = Callable[[int, int], object]
 
@@ -35,6 +36,12 @@ class Report:
     def count(self, name: str, more: int = 1) -> None:
         """One more, or so many, of what `name` says."""
         self.counts[name] = self.counts.get(name, 0) + more
+
+    def clamped(self, t: object, clock: object) -> None:
+        """Count an entry whose maker's clock ran behind the log's time `t`, and tell by how much at most."""
+        self.count("clamped")
+        if type(t) is int and type(clock) is int:
+            self.counts[FURTHEST] = max(self.counts.get(FURTHEST, 0), t - clock)
 
     def count_from(self, first: int) -> None:
         """Tell entries by the numbers they have where the log's own first one is number `first`."""

@@ -236,7 +236,7 @@ class _Audit:
             problem = "the tag it is found by isn't the one that its subject commits to"
             self._report.add(index, "opening", problem)
         if stmt and "clock" in stmt:
-            self._report.count("clamped")
+            self._report.clamped(t, stmt["clock"])
         for check in self._checks:
             try:
                 for problem in check(stored):
