@@ -38,7 +38,8 @@ from typing import Any
 import click
 import orjson
 
-from consentkit.kit import Answer, ConsentKit
+from consentkit.answer import Answer
+from consentkit.kit import ConsentKit
 from consentkit.proof.bundle import verify_bundle
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind, Record, subject_id

@@ -47,6 +47,10 @@ class StoreUnavailable(ConsentKitError):
         self.retry_after = retry_after
 
 
+class OutcomeUnknown(StoreUnavailable):
+    """The log was being written when the trouble came: what was to be recorded may be, or not (I5)."""
+
+
 class SizeMoved(ConsentKitError):
     """An append that depends on what came before found more: the log at `size` entries, or the visitor's own
     entries moved on.

@@ -4,14 +4,24 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from consentkit.answer import Answer, StaleGrant, problems_of
 from consentkit.edition import Edition, compile_edition
-from consentkit.errors import ChoiceError, ConfigurationError, LogClosed, Problem, SizeMoved, StoreUnavailable
+from consentkit.errors import (
+    ChoiceError,
+    ConfigurationError,
+    LogClosed,
+    OutcomeUnknown,
+    Problem,
+    SizeMoved,
+    StoreUnavailable,
+)
 from consentkit.history import TRIES, History, Past
 from consentkit.policy.change import still_counts
 from consentkit.policy.coded import Declared
@@ -33,12 +43,6 @@ from consentkit.tally_stores import open_store
 
 logger = logging.getLogger("consentkit")
 
-MECHANISMS = ("banner", "preferences", "reopened", "page", "form", "api")
-"""The banner's first layer, its second; the second as the visitor opened it again; a button of the site's
-own; the page that works without JavaScript; a program."""
-CONTROLS = ("accept-all", "reject-all", "save")
-MOST_CLIENT = 253_402_300_799_999
-"""The last millisecond of the year 9999."""
 MOST_TOLD = 5
 """Lines that the log gets on a policy: every process of a site writes them at every start."""
 
@@ -49,32 +53,12 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A visitor's answer as received: yes or no per category, on which notice, by which control (A9).
-
-    `notice`, `control` and `client`, the visitor's own clock (UTC ms), are None where nobody tells them.
-    """
-
-    choices: Mapping[str, bool]
-    version: str
-    mechanism: str
-    locale: str
-    control: str | None = None
-    notice: str | None = None
-    client: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Recorded:
     """An answer once it is durable: the visitor's new state, what it allows, and the receipt."""
 
     consent: Consent
     decision: Decision
     receipt: str
-
-
-class StaleGrant(ChoiceError):
-    """Nothing that was granted can be: each category has materially changed since it was shown."""
 
 
 def read_policy(source: str | Path | Mapping[str, Any], coded: Sequence[Declared] = ()) -> Policy:
@@ -174,8 +158,28 @@ class ConsentKit:
 
         `consent` is the state before, `subject` coarse facts about the browser (no address, no full user
         agent), `regime` the visitor's, None for the site's, `signals` what they object to. Raises
-        ChoiceError with every problem, StaleGrant, StoreUnavailable; then nothing changed.
+        ChoiceError with every problem, StaleGrant, StoreUnavailable; then nothing changed, but after an
+        OutcomeUnknown the answer may be in the log.
         """
+        again = partial(self._recorded, consent, answer, subject, now, regime, signals)
+        try:
+            return await again()
+        except OutcomeUnknown as unknown:
+            # The log begins afresh with what it holds, and so do we: with our answer, or without.
+            try:
+                return await again()
+            except StoreUnavailable:
+                raise unknown from None
+
+    async def _recorded(
+        self,
+        consent: Consent | None,
+        answer: Answer,
+        subject: Mapping[str, str],
+        now: datetime,
+        regime: str | None,
+        signals: Sequence[str],
+    ) -> Recorded:
         shown = self._shown(answer)
         for left in reversed(range(TRIES)):
             past = await asyncio.to_thread(self._past, consent, signals, now, regime)
@@ -209,7 +213,7 @@ class ConsentKit:
             current = self.edition.policy.version
             raise ChoiceError([Problem("policy", "is not a version this site has published", (current,))])
         shown = self.published.policies[answer.version]
-        problems = list(_answer_problems(answer, shown, self.published))
+        problems = list(problems_of(answer, shown, self.published))
         if problems:
             raise ChoiceError(problems)
         return shown
@@ -264,6 +268,7 @@ class ConsentKit:
             answer.locale,
             answer.control,
             answer.client,
+            answer.size,
             tuple(signals),
         )
         ends = self._ends(Consent(cid, 0, choices))
@@ -280,21 +285,3 @@ class ConsentKit:
         return {
             c: valid_until(policies[choice.version], choice, choice.regime) for c, choice in known.items()
         }
-
-
-def _answer_problems(answer: Answer, shown: Policy, published: Publications) -> Iterable[Problem]:
-    for category in answer.choices.keys() - set(shown.categories):
-        yield Problem(f"choices.{category}", "is not a category this site asks about", shown.categories)
-    for category in shown.categories:
-        if category not in answer.choices:
-            yield Problem(f"choices.{category}", "is missing; every category needs a yes or a no")
-    if answer.locale not in (locales := published.locales(answer.version)):
-        yield Problem("locale", f"{answer.locale!r} has no published notice", tuple(locales))
-    elif not published.shown(answer.version, answer.locale, answer.notice):
-        yield Problem("notice", f"{answer.notice!r} was never published with this version in {answer.locale}")
-    if answer.mechanism not in MECHANISMS:
-        yield Problem("mechanism", f"{answer.mechanism!r} is unknown", MECHANISMS)
-    if answer.control not in (None, *CONTROLS):
-        yield Problem("control", f"{answer.control!r} is unknown", CONTROLS)
-    if answer.client is not None and not 0 <= answer.client <= MOST_CLIENT:
-        yield Problem("client", "must be the milliseconds since 1970 by the visitor's clock")

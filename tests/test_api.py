@@ -20,7 +20,10 @@ from starlette.testclient import TestClient
 
 from consentkit import consent_of
 from consentkit.proof.bundle import verify_receipt
+from consentkit.proof.claims import claims
 from consentkit.proof.log import ProofLog
+from consentkit.proof.store import Batch
+from consentkit.proof.tables import SqliteWriting
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 SAME = {"sec-fetch-site": "same-origin"}
@@ -314,6 +317,46 @@ def test_a_log_that_can_t_be_written_grants_nothing(client: TestClient, tmp_path
     assert choose(client, "analytics").status_code == 201
 
 
+def committing(fails: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lose the answer to a COMMIT where `fails` says so, in turn: the record is durable, and nobody told."""
+    commit = SqliteWriting.commit
+
+    def lost(session: SqliteWriting, batch: Batch) -> None:
+        commit(session, batch)
+        if fails and fails.pop(0):
+            raise OSError("lost")
+
+    monkeypatch.setattr(SqliteWriting, "commit", lost)
+
+
+def test_a_visitor_whose_commit_s_outcome_was_lost_is_told_what_the_log_holds(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I5: it would be told that nothing was granted, and find it granted."""
+    choose(client)
+    committing([True], monkeypatch)
+    answer = choose(client, "analytics")
+    assert (answer.status_code, answer.json()["allowed"]) == (201, ["necessary", "analytics"])
+    lost, told = list(kit_of(client).log.entries())[-2:]
+    assert lost.stmt["categories"] == told.stmt["categories"]
+    assert (told.stmt["previous"], told.index) == (lost.index, answer.json()["index"])
+    assert kit_of(client).log.verify(claims()).ok
+
+
+def test_where_the_outcome_stays_unknown_nobody_is_told_that_nothing_was_granted(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(client)
+    committing([True, True], monkeypatch)
+    answer = choose(client, "analytics")
+    assert answer.status_code == 503
+    assert (
+        answer.json()["error"]
+        == "it isn't known whether the choice was recorded; please look again in a moment"
+    )
+    assert client.get("/").json()["analytics"] is False
+
+
 def test_a_no_that_can_t_be_recorded_still_stops_the_tracking(client: TestClient, tmp_path: Path) -> None:
     choose(client, "analytics", "marketing")
     client.cookies.set("_ga", "1", domain="shop.example")
@@ -325,6 +368,19 @@ def test_a_no_that_can_t_be_recorded_still_stops_the_tracking(client: TestClient
     assert state["allowed"] == ["necessary", "marketing"]
     assert state["ask"] is True
     lock.close()
+
+
+@pytest.mark.parametrize(("size", "status"), [("narrow", 201), ("wide", 201), ("huge", 422), (3, 422)])
+def test_the_layout_that_was_shown_is_in_the_record_and_no_other_is_taken(
+    client: TestClient, size: Any, status: int
+) -> None:
+    """A9: the same notice looks otherwise on a small screen."""
+    answer = client.post("/consent/", json=body(client, size=size), headers=SAME)
+    assert answer.status_code == status
+    if status == 201:
+        assert list(kit_of(client).log.entries())[-1].stmt["size"] == size
+    else:
+        assert [problem["path"] for problem in answer.json()["problems"]] == ["size"]
 
 
 def test_a_log_that_can_t_be_read_denies_and_the_pages_still_render(

@@ -14,7 +14,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from consentkit import consent_of
-from consentkit.kit import Answer, ConsentKit
+from consentkit.answer import Answer
+from consentkit.kit import ConsentKit
 from consentkit.policy.decision import Consent
 from consentkit.policy.months import add_months, milliseconds
 from consentkit.proof.claims import claims

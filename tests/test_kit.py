@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from sample import Clock, august, policy
 
+from consentkit.answer import Answer
 from consentkit.errors import ChoiceError, ConfigurationError, LogRefused, PolicyError
-from consentkit.kit import Answer, ConsentKit, log_origin, read_policy
+from consentkit.kit import ConsentKit, log_origin, read_policy
 from consentkit.policy.decision import Reason
 from consentkit.policy.lint import lint
 from consentkit.policy.version import resolve

@@ -21,9 +21,10 @@ from sample import august, policy
 from stores import place_in_postgres, store_url
 from wire import Proxy
 
+from consentkit.answer import Answer
 from consentkit.cli import main
 from consentkit.errors import ConfigurationError, LogRefused, StoreUnavailable
-from consentkit.kit import Answer, ConsentKit
+from consentkit.kit import ConsentKit
 from consentkit.proof import asyncpg_link, postgres, postgres_session
 from consentkit.proof.address import PostgresAddress, read_address
 from consentkit.proof.asyncpg_link import Link

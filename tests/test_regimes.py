@@ -18,10 +18,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from consentkit.answer import Answer
 from consentkit.errors import ConfigurationError, PolicyError, Problem
 from consentkit.gate.place import regime_at
 from consentkit.gate.told import Told
-from consentkit.kit import Answer, ConsentKit
+from consentkit.kit import ConsentKit
 from consentkit.policy.bounds import OPT_OUT_RULES
 from consentkit.policy.decision import Choice, Consent, decide
 from consentkit.policy.document import OPTIONAL_CATEGORIES, parse

@@ -14,9 +14,10 @@ from sample import Clock, app, august, browsing, choose, policy
 from stores import place_in_postgres, store_url
 
 import consentkit.proof
+from consentkit.answer import Answer
 from consentkit.cli import main
 from consentkit.errors import ConfigurationError, LogClosed, LogRefused, VerificationError
-from consentkit.kit import Answer, ConsentKit
+from consentkit.kit import ConsentKit
 from consentkit.policy.decision import Consent
 from consentkit.proof.address import beside
 from consentkit.proof.bundle import verify_bundle, verify_receipt

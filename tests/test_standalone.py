@@ -21,7 +21,8 @@ from outside import LocalWitness, unsigned_stamp
 from sample import Clock, august, policy
 
 import consentkit.proof
-from consentkit.kit import Answer, ConsentKit
+from consentkit.answer import Answer
+from consentkit.kit import ConsentKit
 from consentkit.proof.bundle import verify_bundle
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Draft, Kind, Record, subject_id

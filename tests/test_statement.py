@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from sample import Clock, august, policy
 
+from consentkit.answer import Answer
 from consentkit.errors import ChoiceError
-from consentkit.kit import Answer, ConsentKit, Recorded
+from consentkit.kit import ConsentKit, Recorded
 from consentkit.policy.months import milliseconds
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind

@@ -10,15 +10,15 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from consentkit.errors import ChoiceError, ConsentKitError, Problem
-from consentkit.kit import Answer
+from consentkit.answer import Answer, StaleGrant
+from consentkit.errors import ChoiceError, ConsentKitError, OutcomeUnknown, Problem, StoreUnavailable
 
 MOST_HOUSEHOLDS = 100_000
 LARGEST = 16 * 1024
 """Bytes; an answer holds four booleans and three short strings."""
 
-FIELDS = ("choices", "policy", "mechanism", "locale", "control", "notice", "client")
-OPTIONAL_FIELDS: Mapping[str, type] = {"control": str, "notice": str, "client": int}
+FIELDS = ("choices", "policy", "mechanism", "locale", "control", "notice", "client", "size")
+OPTIONAL_FIELDS: Mapping[str, type] = {"control": str, "notice": str, "client": int, "size": str}
 FORM_CONTROLS = {"accept": "accept-all", "reject": "reject-all", "save": "save"}
 TOLD_FIELDS = ("trackers",)
 MOST_TOLD = 200
@@ -43,6 +43,19 @@ class TooMany(ConsentKitError):
     """One address sends answers faster than a person could (HTTP 429)."""
 
     retry_after = 60
+
+
+STATUS: Mapping[type[ConsentKitError], int] = {
+    ForeignOrigin: 403,
+    StaleGrant: 409,
+    TooLarge: 413,
+    WrongType: 415,
+    ChoiceError: 422,
+    TooMany: 429,
+    StoreUnavailable: 503,
+}
+UNRECORDED = "the choice can't be recorded now, so nothing was granted; please try again"
+UNSURE = "it isn't known whether the choice was recorded; please look again in a moment"
 
 
 class Pace:
@@ -96,6 +109,15 @@ def check_origin(headers: Headers, scheme: str) -> None:
         raise ForeignOrigin("the Origin header is no origin") from error
     if parts.netloc != headers.get("host") or parts.scheme not in (scheme, "https"):
         raise ForeignOrigin(f"a choice must come from this site's own pages, not from {origin}")
+
+
+def refusal(error: ConsentKitError) -> tuple[int, str]:
+    """Return the status and the words for an answer that wasn't recorded, or of which nobody knows."""
+    # Whatever else stops a record is the log's trouble, not the visitor's.
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 503)
+    if status != 503:
+        return status, str(error)
+    return status, UNSURE if isinstance(error, OutcomeUnknown) else UNRECORDED
 
 
 def rows(error: ConsentKitError) -> list[dict[str, Any]]:

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from consentkit.errors import ChoiceError, ConsentKitError, StoreUnavailable
+from consentkit.answer import Answer
+from consentkit.errors import ConsentKitError, StoreUnavailable
 from consentkit.gate import answer as answers
 from consentkit.gate.form import Form
 from consentkit.gate.geo import Countries, client_address
@@ -20,22 +21,12 @@ from consentkit.gate.reply import FOR_EVER, PRIVATE, Json, instant
 from consentkit.gate.state import HINT_COOKIE, State
 from consentkit.gate.ua import family
 from consentkit.gate.visitor import VisitorConsent
-from consentkit.kit import Answer, ConsentKit, Recorded, StaleGrant
+from consentkit.kit import ConsentKit, Recorded
 from consentkit.policy.decision import Consent, Decision, Reason
 from consentkit.proof.statement import newest_answer
 
 logger = logging.getLogger("consentkit")
 
-STATUS: Mapping[type[ConsentKitError], int] = {
-    answers.ForeignOrigin: 403,
-    StaleGrant: 409,
-    answers.TooLarge: 413,
-    answers.WrongType: 415,
-    ChoiceError: 422,
-    answers.TooMany: 429,
-    StoreUnavailable: 503,
-}
-UNRECORDED = "the choice can't be recorded now, so nothing was granted; please try again"
 UNREADABLE = "the log can't be read now; please try again"
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -141,9 +132,7 @@ class Api:
         return Json(self._state(decision) | proof, 201)
 
     def _failed(self, request: Request, error: ConsentKitError, decision: Decision) -> Response:
-        # Whatever else stops a record is the log's trouble, not the visitor's.
-        status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 503)
-        text = UNRECORDED if status == 503 else str(error)
+        status, text = answers.refusal(error)
         response: Response = Json({"error": text, "problems": answers.rows(error)}, status)
         if answers.is_form(request.headers):
             response = self.form.failure(request, decision, error, status)

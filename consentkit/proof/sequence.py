@@ -11,6 +11,7 @@ from operator import attrgetter
 from consentkit.errors import (
     LogClosed,
     LogRefused,
+    OutcomeUnknown,
     SizeMoved,
     StoreUnavailable,
     VerificationError,
@@ -41,6 +42,8 @@ class Sequencer:
         self._publish_every = publish_every
         self._published_at = time.monotonic()
         self._left = False
+        self._begun = False
+        """Whether the batch may be on the disk already."""
         self._forget()
 
     def _forget(self) -> None:
@@ -64,13 +67,14 @@ class Sequencer:
     def run(self, requests: Sequence[Request]) -> None:
         """Commit what was asked for together; everybody is answered, whatever happens."""
         replies: Sequence[Reply]
+        self._begun = False
         try:
             replies = self._commit(requests)
         except BaseException as error:  # noqa: BLE001 - nobody may wait for ever, whatever went wrong
             self._forget()
             reason = error.__cause__ or error
             logger.error("a batch of %d requests was not acknowledged: %s", len(requests), reason)
-            replies = [_unavailable(error) for _ in requests]
+            replies = [_unavailable(error, unknown=self._begun) for _ in requests]
         answer(requests, replies)
 
     @property
@@ -173,6 +177,7 @@ class Sequencer:
         # All that can fail about the guard fails before the commit: who is told no must not be recorded.
         with self._keys.guard_ready(self._guard, note) as swap:
             self._same_guard(self._keys.guard(self._guard) == self._guard)
+            self._begun = True
             session.commit(batch)
             self._same_guard(swap())
         if ring != self._ring:
@@ -254,9 +259,10 @@ def _ring_after(
     return ring
 
 
-def _unavailable(error: BaseException) -> StoreUnavailable:
-    if isinstance(error, StoreUnavailable):
+def _unavailable(error: BaseException, *, unknown: bool) -> StoreUnavailable:
+    if isinstance(error, StoreUnavailable) and not unknown:
         return error
-    unavailable = StoreUnavailable("the consent log can't be written now")
-    unavailable.__cause__ = error
+    told = str(error) if isinstance(error, StoreUnavailable) else "the consent log can't be written now"
+    unavailable = OutcomeUnknown(told) if unknown else StoreUnavailable(told)
+    unavailable.__cause__ = error.__cause__ if isinstance(error, StoreUnavailable) else error
     return unavailable

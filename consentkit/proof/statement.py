@@ -30,6 +30,7 @@ class Occasion:
     edition: the index of the entry that published the notice, with the code that showed it, by its hash, and
         the versions of the software; None for an operator's, who was shown none. control: what was pressed,
     if that is told. client: the visitor's own clock (UTC ms), if that is told: never the time of the entry.
+    size: in which layout the notice was shown, `narrow` or `wide`, if that is told.
     signals: what the browser sent beside the answer.
     """
 
@@ -41,6 +42,7 @@ class Occasion:
     locale: str | None = None
     control: str | None = None
     client: int | None = None
+    size: str | None = None
     signals: tuple[str, ...] = ()
 
     def stated(self) -> dict[str, Any]:

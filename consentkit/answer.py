@@ -1,0 +1,60 @@
+"""A visitor's answer, and what may be wrong with it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from consentkit.errors import ChoiceError, Problem
+from consentkit.policy.version import Policy
+from consentkit.publication import Publications
+
+MECHANISMS = ("banner", "preferences", "reopened", "page", "form", "api")
+"""The banner's first layer, its second; the second as the visitor opened it again; a button of the site's
+own; the page that works without JavaScript; a program."""
+CONTROLS = ("accept-all", "reject-all", "save")
+SIZES = ("narrow", "wide")
+"""How the banner lays itself out on a small screen, and on any other."""
+MOST_CLIENT = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A visitor's answer as received: yes or no per category, on which notice, by which control (A9).
+
+    `notice`, `control`, `client`, the visitor's own clock (UTC ms), and `size`, the layout that the notice
+    had, are None where nobody tells them.
+    """
+
+    choices: Mapping[str, bool]
+    version: str
+    mechanism: str
+    locale: str
+    control: str | None = None
+    notice: str | None = None
+    client: int | None = None
+    size: str | None = None
+
+
+class StaleGrant(ChoiceError):
+    """Nothing that was granted can be: each category has materially changed since it was shown."""
+
+
+def problems_of(answer: Answer, shown: Policy, published: Publications) -> Iterator[Problem]:
+    """Yield all for which an answer can't be recorded under the policy version that it names, `shown`."""
+    for category in answer.choices.keys() - set(shown.categories):
+        yield Problem(f"choices.{category}", "is not a category this site asks about", shown.categories)
+    for category in shown.categories:
+        if category not in answer.choices:
+            yield Problem(f"choices.{category}", "is missing; every category needs a yes or a no")
+    if answer.locale not in (locales := published.locales(answer.version)):
+        yield Problem("locale", f"{answer.locale!r} has no published notice", tuple(locales))
+    elif not published.shown(answer.version, answer.locale, answer.notice):
+        yield Problem("notice", f"{answer.notice!r} was never published with this version in {answer.locale}")
+    if answer.mechanism not in MECHANISMS:
+        yield Problem("mechanism", f"{answer.mechanism!r} is unknown", MECHANISMS)
+    if answer.control not in (None, *CONTROLS):
+        yield Problem("control", f"{answer.control!r} is unknown", CONTROLS)
+    if answer.size not in (None, *SIZES):
+        yield Problem("size", f"{answer.size!r} is unknown", SIZES)
+    if answer.client is not None and not 0 <= answer.client <= MOST_CLIENT:
+        yield Problem("client", "must be the milliseconds since 1970 by the visitor's clock")
