@@ -161,14 +161,14 @@ def test_a_migration_that_fails_changes_nothing(older: Path, monkeypatch: pytest
 
 
 def test_older_tables_that_nobody_has_migrated_are_not_read_as_if_they_were(
-    older: Path, database: str, monkeypatch: pytest.MonkeyPatch
+    older: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if database == "sqlite":
-        monkeypatch.setattr(tables, "MIGRATIONS", STEPS)
-        with (
-            opened(older, read_only=True) as log,
-            pytest.raises(ConfigurationError, match="of version 1, this consentkit needs 3"),
-        ):
-            log.verify()
+    monkeypatch.setattr(tables, "MIGRATIONS", STEPS)
+    monkeypatch.setattr(postgres_tables, "MIGRATIONS", STEPS)
+    with (
+        opened(older, read_only=True) as log,
+        pytest.raises(ConfigurationError, match="of version 1, this consentkit needs 3"),
+    ):
+        log.verify()
     assert list(missing(0, STEPS)) == list(missing(1, STEPS)) == list(STEPS)
     assert (list(missing(2, STEPS)), list(missing(3, STEPS))) == ([STEPS[1]], [])

@@ -86,6 +86,8 @@ class Link:
         self._schema = address.schema
         self._patience = patience
         self._used = time.monotonic()
+        self.looked = False
+        """Whether the tables at its other end were found to be this version's."""
         # No statement is kept by name and no setting outlives its transaction: behind a pooler such as
         # pgbouncer each transaction may meet another server process.
         settings = {"application_name": "consentkit"}

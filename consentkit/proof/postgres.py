@@ -141,6 +141,9 @@ class PostgresStore:
     def reading(self) -> Iterator[PostgresReading]:
         """One unchanging view of the log."""
         with self._transaction() as link:
+            if not link.looked:
+                refuse_another(link.run(link.raw.fetchval(VERSION)), postgres_tables.MIGRATIONS)
+                link.looked = True
             yield PostgresReading(link, self._address.schema)
 
     def publish(self) -> tuple[Head, bool]:
