@@ -68,7 +68,9 @@ def test_an_entry_shows_what_was_said_and_its_proof(client: TestClient) -> None:
 
 def test_the_log_is_verified_before_the_auditor_s_eyes(client: TestClient) -> None:
     enter(client)
-    assert "The log holds" in client.get("/consent/audit/verify").text
+    page = client.get("/consent/audit/verify").text
+    assert "The log holds" in page
+    assert f"{client.app.kit.log.origin}: " in page  # type: ignore[attr-defined]
 
 
 def tally_of(client: TestClient) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from sample import Clock, app, august, browsing, choose, policy
+from stores import database as hands
 from stores import place_in_postgres, store_url
 
 import consentkit.proof
@@ -101,6 +102,18 @@ def test_the_next_log_begins_with_what_the_last_one_ended_with(shards: Shards) -
     assert new.verify(anchors=[old.checkpoint]).findings == []
     assert new.keys.identity == old.keys.identity != new.vkey
     assert new.lookup(b"x") == old.lookup(b"x"), "whose export names a tag is found in every year by it"
+
+
+def test_every_year_is_verified_and_to_go_on_from_where_the_one_before_ended(
+    shards: Shards, folder: Path
+) -> None:
+    close(shards.newest, NEXT, 5000).log.close()
+    reports = [report for _, report in shards.verify_each(tuple)]
+    assert [(report.findings, report.counts["anchors"]) for report in reports] == [([], 1), ([], 2)]
+    with hands(folder) as there:
+        there.execute("UPDATE opening SET created_ms = created_ms + 1 WHERE idx = 1")
+    altered, whole = [report.findings for _, report in shards.verify_each(tuple)]
+    assert ([found.index for found in altered], whole) == ([1], [])
 
 
 def test_entries_are_numbered_through_and_found_by_their_visitor_in_every_year(shards: Shards) -> None:
@@ -361,8 +374,7 @@ def test_visitors_notice_nothing_when_the_year_changes_under_a_running_site(tmp_
         client.cookies.update(cookies)
         assert client.get("/consent/state").json()["allowed"] == ["necessary", "marketing"]
         assert choose(client).status_code == 201
-        for shard in client.app.kit.log._shards:  # type: ignore[attr-defined]
-            report = shard.log.verify(claims())
+        for _, report in client.app.kit.log.verify_each(claims):  # type: ignore[attr-defined]
             assert report.ok, report.findings
 
 

@@ -18,6 +18,7 @@ from consentkit.desk import trackers
 from consentkit.desk.auth import COOKIE, SESSION_SECONDS, Auth
 from consentkit.errors import ConsentKitError
 from consentkit.kit import ConsentKit
+from consentkit.proof.claims import claims
 from consentkit.proof.entry import Stored
 from consentkit.proof.told import about, when
 from consentkit.request import is_secure
@@ -138,7 +139,9 @@ class Desk:
         return self._render("trackers.html", groups=groups, days=days, ranges=RANGES)
 
     def _verify(self) -> Response:
-        return self._render("verify.html", report=self.kit.log.verify(), vkey=self.kit.log.vkey)
+        found = [(shard.log.origin, report) for shard, report in self.kit.log.verify_each(claims)]
+        ok = all(report.ok for _, report in found)
+        return self._render("verify.html", ok=ok, found=found, vkey=self.kit.log.vkey)
 
     def _render(self, name: str, status: int = 200, **values: Any) -> Response:
         css = f"{self.kit.edition.prefix}/static/{static_asset('page.css').served_name}"

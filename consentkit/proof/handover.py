@@ -85,6 +85,12 @@ def successor_of(log: ProofLog) -> Successor | None:
     return Successor.named(closing.stmt or {}) if closing else None
 
 
+def ended(log: ProofLog, index: int) -> tuple[int, str]:
+    """Return the size and the checkpoint that a log ended with, which the entry `index` closed."""
+    with log._store.reading() as view:
+        return min(row for row in view.published() if row[0] > index)
+
+
 def onward(log: ProofLog, before: Container[str]) -> Successor | None:
     """Return which log follows a closed one; None while it goes on.
 
@@ -182,11 +188,10 @@ def _beginning(shard: Shard) -> Iterator[Record]:
     """Yield what the next log begins with: where this one ended, and what answers may go on to name."""
     closing = next(shard.log.entries(kind=Kind.CLOSE, newest_first=True, limit=1))
     t = closing.t or 0
-    with shard.log._store.reading() as view:
-        size, note = min(row for row in view.published() if row[0] > closing.index)
+    size, note = ended(shard.log, closing.index)
     checkpoint = open_checkpoint(note, *shard.log.keys.verifiers)
-    ended = Predecessor(shard.log.origin, shard.log.vkey, size, checkpoint.root.hex(), shard.first + size)
-    yield ended.succession(t)
+    before = Predecessor(shard.log.origin, shard.log.vkey, size, checkpoint.root.hex(), shard.first + size)
+    yield before.succession(t)
     # A year's answers are passed over: only what they name is read.
     named = (shard.log.entries(kind=kind, stop=closing.index) for kind in (Kind.DOCUMENT, Kind.POLICY))
     for entry in merge(*named, key=attrgetter("index")):

@@ -1,14 +1,14 @@
 """A site's logs over the years: those that were closed, and the one that goes on (prooflog §3.6)."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Self
 
 from consentkit.errors import VerificationError
 from consentkit.proof.entry import Kind, Record, Stored
-from consentkit.proof.handover import Place, Shard, began_at, follow, onward
+from consentkit.proof.handover import Place, Shard, began_at, ended, follow, onward
 from consentkit.proof.keys import Keys
 from consentkit.proof.log import ProofLog
 from consentkit.proof.note import Receipt, Verifier
@@ -205,6 +205,20 @@ class Shards:
     def proof(self, number: int, *, cosigned: bool = False) -> dict[str, str]:
         """Return an entry's receipt, and the key that verifies it."""
         return {"receipt": self.receipt(number, cosigned=cosigned), "vkey": self.shard_of(number).log.vkey}
+
+    def verify_each(self, checks: Callable[[], Sequence[Check]]) -> Iterator[tuple[Shard, Report]]:
+        """Yield each of the logs, the first one first, and what verifying it tells, in the site's numbers.
+
+        It is verified with what `checks` makes for it, and to go on from where the one before ended.
+        """
+        self.follow()
+        kept: list[str] = []
+        for shard in [*self._shards]:
+            report = shard.log.verify(checks(), kept)
+            report.count_from(shard.first)
+            yield shard, report
+            closings = shard.log.entries(kind=Kind.CLOSE, newest_first=True, limit=1)
+            kept = [ended(shard.log, closing.index)[1] for closing in closings]
 
     def verify(self, checks: Sequence[Check] = ()) -> Report:
         """Verify the newest log (see `ProofLog.verify`)."""
