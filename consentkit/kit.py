@@ -110,6 +110,7 @@ class ConsentKit:
         stamps: str | None = None,
         witnesses: str | Path | None = None,
         environment: str | None = None,
+        actor: str | None = None,
     ) -> None:
         coded = declared_cookies()
         wanted = read_policy(policy, coded)
@@ -120,7 +121,7 @@ class ConsentKit:
         # A log keeps the name it was born with, whatever the site calls itself later.
         origin = recorded_origin(Path(keys)) or log_origin(wanted.site.name)
         self.log = Shards.open(store, Path(keys), origin=origin, accept_log=accept_log)
-        self.published = Publications(self.log, clock)
+        self.published = Publications(self.log, clock, actor)
         self.published.publish(self.edition)
         self.recalls = Recalls(self.log, clock)
         self.history = History(self.log, self.decide, self._ends)

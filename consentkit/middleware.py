@@ -57,6 +57,8 @@ class ConsentMiddleware:
         tlog-policy says (`CONSENTKIT_WITNESSES`).
     environment: where this runs, such as `production`: the log says so, and takes no other's answers from
         then on (`CONSENTKIT_ENVIRONMENT`).
+    actor: who deploys, such as a git user or a CI job: the log names them beside what is published
+        (`CONSENTKIT_ACTOR`).
     clock: returns the present instant (UTC), for tests.
 
     Everything is opened when the server starts (ASGI lifespan), at the latest with the first request; then
@@ -81,6 +83,7 @@ class ConsentMiddleware:
         stamps: str | None = None,
         witnesses: str | Path | None = None,
         environment: str | None = None,
+        actor: str | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.app = app
@@ -97,6 +100,7 @@ class ConsentMiddleware:
         self._stamps = stamps or os.environ.get("CONSENTKIT_STAMPS")
         self._witnesses = witnesses or os.environ.get("CONSENTKIT_WITNESSES")
         self._environment = environment or os.environ.get("CONSENTKIT_ENVIRONMENT")
+        self._actor = actor or os.environ.get("CONSENTKIT_ACTOR")
         self._clock = clock
 
     @cached_property
@@ -113,6 +117,7 @@ class ConsentMiddleware:
             stamps=self._stamps,
             witnesses=self._witnesses,
             environment=self._environment,
+            actor=self._actor,
         )
 
     @cached_property

@@ -20,6 +20,7 @@ from consentkit.proof.store import Document
 logger = logging.getLogger("consentkit")
 
 PUBLISHER = "file"
+"""Who published a policy, where all that is known is that its file had changed."""
 PUBLISH_TRIES = 10
 RELOAD_PAUSE = timedelta(seconds=1)
 DIGITS_NAMED = 16
@@ -37,8 +38,12 @@ class Announced:
 class Publications:
     """A site's published past, read as its log grows; `policies` has every version by its id (64 hex)."""
 
-    def __init__(self, log: ProofLog | Shards, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, log: ProofLog | Shards, clock: Callable[[], datetime], actor: str | None = None
+    ) -> None:
+        """Take the log; `actor` is whoever deploys what this process publishes, if that is told (Q8, H14)."""
         self.policies: dict[str, Policy] = {}
+        self._actor = actor or PUBLISHER
         self._log = log
         self._clock = clock
         self._files: dict[str, str] = {}
@@ -75,7 +80,7 @@ class Publications:
             if self._log.document(part.sha256) is None
         ]
         stmt = {**_announcement(edition), "previous": latest["version"] if latest else None}
-        return [*documents, Record(Kind.POLICY, t, stmt, {"actor": PUBLISHER})]
+        return [*documents, Record(Kind.POLICY, t, stmt, {"actor": self._actor})]
 
     def _tell(self, policy: Policy, latest: Mapping[str, Any] | None) -> None:
         """Log what a publication means for visitors who have answered (E9); a first one finds none."""

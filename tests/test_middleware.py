@@ -92,9 +92,12 @@ def test_options_come_from_the_environment_too(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("CONSENTKIT_STORE", f"sqlite:///{tmp_path / 'env.db'}")
     monkeypatch.setenv("CONSENTKIT_KEYS", str(tmp_path / "env-keys"))
     monkeypatch.setenv("CONSENTKIT_PREFIX", "/cookies/")
+    monkeypatch.setenv("CONSENTKIT_ACTOR", "job 7")
     middleware = ConsentMiddleware(app(), policy=POLICY)
     assert TestClient(middleware, base_url=ORIGIN).get("/cookies/state").status_code == 200
     assert (tmp_path / "env.db").exists()
+    [published] = middleware.kit.log.entries(kind=Kind.POLICY)
+    assert published.subj == {"actor": "job 7"}
     middleware.kit.close()
 
 
