@@ -1,22 +1,34 @@
 """What the guard in a page holds back, written for the browser: services' URLs, cookies and storage keys.
 
-It covers `document.cookie` and `cookieStore`; addresses of what scripts add (elements' properties,
-`setAttribute`, `setAttributeNS` and `setAttributeNode`, markup, other documents' trees), in blank frames and
-`srcdoc` too; `fetch`, `XMLHttpRequest`, `sendBeacon`, `WebSocket`, `EventSource`, workers' own addresses;
-`localStorage`, `sessionStorage`, IndexedDB and caches. A request waits for the choice, its abortion or its
-own `timeout`; refused, it fails as a network that is down. Markup is only taken apart where it names
-something denied. A storage key that is written as a property goes as soon as the script is done; through a
-kept reference, with the next look at that store, at a choice, or as the page is left (the starter's).
+guard.js comes first on a page and covers what runs while the page is parsed: `document.cookie` and
+`cookieStore`; addresses of what scripts add (elements' properties, `setAttribute`, `setAttributeNS` and
+`setAttributeNode`, markup, other documents' trees), in blank frames and `srcdoc` too; `fetch`,
+`XMLHttpRequest`, `sendBeacon`, `WebSocket`, `EventSource`, workers' own addresses; `localStorage`,
+`sessionStorage`, IndexedDB and caches; the text of frames that are `javascript:` or `data:`.
 
-Requests, elements and markup come with the yes. An element that is refused stays without its address and
-fires no event. Nothing is written later: a cookie and a storage key are dropped in silence, and what opens a
-database, a cache, a socket or a worker fails at once.
+ways.js comes soon after it, with what few scripts do and none of those that a page is parsed with: an
+`Attr`'s `value`, `setNamedItem`, SVG's `baseVal`, table parts and `document.body` from another document,
+`execCommand("insertImage")`, objects whose text changes, `blob:` documents of text, what workers made of a
+`blob:` or `data:` ask for; storage keys written as a property go as soon as the script is done (through a
+kept reference, with the next look at that store, at a choice, or as the page is left). It also makes what is
+held look as a browser has it: a held address is read as it was given, in an SVG an `<image>` stays one, a
+request ends by its own `timeout` or `abort` with that event, `constructor` is what the window has.
 
-Not covered: modules (`import`, import maps, worklets), what runs in workers, styles' `url()` and fonts, SMIL,
-`background`, pings, navigation (forms, links, `location`, `window.open`), WebRTC, WebTransport,
-WebSocketStream and fetchLater, XSLT, `execCommand("insertImage")`, table captions and `document.body` from
-another document, declarative shadow roots in markup, tags written in halves, entities within `srcdoc`, an
-`Attr`'s own `value`, `setNamedItem`, SVG's `baseVal`, `WebSocket.prototype.constructor`, and a call that
+A request waits for the choice, its abortion or its own `timeout`; refused, it fails as a network that is
+down. Markup is only taken apart where it names something denied. Requests, elements and markup come with the
+yes, once and in their order. An element that is refused stays without its address and gets an `error` event,
+where a browser sends one.
+
+What isn't played again: a cookie and a storage key are dropped in silence, since a value from before the yes
+must not be kept; what opens a database, a cache, a socket, an `EventSource`, an `Audio`, a synchronous
+request or a worker fails at once, since its caller can't wait; a preload is of no use later; in shadow roots
+and documents that a script writes the page's revival doesn't look; a worker keeps to what was allowed as it
+began.
+
+Not covered: modules (`import`, import maps, worklets), what workers that are files do, styles' `url()` and
+fonts, SMIL, `background`, pings, navigation (forms, links, `location`, `window.open`), WebRTC, WebTransport,
+WebSocketStream and fetchLater, XSLT, declarative shadow roots in markup, tags written in halves, entities
+within `srcdoc`, `data:` documents in base64, `blob:` documents made of anything but strings, and a call that
 somebody has kept from before it.
 """
 

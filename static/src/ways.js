@@ -82,11 +82,6 @@ export default function ways(news, rows, hold, sift, refused, among) {
     on(/^(Document|HTMLTableE\w+)$/, /^(body|caption|tHead|tFoot)$/, (_, [it]) => {
       it && sift(it);
     });
-    on(/^XSLT/, /^transform/, (_, __, call) => {
-      const it = call();
-      sift(it);
-      return () => it;
-    });
     on(/^Document$/, /^execC/, (_, args) => {
       if (/^insertI/i.test(args[0]) && refused(args[2])) {
         args.splice(0, 3, "insertHTML", 0, `<img src="${args[2].replace(/"/g, "%22")}">`);
@@ -190,7 +185,13 @@ export default function ways(news, rows, hold, sift, refused, among) {
     view.localStorage + view.sessionStorage;
   };
 
-  const hear = (/** @type {any} */ it) => (it.localName ? fail(it) : extend(it));
+  const hear = (/** @type {any} */ it) => {
+    try {
+      it.localName ? fail(it) : extend(it);
+    } catch {
+      // A frame that is gone has no window, and a sandbox no storage.
+    }
+  };
   news.map(hear);
   news.push = /** @type {any} */ (hear);
 }
