@@ -54,6 +54,7 @@ STATUS: Mapping[type[ConsentKitError], int] = {
     TooMany: 429,
     StoreUnavailable: 503,
 }
+"""How each error is answered over HTTP."""
 UNRECORDED = "the choice can't be recorded now, so nothing was granted; please try again"
 UNSURE = "it isn't known whether the choice was recorded; please look again in a moment"
 

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from consentkit.answer import Answer
 from consentkit.errors import ConsentKitError, StoreUnavailable
 from consentkit.gate import answer as answers
+from consentkit.gate.ending import left, onward
 from consentkit.gate.form import Form
 from consentkit.gate.geo import Countries, client_address
 from consentkit.gate.keeping import kept
@@ -66,6 +67,9 @@ class Api:
         await response(scope, receive, send)
 
     async def _response(self, request: Request, path: str) -> Response:
+        further = onward(self.gate.orders, request, self._visitor(request))
+        if further is not None:
+            return further
         handler = self._handler("GET" if request.method == "HEAD" else request.method, path)
         return await handler(request) if handler else self._elsewhere(path)
 
@@ -119,17 +123,23 @@ class Api:
             self._drop_refused(request, response, visitor, answer)
             return response
         decision = visitor.obeyed(recorded.decision)
-        response = self._recorded(request, recorded, decision, answer)
-        state = State(recorded.consent, decision)
-        _set(response, kept(self.gate.orders, request.scope, state, now, chosen=True))
+        orders, state = self.gate.orders, State(recorded.consent, decision)
+        lines = kept(orders, request.scope, state, now, chosen=True)
+        place = left(orders, request, consent, decision.allowed, lines)
+        response = self._recorded(request, recorded, decision, answer, place)
+        _set(response, lines)
         return response
 
-    def _recorded(self, request: Request, recorded: Recorded, decision: Decision, answer: Answer) -> Response:
+    def _recorded(
+        self, request: Request, recorded: Recorded, decision: Decision, answer: Answer, place: str | None
+    ) -> Response:
+        prefix = self.kit.edition.prefix
         if answers.is_form(request.headers):
-            address = f"{self.kit.edition.prefix}/?saved=1&lang={answer.locale}"
+            address = f"{prefix}/?saved=1&lang={answer.locale}" + (f"&ending={place}" if place else "")
             return RedirectResponse(address, 303, {"cache-control": "no-store"})
         proof = {"index": recorded.consent.index, "receipt": recorded.receipt}
-        return Json(self._state(decision) | proof, 201)
+        further = {"ending": f"{prefix}/state?ending={place}"} if place else {}
+        return Json(self._state(decision) | proof | further, 201)
 
     def _failed(self, request: Request, error: ConsentKitError, decision: Decision) -> Response:
         status, text = answers.refusal(error)

@@ -83,19 +83,28 @@ def expiries(
     don't come any more; `turn`, any number that grows, such as the present second, says which share it is. A
     line above LONGEST_LINE is left out: it is no tracker's; and so is one above a third of the room.
     """
-    longest = min(LONGEST_LINE, room // 3)
-    listed = [*islice(dict.fromkeys(names), MOST_NAMES)]
-    places = [*dict.fromkeys(paths)]
-    ends = [f"; Domain={domain}" if domain else "" for domain in _widest_first(host)]
-    likely = [*_lines(listed, places[:1], ends[:2], ("",), longest)]
+    likely, others = places(names, host, paths, min(LONGEST_LINE, room // 3))
     sizes = accumulate(map(header_size, likely))
     at_once = likely[: sum(size <= room - room // 3 for size in sizes)]
-    between = _lines(listed, places[:1], ends[2:], ("",), longest)
-    others = _lines(listed, places[:1], ends, (PARTITIONED,), longest)
-    elsewhere = _lines(listed, places[1:], ends, ("", PARTITIONED), longest)
     yield from at_once
     left = room - sum(map(header_size, at_once))
-    yield from _share(chain(likely[len(at_once) :], between, others, elsewhere), left, turn)
+    yield from _share(chain(likely[len(at_once) :], others), left, turn)
+
+
+def places(
+    names: Iterable[str], host: str, paths: Iterable[str], longest: int = LONGEST_LINE
+) -> tuple[list[str], Iterator[str]]:
+    """Return the Set-Cookie values that remove cookies: from their likeliest places, and from all others.
+
+    Arguments as for `expiries`, which tells more; `longest` is the most bytes of a line.
+    """
+    listed, placed = [*islice(dict.fromkeys(names), MOST_NAMES)], [*dict.fromkeys(paths)]
+    first, deeper = placed[:1], placed[1:]
+    ends = [f"; Domain={domain}" if domain else "" for domain in _widest_first(host)]
+    likely = [*_lines(listed, first, ends[:2], ("",), longest)]
+    between = _lines(listed, first, ends[2:], ("",), longest)
+    others = _lines(listed, first, ends, (PARTITIONED,), longest)
+    return likely, chain(between, others, _lines(listed, deeper, ends, ("", PARTITIONED), longest))
 
 
 def paths_of(path: str) -> list[str]:

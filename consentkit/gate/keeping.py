@@ -149,9 +149,9 @@ def kept(
     seen = lives.seen if len(decision.allowed) > 1 else None
     if is_secure(scope) and first(scope["headers"], b"origin").startswith(b"http:"):
         orders.tell(OVER_HTTP)
-    named = _named(orders, decision.allowed) if chosen else []
-    paths = [*paths_of(_page_path(scope)), *(each.path for each in named)]
-    known = [each.name for each in named]
+    stated = named(orders, decision.allowed) if chosen else []
+    paths = [*paths_of(page_path(scope)), *(each.path for each in stated)]
+    known = [each.name for each in stated]
     return _lines(orders, scope, replace(state, seen=seen), now, (), [*lives.ended, *no], paths, known)
 
 
@@ -179,15 +179,16 @@ def _path_of(scope: Scope) -> str:
     return raw.decode("latin-1") if raw else quote(scope["path"])
 
 
-def _page_path(scope: Scope) -> str:
+def page_path(scope: Scope) -> str:
+    """Return the path of the page that a request comes from, as it tells; "" where it doesn't."""
     try:
         return urlsplit(first(scope["headers"], b"referer").decode("latin-1")).path
     except ValueError:  # any page may send any Referer
         return "/"
 
 
-def _named(orders: Orders, allowed: Container[str]) -> list[Cookie]:
-    """The cookies of services that aren't allowed, as far as the policy tells their whole names."""
+def named(orders: Orders, allowed: Container[str]) -> list[Cookie]:
+    """Return the cookies of services that aren't allowed, as far as the policy tells their whole names."""
     services = orders.edition.policy.services.values()
     stated = (each for service in services if service.category not in allowed for each in service.cookies)
     return [each for each in stated if "*" not in each.name and each.domain == "site"]

@@ -28,8 +28,13 @@ export const grants = ({ config, may }, choices) => config.categories.some((each
 export async function choose(kernel, choices, control, mechanism) {
   kernel.withdraw(kernel.config.categories.filter((category) => !choices[category]));
   const answer = await post(kernel.config, { choices, mechanism, control }).catch(() => "offline");
-  kernel.finish(typeof answer === "string" ? undefined : answer);
-  if (typeof answer === "string") return /** @type {"failed" | "offline"} */ (answer);
+  if (typeof answer === "string") {
+    kernel.finish();
+    return /** @type {"failed" | "offline"} */ (answer);
+  }
+  // What the answer had no room to end goes with others, each of which leads to the next, even as this page ends.
+  if (answer.ending) fetch(location.origin + answer.ending, { keepalive: true }).catch(() => {});
+  kernel.finish(answer);
 }
 
 /**

@@ -32,7 +32,10 @@ interface Hint {
 }
 
 /** The answer of GET {prefix}/state, as far as the page needs it. */
-type State = Pick<ConsentKitState, "allowed" | "ask">;
+interface State extends Pick<ConsentKitState, "allowed" | "ask"> {
+  /** After a withdrawal: where the answers begin that end what is left of its cookies. */
+  ending?: string;
+}
 
 type ConsentKit = Partial<ConsentKitApi> & ConsentKitQueue;
 

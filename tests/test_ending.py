@@ -1,0 +1,128 @@
+"""Past the first answer to a withdrawal: the browser is sent on until nothing is left (A10, L14).
+
+The cookies are in the standard library's jar; that each answer has an end is the redirections'.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+from jar import Answer, Browser, Jar
+from sample import app, august, mounted, policy, visits
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from consentkit.gate.cookies import ROOM, header_size
+from consentkit.gate.ending import MOST_ANSWERS
+
+SITE = "https://www.shop.example"
+PAGE = f"{SITE}/shop/tea"
+KNOWN = [f"_visit_known{n}" for n in range(20)]
+TRACKERS = [*KNOWN, *(f"_visit_{n}" for n in range(40))]
+DOMAINS = ("", "; Domain=shop.example")
+PATHS = ("/", "/shop")
+
+
+async def page(_: Request) -> Response:
+    return HTMLResponse("<!doctype html><title>x</title>", headers={"cache-control": "no-store"})
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    """A visitor who has accepted, with sixty trackers, each of them in four places."""
+    clock = august()
+    counter = visits(cookies=[*KNOWN, "_visit_*"])
+    site = mounted(app(Route("/{path:path}", page)), tmp_path, policy=policy(services=[counter]), clock=clock)
+    with asyncio.Runner() as runner:
+        browser = Browser(site, Jar(clock), runner)
+        browser.choose(SITE, "analytics")
+        for name, domain, path in product(TRACKERS, DOMAINS, PATHS):
+            browser.jar.write(PAGE, f"{name}=1; Path={path}; Secure; Max-Age=9999{domain}")
+        browser.jar.write(PAGE, "theme=dark; Path=/; Max-Age=9999")
+        yield browser
+    site.kit.close()
+
+
+def kept(browser: Browser) -> set[tuple[str, str]]:
+    return {(each.name, each.path) for each in browser.jar.all() if each.name in TRACKERS}
+
+
+def followed(browser: Browser, address: str | None) -> list[Answer]:
+    """The answers to an address and to all that it leads to, as a browser asks for them."""
+    answers = []
+    while address:
+        answers.append(browser.get(SITE + address, referer=PAGE))
+        assert sum(map(header_size, answers[-1].lines)) <= ROOM
+        address = dict(answers[-1].headers).get("location")
+    assert len(answers) <= MOST_ANSWERS + 1
+    return answers
+
+
+BELOW = {(name, "/shop") for name in TRACKERS if name not in KNOWN}
+"""No request to us shows them, and the policy knows no more than how their names begin: the page's own script
+ends them, and what is out of its reach takes turns in the answers below that path (`expiries`)."""
+
+
+def refuse(browser: Browser) -> Answer:
+    state = browser.get(f"{SITE}/consent/state").json()
+    body = {"choices": {each: False for each in state["reasons"] if each != "necessary"}}
+    body |= {"policy": state["policy"], "mechanism": "banner", "locale": "en"}
+    return browser.post(f"{SITE}/consent/", body, referer=PAGE)
+
+
+def test_after_a_withdrawal_all_that_can_be_reached_ends_without_another_page(browser: Browser) -> None:
+    assert len(browser.jar.all()) > 4 * len(TRACKERS)
+    answer = refuse(browser)
+    assert len({name for name, path in kept(browser) if path == "/"}) > len(TRACKERS) // 2
+    answers = followed(browser, answer.json()["ending"])
+    assert answers[-1].status == 200
+    assert answers[-1].json()["allowed"] == ["necessary"]
+    assert kept(browser) <= BELOW
+    assert browser.jar.named("theme")
+
+
+def test_without_a_script_the_form_s_own_answer_leads_on(browser: Browser) -> None:
+    state = browser.get(f"{SITE}/consent/state").json()
+    form = f"policy={state['policy']}&mechanism=page&locale=en&answer=reject".encode()
+    typed = {"content_type": "application/x-www-form-urlencoded", "referer": PAGE}
+    answer = browser.ask("POST", f"{SITE}/consent/", form, **typed)
+    assert answer.status == 303, answer.body
+    answers = followed(browser, dict(answer.headers)["location"])
+    assert answers[-1].status == 200
+    assert b"saved=1" not in answers[-1].body
+    assert kept(browser) <= BELOW
+
+
+def test_who_has_refused_before_anything_was_set_is_not_sent_on(browser: Browser) -> None:
+    browser.jar.end_all()
+    assert "ending" not in refuse(browser).json()
+
+
+def test_who_goes_on_refusing_is_sent_on_for_what_came(browser: Browser) -> None:
+    followed(browser, refuse(browser).json()["ending"])
+    for name in TRACKERS:
+        browser.jar.write(PAGE, f"{name}=1; Path=/; Secure")
+    answers = followed(browser, refuse(browser).json()["ending"])
+    assert kept(browser) <= BELOW
+    assert len(answers) < 9
+
+
+def test_nobody_else_can_have_a_visitor_s_cookies_ended(browser: Browser) -> None:
+    """A request from another site's page comes without ours, as they are SameSite=Lax."""
+    there = kept(browser)
+    cookies = browser.jar.header(SITE).split("; ")
+    sent = "; ".join(pair for pair in cookies if not pair.startswith("consentkit="))
+    answer = browser.get(f"{SITE}/consent/state?ending=1.0", cookie=sent)
+    assert answer.status == 200
+    for place in ("1.0", "16.0", "1", "x", "1.9999999", "1.0&ending=2.0"):
+        browser.get(f"{SITE}/consent/state?ending={place}")
+    assert kept(browser) == there
+
+
+def test_a_place_that_nobody_gave_leads_to_an_end(browser: Browser) -> None:
+    refuse(browser)
+    for place in ("0.0", "15.0", "99.999999"):
+        followed(browser, f"/consent/state?ending={place}")
