@@ -15,7 +15,7 @@ MEDIA_TYPES = {
 ON_DEMAND = ("sync.js", "revive.js", "banner.js", "choice.js", "preferences.js", "placeholders.js")
 """What the kernel loads for a reason, each module under its own name in the kernel's configuration."""
 STYLES = ("banner.css", "preferences.css")
-SERVED = (*ON_DEMAND, *STYLES, "ways.js", "saved.js", "page.css")
+SERVED = (*STYLES, *ON_DEMAND, "ways.js", "saved.js", "page.css")
 HERE = Path(__file__).parent
 
 

@@ -196,9 +196,13 @@ def test_withdrawal_rids_both_tabs_of_both_real_trackers(driver: Playwright, sta
         assert len(tracker_cookies(names_at_application(first))) >= 4
         first.get_by_role("contentinfo").get_by_role("link", name="Manage cookies").click()
         dialog(first).get_by_role("checkbox", name="Analytics").uncheck()
+        for tab in (first, second):
+            tab.evaluate("window.running = true")
         answer = press(first, "Save choices")
         stage.app.state.ledger.clear()
         assert answer.status == 201
+        for tab in (first, second):
+            tab.wait_for_function("!window.running")  # what ran ends with the page
         afterwards(first, second)
         assert stage.reached() == []
         for tab in (first, second):
