@@ -40,7 +40,8 @@ def size(*parts: bytes) -> int:
 )
 def test_each_script_keeps_its_byte_budget(name: str, most: int) -> None:
     """Without what a policy writes into it, in brotli; each but the guard is only loaded for a reason."""
-    assert size((STATIC / name).read_bytes()) <= most
+    found = size((STATIC / name).read_bytes())
+    assert found <= most, f"{name}: {found} bytes"
 
 
 def test_what_asks_a_visitor_is_4096_bytes_with_styles_and_words() -> None:
