@@ -119,9 +119,11 @@ export function panel(kernel, notice) {
 
   /** What is ticked in a form of the site's own, or else on our second layer. @param {Element | null} from */
   function ticked(from) {
-    const own = [...(from?.closest("form")?.querySelectorAll("input") ?? [])];
-    const boxes = own.some(({ name }) => config.categories.includes(name)) ? own : [...box.querySelectorAll("input")];
-    return boxes[0] && Object.fromEntries(boxes.map(({ name, checked }) => [name, checked]));
+    for (const place of [from?.closest("form"), layer === 2 && box]) {
+      const boxes = [...((place && place.querySelectorAll("input")) || [])];
+      const named = boxes.filter(({ name }) => config.categories.includes(name));
+      if (named[0]) return Object.fromEntries(named.map(({ name, checked }) => [name, checked]));
+    }
   }
 
   /** @param {Element | null} from */
