@@ -35,7 +35,12 @@ NAMED = [
     "stripe", "cloudflare",
 ]
 # fmt: on
-COUNTRIES = {"US", "FR", "DE", "GB", "IE", "NL", "SE", "NZ", "EE", "CA", "IN", "RU", "SG", "ES"}
+# fmt: off
+COUNTRIES = {
+    "US", "FR", "DE", "GB", "IE", "NL", "SE", "NZ", "EE", "CA", "IN", "RU", "SG", "ES", "AD", "AE", "CH", "CN",
+    "CZ", "DK", "FI", "IL", "IT", "JP", "LT", "LU", "PL", "SK",
+}
+# fmt: on
 FACTS = ("urls", "inline", "cookies", "storage")
 
 # One line per documented snippet, in the vendor's shape but with our own names: the part that must be seen.
