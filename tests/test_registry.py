@@ -37,8 +37,8 @@ NAMED = [
 # fmt: on
 # fmt: off
 COUNTRIES = {
-    "US", "FR", "DE", "GB", "IE", "NL", "SE", "NZ", "EE", "CA", "IN", "RU", "SG", "ES", "AD", "AE", "CH", "CN",
-    "CZ", "DK", "FI", "IL", "IT", "JP", "LT", "LU", "PL", "SK",
+    "AE", "CA", "CH", "CN", "CZ", "DE", "DK", "EE", "ES", "FR", "GB", "IE", "IL", "IN", "IT", "JP", "LT",
+    "LU", "NL", "NZ", "PL", "RU", "SE", "SG", "SK", "US",
 }
 # fmt: on
 FACTS = ("urls", "inline", "cookies", "storage")
@@ -214,8 +214,10 @@ def meet(one: str, two: str) -> bool:
 
 
 def test_the_named_services_are_known_and_there_are_many_more() -> None:
-    assert set(NAMED) <= set(known_services())
-    assert len(known_services()) >= 80
+    known = known_services()
+    assert set(NAMED) <= set(known)
+    assert len(known) >= 150
+    assert sum(len(service.cookies) for service in known.values()) >= 500
 
 
 def test_known_services_are_read_once_and_can_not_be_changed() -> None:
@@ -235,6 +237,65 @@ def test_a_service_can_be_recognised_and_every_fact_states_its_own_https_source(
             assert fact["source"] in raw["sources"], f"{service.id} {fact}"
             assert read.source == raw["sources"][fact["source"]]
             assert read.source.startswith("https://")
+
+
+@pytest.mark.parametrize("service", known_services().values(), ids=lambda s: s.id)
+def test_no_source_is_stated_that_nothing_comes_from(service: Service) -> None:
+    raw = stated()[service.id]
+    used = {fact["source"] for field in FACTS for fact in raw[field]}
+    # Where a cookie is set has no field of its own for its source.
+    assert set(raw["sources"]) - {"scope"} == used
+    assert ("scope" in raw["sources"]) == any(cookie.scope for cookie in service.cookies)
+
+
+def test_a_glob_begins_with_what_only_its_service_uses() -> None:
+    """A name in strangers' hands may end in anything: `*id` would be half of what sites store themselves."""
+    loose = [
+        (service.id, name)
+        for service in known_services().values()
+        for name in (*(c.name for c in service.cookies), *(item.key for item in service.storage))
+        if "*" in name and len(name.partition("*")[0]) < 3
+    ]
+    assert loose == []
+
+
+def test_a_pattern_names_a_host_below_a_registrable_domain() -> None:
+    """`*.co.uk` or `*.s3.amazonaws.com` would claim what belongs to everybody there."""
+    everybody = {
+        "co.uk",
+        "com.br",
+        "amazonaws.com",
+        "cloudfront.net",
+        "herokuapp.com",
+        "github.io",
+        "azureedge.net",
+    }
+    everybody |= {
+        "googleapis.com",
+        "jsdelivr.net",
+        "unpkg.com",
+        "google.com",
+        "azure.com",
+        "yimg.com",
+        "wp.com",
+    }
+    for service in known_services().values():
+        for pattern in service.urls:
+            host = pattern.match.partition("/")[0]
+            assert host.removeprefix("*.") not in everybody or "/" in pattern.match, pattern
+            assert host.count(".") >= 1, pattern
+
+
+def test_no_pattern_of_a_service_is_within_another_of_its_own() -> None:
+    """What another service claims in between is the exception: then the narrower one decides (match.py)."""
+    everywhere = [pattern.match for service in known_services().values() for pattern in service.urls]
+    for service in known_services().values():
+        own = [pattern.match for pattern in service.urls]
+        assert len(set(own)) == len(own), service.id
+        for wide in (match[1:] for match in own if match.startswith("*.") and "/" not in match):
+            within = [host for host in own if f".{host.removeprefix('*.').partition('/')[0]}".endswith(wide)]
+            between = [host for host in everywhere if host not in own and f".{host}".endswith(wide)]
+            assert len(within) == 1 or between, (service.id, within)
 
 
 def test_a_service_survives_the_round_trip_through_json() -> None:
