@@ -43,9 +43,8 @@ Taboola|Outbrain|Adform|Teads|Smartadserver|ID5|Lotame|LiveIntent|bidswitch.net|
 Improve Digital|Tapad|MediaMath|Rapleaf|BlueKai|Adobe Advertising|ContentSquare|Amplitude|Mixpanel
 Heap Analytics|Crazy Egg|Lucky Orange|Optimizely|Visual Website Optimizer|ABTasty|Dynamic Yield|Klaviyo
 Mailchimp|Marketo|Active Campaign|Braze|Customer.io|Salesforce|Piwik|Piano|AT Internet|Snowplow
-Rudderstack|Chartbeat|Intercom|Disqus|Instagram|Typeform|Trustpilot|ShareThis|Media.net|Dotomi|CreativeCDN|Awin|Command Act""".replace(
-        "\n", "|"
-    ).split("|")
+Rudderstack|Chartbeat|Intercom|Disqus|Instagram|Typeform|Trustpilot|ShareThis|Media.net|Dotomi
+CreativeCDN|Awin|Command Act""".replace("\n", "|").split("|")
 )
 
 
