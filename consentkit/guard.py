@@ -254,17 +254,19 @@ def _layers(
     What is nobody's makes no row: it is taken out of the later facts.
     """
     rows: dict[tuple[int, Owner], list[_Fact]] = {}
-    levels: list[int] = []
-    for place, fact in enumerate(facts):
-        level = 0
-        for before, earlier in enumerate(facts[:place]):
-            if earlier.owner != fact.owner and clash(earlier, fact):
+    # By owner, as most facts are undeclared services': those are never held against one another.
+    before: dict[Owner | None, list[tuple[_Fact, int]]] = {}
+    for fact in facts:
+        level, owner = 0, fact.owner
+        others = (pair for whose, pairs in before.items() if whose != owner for pair in pairs)
+        for earlier, above in others:
+            if clash(earlier, fact):
                 if earlier.owner is None:
                     fact = fact._replace(source=f"(?!{earlier.source}){fact.source}")
                 else:
-                    level = max(level, levels[before] + 1)
-        levels.append(level)
-        if fact.owner is not None:
-            rows.setdefault((level, fact.owner), []).append(fact)
+                    level = max(level, above + 1)
+        before.setdefault(owner, []).append((fact, level))
+        if owner is not None:
+            rows.setdefault((level, owner), []).append(fact)
     for (_, owner), listed in sorted(rows.items(), key=lambda row: row[0][0]):
         yield owner, listed
