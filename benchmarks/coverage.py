@@ -27,7 +27,7 @@ from consentkit.policy.urls import split_port
 ASKED: Final = ("Analytics", "Marketing")
 MOST: Final = 200
 EACH: Final = 5
-"""So many entries of one platform at most: else seven of them would be all the common ones."""
+"""So many entries of one platform at most: else fifteen of them would be all the common ones."""
 
 FILLS: Final = ("x1", "_x1", "")
 """What an entry's `*` may stand for."""
