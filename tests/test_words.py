@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from babel import Locale
 
 from consentkit.errors import Problem
-from consentkit.policy.words import filled, locales, text_problems, texts
+from consentkit.policy.words import filled, listed, locales, text_problems, texts
 
 
 def problems(own: Any, *offered: str) -> list[Problem]:
@@ -75,3 +76,14 @@ def test_a_language_that_is_wrong_where_it_is_listed_is_not_told_again() -> None
 def test_what_a_text_has_no_value_for_stays_as_it_is() -> None:
     assert filled("{n} of {m} {n", {"n": 2}) == "2 of {m} {n"
     assert filled("{site}: {n}", {"site": "{n}", "n": 2}) == "{n}: 2", "a site may be called that"
+
+
+def test_a_list_in_a_sentence_is_written_as_its_language_does() -> None:
+    """As CLDR has it; where it says "and" between all of them, as in Arabic, with the comma of the script."""
+    commas = {}
+    for locale in locales():
+        middle = Locale.parse(locale, sep="-").list_patterns["standard"]["middle"]
+        commas[locale] = listed(["a", "b", "c"], locale)
+        if locale != "ar":
+            assert commas[locale] == middle.format(middle.format("a", "b"), "c")
+    assert (commas["ar"], listed([], "ja")) == ("a، b، c", "")

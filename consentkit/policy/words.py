@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,6 +12,8 @@ from consentkit.policy.registry import shown
 
 DIRECTIONS = ("ltr", "rtl")
 MONTHS_A_YEAR = 12
+COMMAS = {"ar": "، ", "ja": "、", "zh": "、"}
+"""What stands between the parts of a list where it isn't a comma and a space."""
 TEXT = r"(?=\s*\S)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*"
 
 
@@ -100,3 +102,8 @@ def _overlaid(shipped: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, A
 def filled(text: str, values: Mapping[str, object]) -> str:
     """Return `text` with each of `values` in the place of its name in braces, and all else as it is."""
     return re.sub(r"\{(\w+)\}", lambda found: str(values.get(found[1], found[0])), text)
+
+
+def listed(parts: Iterable[str], locale: str) -> str:
+    """Return `parts` one after the other, as `locale` writes a list in the middle of a sentence."""
+    return COMMAS.get(locale, ", ").join(parts)
