@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from consentkit.assets import served_name
@@ -29,9 +29,10 @@ DIGITS_NAMED = 16
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """One publication of a policy version: its entry's index, and its notices' SHA-256 by language."""
+    """One publication of a policy version: where and when, and its notices' SHA-256 by language."""
 
     index: int
+    at: datetime
     notices: Mapping[str, str]
 
 
@@ -103,11 +104,11 @@ class Publications:
                 continue
             latest = {key: entry.stmt[key] for key in ("action", "version", "manifest")}
             if entry.index >= self._read_to:
-                self._remember(latest, entry.index)
+                self._remember(latest, entry.index, entry.t or 0)
         self._read_to = size
         return latest
 
-    def _remember(self, announced: Mapping[str, Any], index: int) -> None:
+    def _remember(self, announced: Mapping[str, Any], index: int, t: int) -> None:
         version, files = announced["version"], announced["manifest"]["files"]
         document = self._log.document(version)
         if document is None:
@@ -118,7 +119,8 @@ class Publications:
         except ConsentKitError:
             logger.exception("policy %s can't be read any more; answers under it are denied", version)
             return
-        edition = Announced(index, announced["manifest"]["notices"])
+        at = datetime.fromtimestamp(t / 1000, UTC)
+        edition = Announced(index, at, announced["manifest"]["notices"])
         self._editions.setdefault(version, []).append(edition)
         self._files.update({served_name(name, digest): digest for name, digest in files.items()})
 
@@ -156,6 +158,18 @@ class Publications:
             if digest and (notice is None or (len(notice) >= DIGITS_NAMED and digest.startswith(notice))):
                 return edition.index, digest
         return None
+
+    def dated(self) -> list[tuple[datetime, str]]:
+        """Return the known versions by the time (UTC) at which each came into force, newest first (E1, E5).
+
+        One that came back is listed twice; one that other software drew anew, once.
+        """
+        editions = ((each, version) for version, own in list(self._editions.items()) for each in tuple(own))
+        found: list[tuple[datetime, str]] = []
+        for edition, version in sorted(editions, key=lambda each: each[0].index):
+            if not found or found[-1][1] != version:
+                found.append((edition.at, version))
+        return found[::-1]
 
     def file(self, name: str) -> Document | None:
         """Return a browser file by its URL name, of the newest edition or of any earlier one."""

@@ -1,0 +1,63 @@
+"""What visitors are told under one policy version and no longer, or only, under another (E2)."""
+
+from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from consentkit.policy.countries import country_name
+from consentkit.policy.notice import compose
+from consentkit.policy.version import Policy
+
+Words = tuple[str, ...]
+
+
+class Line(NamedTuple):
+    """One thing visitors are told: of which category and service, if of any, and what."""
+
+    about: Words
+    said: Words
+
+
+class Change(NamedTuple):
+    """What of one category and service is gone, or (`added`) is new."""
+
+    added: bool
+    about: Words
+    said: list[Words]
+
+
+def changes(old: Policy, new: Policy, locale: str) -> list[Change]:
+    """Return what differs, in the order in which it is told, what is gone before what is new.
+
+    In `locale`, one of `new`'s languages, if `old` has it too, else in one that both have; without one,
+    everything is new.
+    """
+    common = next((each for each in (locale, *new.site.languages) if each in old.site.languages), None)
+    before = [] if common is None else list(lines(old, common))
+    after = list(lines(new, common or locale))
+    found = []
+    for how, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if how != "equal":
+            found += [(False, line) for line in before[i:j]] + [(True, line) for line in after[k:m]]
+    grouped = groupby(found, lambda each: (each[0], each[1].about))
+    return [Change(*of, [line.said for _, line in each]) for of, each in grouped]
+
+
+def lines(policy: Policy, locale: str) -> Iterator[Line]:
+    """Yield everything a policy version tells visitors, in one of its languages."""
+    notice, site = compose(policy, locale, ""), policy.site
+    whose = (site.name, site.controller, site.contact, site.policy_url)
+    yield from (Line((), (each,)) for each in (*whose, notice["title"], *notice["body"]))
+    for category in notice["categories"]:
+        yield Line((category["name"],), (category["description"],))
+        for service in category["services"]:
+            about = category["name"], service["name"]
+            yield from (Line(about, tuple(filter(None, said))) for said in _said_of(service, locale))
+
+
+def _said_of(service: Mapping[str, Any], locale: str) -> Iterator[Words]:
+    yield service["vendor"], country_name(service["country"], locale), service["policy_url"]
+    yield from ((purpose,) for purpose in service["purposes"])
+    for tracker in service["trackers"]:
+        yield tracker["name"], tracker["lifetime"], tracker.get("why", "")
