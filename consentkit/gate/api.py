@@ -1,7 +1,8 @@
-"""The visitor's routes: page, choice, state, receipt, policy, log and static files (design §2)."""
+"""The visitor's routes: page, choice, state, receipt and export (design §2)."""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,11 +15,13 @@ from consentkit.answer import Answer
 from consentkit.errors import ConsentKitError, StoreUnavailable
 from consentkit.gate import answer as answers
 from consentkit.gate.ending import left, onward
-from consentkit.gate.form import Form
+from consentkit.gate.form import Form, Shown
 from consentkit.gate.geo import Countries, client_address
+from consentkit.gate.held import held
 from consentkit.gate.keeping import kept
 from consentkit.gate.page import Gate
-from consentkit.gate.reply import FOR_EVER, PRIVATE, Json, instant
+from consentkit.gate.public import Public
+from consentkit.gate.reply import PRIVATE, Json, instant
 from consentkit.gate.state import HINT_COOKIE, State
 from consentkit.gate.ua import family
 from consentkit.gate.visitor import VisitorConsent
@@ -43,7 +46,7 @@ class Api:
         self.gate = gate
         self.countries = countries
         self.trusted = trusted
-        self.form = Form(kit)
+        self.form, self.public = Form(kit), Public(kit)
         self.choices, self.reports = answers.Pace(), answers.Pace()
         self.routes: Mapping[str, Mapping[str, Handler]] = {
             "/": {"GET": self.page, "POST": self.choose},
@@ -51,9 +54,7 @@ class Api:
             "/sync": {"POST": self.sync},
             "/receipt": {"GET": self.receipt},
             "/export": {"GET": self.export},
-            "/policy": {"GET": self.policy},
-            "/log/checkpoint": {"GET": self.checkpoint},
-            "/log/vkey": {"GET": self.vkey},
+            **{path: {"GET": handler} for path, handler in self.public.routes.items()},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
@@ -71,20 +72,16 @@ class Api:
         if further is not None:
             return further
         handler = self._handler("GET" if request.method == "HEAD" else request.method, path)
-        return await handler(request) if handler else self._elsewhere(path)
+        return await handler(request) if handler else self._elsewhere(request, path)
 
     def _handler(self, method: str, path: str) -> Handler | None:
         return self.routes.get(path or "/", {}).get(method)
 
-    def _elsewhere(self, path: str) -> Response:
+    def _elsewhere(self, request: Request, path: str) -> Response:
         if (path or "/") in self.routes:
             allowed = ", ".join(self.routes[path or "/"])
             return Json({"error": f"use {allowed}"}, 405, {**PRIVATE, "allow": allowed})
-        if path.startswith("/static/"):
-            return self._file(path.removeprefix("/static/"))
-        if path.startswith("/policy/"):
-            return self._published(path.removeprefix("/policy/"))
-        return Json({"error": "there is nothing here"}, 404)
+        return self.public.elsewhere(request, path)
 
     # Who asks ---------------------------------------------------------------------------------------
 
@@ -108,19 +105,21 @@ class Api:
         """Record a choice: 201 with the receipt, 303 for the form; errors as in STATUS, nothing granted."""
         visitor = self._visitor(request)
         consent, decision, now = visitor.consent, visitor.decision, visitor.now
+        shown = Shown(decision, visitor.signals, None, consent is not None)
         try:
             answers.check_origin(request.headers, request.url.scheme)
             answer = await answers.read_answer(request, self.kit.edition.policy.categories)
         except ConsentKitError as error:
-            return self._failed(request, error, decision)
+            return self._failed(request, error, shown)
         try:
             if any(answer.choices.values()):  # a no waits behind no limit
                 self.choices.check(self._address(request), now)
             subject = self._subject(request)
             recorded = await self.kit.record(consent, answer, subject, now, decision.regime, visitor.signals)
         except ConsentKitError as error:
-            response = self._failed(request, error, decision)
-            self._drop_refused(request, response, visitor, answer)
+            rest, lines = self._without_refused(request, visitor, answer)
+            response = self._failed(request, error, replace(shown, decision=rest), answer)
+            _set(response, lines)
             return response
         decision = visitor.obeyed(recorded.decision)
         orders, state = self.gate.orders, State(recorded.consent, decision)
@@ -141,27 +140,33 @@ class Api:
         further = {"ending": f"{prefix}/state?ending={place}"} if place else {}
         return Json(self._state(decision) | proof | further, 201)
 
-    def _failed(self, request: Request, error: ConsentKitError, decision: Decision) -> Response:
+    def _failed(
+        self, request: Request, error: ConsentKitError, shown: Shown, answer: Answer | None = None
+    ) -> Response:
         status, text = answers.refusal(error)
         response: Response = Json({"error": text, "problems": answers.rows(error)}, status)
         if answers.is_form(request.headers):
-            response = self.form.failure(request, decision, error, status)
+            response = self.form.failure(request, shown, error, status, answer)
         if isinstance(error, StoreUnavailable | answers.TooMany):
             response.headers["retry-after"] = str(error.retry_after)
         return response
 
-    def _drop_refused(
-        self, request: Request, response: Response, visitor: VisitorConsent, answer: Answer
-    ) -> None:
-        """A no that can't be recorded still stops the tracking: its grant goes, and is asked again."""
+    def _without_refused(
+        self, request: Request, visitor: VisitorConsent, answer: Answer
+    ) -> tuple[Decision, Iterable[str]]:
+        """A no that can't be recorded still stops the tracking: its grant goes, and is asked again.
+
+        Returns what is allowed then, and the Set-Cookie values that say so.
+        """
         consent, now = visitor.consent, visitor.now
-        if consent is None:
-            return
-        left = {c: choice for c, choice in consent.choices.items() if answer.choices.get(c, True)}
-        if len(left) < len(consent.choices):
-            reduced = Consent(consent.id, consent.index, left)
-            state = State(reduced, visitor.obeyed(self.kit.decide(reduced, now, visitor.placed)))
-            _set(response, kept(self.gate.orders, request.scope, state, now, chosen=True))
+        choices = consent.choices if consent else {}
+        rest = {c: choice for c, choice in choices.items() if answer.choices.get(c, True)}
+        if consent is None or len(rest) == len(choices):
+            return visitor.decision, ()
+        reduced = Consent(consent.id, consent.index, rest)
+        decision = visitor.obeyed(self.kit.decide(reduced, now, visitor.placed))
+        state = State(reduced, decision)
+        return decision, kept(self.gate.orders, request.scope, state, now, chosen=True)
 
     # Reading ----------------------------------------------------------------------------------------
 
@@ -217,7 +222,7 @@ class Api:
             self.reports.check(self._address(request), self.kit.clock())
             told = await answers.read_told(request)
         except ConsentKitError as error:
-            return self._failed(request, error, self._visitor(request).decision)
+            return self._failed(request, error, Shown(self._visitor(request).decision))
         visitor = self._visitor(request)
         consent, decision = await self._latest(visitor, self.kit.history.latest)
         response = Response(status_code=204, headers=PRIVATE)
@@ -231,13 +236,13 @@ class Api:
     async def page(self, request: Request) -> Response:
         """Answer the visitor's page, which works without JavaScript."""
         visitor = self._visitor(request)
-        consent, decision = visitor.consent, visitor.decision
+        consent, records = visitor.consent, None
         try:
             records = await run_in_threadpool(self.kit.history.records, consent) if consent else []
         except ConsentKitError:
             logger.exception("the history can't be read; the page goes out without it")
-            records = []
-        return self.form.page(request, decision, records)
+        shown = Shown(visitor.decision, visitor.signals, records, consent is not None)
+        return self.form.page(request, shown)
 
     async def receipt(self, request: Request) -> Response:
         """Answer the visitor's own receipt: C2SP text, or the readable record for JSON.
@@ -259,38 +264,17 @@ class Api:
         return PlainTextResponse(proof["receipt"], headers=headers)
 
     async def export(self, request: Request) -> Response:
-        """Answer everything the log holds on this browser, as JSON (F8, Q28)."""
+        """Answer everything the log holds on this browser, and what it keeps of ours, as JSON (F8, Q28)."""
         visitor = self._visitor(request)
         rows = await run_in_threadpool(self._records, visitor.consent) if visitor.consent else []
-        return Json({"state": self._state(visitor.decision), "records": rows, "vkey": self.kit.log.vkey})
+        cookies = held(self.gate.orders.seal, request.cookies)
+        state, vkey = self._state(visitor.decision), self.kit.log.vkey
+        headers = {**PRIVATE, "content-disposition": 'attachment; filename="consent.json"'}
+        return Json({"state": state, "cookies": cookies, "records": rows, "vkey": vkey}, 200, headers)
 
     def _records(self, consent: Consent) -> list[dict[str, Any]]:
         records = self.kit.history.records(consent)
         return [self.form.readable(r) | self.kit.log.proof(r.index) for r in records]
-
-    async def policy(self, _: Request) -> Response:
-        """Answer the policy in force."""
-        return self._published(self.kit.edition.policy.version, {"cache-control": "no-cache"})
-
-    def _published(self, version: str, headers: Mapping[str, str] = FOR_EVER) -> Response:
-        if not self.kit.published.knows(version):
-            return Json({"error": "the log holds no such policy version"}, 404)
-        body = self.kit.published.policies[version].body
-        return Response(body, media_type="application/json", headers=headers)
-
-    async def checkpoint(self, _: Request) -> Response:
-        """Answer the log's latest signed checkpoint."""
-        return PlainTextResponse(self.kit.log.checkpoint, headers={"cache-control": "no-cache"})
-
-    async def vkey(self, _: Request) -> Response:
-        """Answer the key that verifies checkpoints and receipts."""
-        return PlainTextResponse(self.kit.log.vkey + "\n", headers={"cache-control": "no-cache"})
-
-    def _file(self, name: str) -> Response:
-        document = self.kit.published.file(name)
-        if document is None:
-            return Json({"error": "there is no such file"}, 404)
-        return Response(document.body, media_type=document.media_type, headers=FOR_EVER)
 
 
 def _set(response: Response, lines: Iterable[str]) -> None:

@@ -1,39 +1,38 @@
 """The visitor's page: everything about a choice, as plain HTML and a plain form (A3, A7, B18)."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import cached_property
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from consentkit.assets import static_asset
 from consentkit.errors import ChoiceError, ConsentKitError, StoreUnavailable
-from consentkit.kit import ConsentKit
-from consentkit.policy.dates import day_text
+from consentkit.gate.chronicle import chronicle
+from consentkit.gate.sheet import address, language, moment, sheet, until
+from consentkit.kit import Answer, ConsentKit
 from consentkit.policy.decision import Decision, Reason
-from consentkit.policy.locales import ENDONYMS, chosen
 from consentkit.policy.notice import compose, lifetime_text
 from consentkit.policy.registry import Service
+from consentkit.policy.signals import denied
 from consentkit.policy.version import Policy
-from consentkit.policy.words import filled
+from consentkit.policy.words import filled, listed
 from consentkit.proof.entry import Stored
-from consentkit.proof.statement import ANSWERS
 
-HEADERS = {
-    "cache-control": "no-store",
-    "content-security-policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "referrer-policy": "same-origin",
-    "x-content-type-options": "nosniff",
-}
-MOST_LANGUAGES = 20
+PRIVATE = {"cache-control": "no-store"}
 SAID = (Reason.GRANTED, Reason.REFUSED, Reason.SIGNAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page is about: a visitor's decision, what their browser objects to, their entries, oldest
+    first; None where those can't be read. `known` is whether the browser brought a consent at all."""
+
+    decision: Decision
+    signals: Sequence[str] = ()
+    records: Sequence[Stored] | None = ()
+    known: bool = False
 
 
 class Form:
@@ -42,65 +41,70 @@ class Form:
     def __init__(self, kit: ConsentKit) -> None:
         self.kit = kit
 
-    @cached_property
-    def _template(self) -> Any:
-        loader = PackageLoader("consentkit.gate")
-        return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(
-            "page.html"
-        )
-
-    def page(
-        self,
-        request: Request,
-        decision: Decision,
-        records: Sequence[Stored],
-        error: str = "",
-        status: int = 200,
-    ) -> HTMLResponse:
+    def page(self, request: Request, shown: Shown) -> HTMLResponse:
         """Return the page in the visitor's language, with the state, the form and the history."""
-        policy = self.kit.edition.policy
-        locale = self.locale(request)
-        texts = policy.texts[locale]
-        words = texts["page"]
-        saved = "saved" in request.query_params
-        body = self._template.render(
-            prefix=self.kit.edition.prefix,
-            policy=policy,
-            locale=locale,
-            languages={each: ENDONYMS[each] for each in policy.site.languages},
-            notice=compose(policy, locale, self.kit.edition.prefix),
-            words=words,
-            title=filled(words["title"], {"site": policy.site.name}),
-            states=self._states(decision, texts),
-            allowed=decision.allowed,
-            history=[self._row(each, locale) for each in reversed(records) if each.kind in ANSWERS],
-            kept=_kept(policy, locale),
-            vkey=self.kit.log.vkey,
-            elsewhere=list(_elsewhere(policy)),
-            saved=saved,
-            error=error,
-            css=self._address("page.css"),
-            script=self._address("saved.js") if saved else None,
-        )
-        return HTMLResponse(body, status, HEADERS)
+        # A browser that keeps no cookies has a choice on record, and nothing that it would count for.
+        saved = "saved" in request.query_params and shown.known
+        return self._page(request, shown, _granted(shown.decision), 200, saved=saved)
 
     def failure(
-        self, request: Request, decision: Decision, error: ConsentKitError, status: int
+        self,
+        request: Request,
+        shown: Shown,
+        error: ConsentKitError,
+        status: int,
+        answer: Answer | None = None,
     ) -> HTMLResponse:
-        """Return the page again, saying in the visitor's language that nothing was saved."""
-        words = self.kit.edition.policy.texts[self.locale(request)]
-        text = words["status"]["offline" if isinstance(error, StoreUnavailable) else "failed"]
-        detail = f" ({'; '.join(map(str, error.problems))})" if isinstance(error, ChoiceError) else ""
-        return self.page(request, decision, [], f"{text}{detail}", status)
+        """Return the page again, saying in the visitor's language that nothing was saved.
 
-    def locale(self, request: Request) -> str:
-        """Return the page's language: asked for, else the browser's best, else the site's own."""
-        site = self.kit.edition.policy.site
-        asked = request.query_params.get("lang", "")
-        if asked in site.languages:
-            return asked
-        wishes = accepted_languages(request.headers.get("accept-language", ""))
-        return chosen(wishes, site.languages) or site.default_language
+        Boxes stay as they were ticked; which those were isn't said with the other buttons.
+        """
+        words = self.kit.edition.policy.texts[language(request, self.kit.edition.policy)]
+        text = words["status"]["offline" if isinstance(error, StoreUnavailable) else "failed"]
+        problems = [str(each) for each in error.problems] if isinstance(error, ChoiceError) else []
+        ticked: Container[str] = _granted(shown.decision)
+        if answer is not None and answer.control == "save":
+            ticked = {category for category, granted in answer.choices.items() if granted}
+        return self._page(request, shown, ticked, status, error=text, problems=problems)
+
+    def _page(
+        self,
+        request: Request,
+        shown: Shown,
+        ticked: Container[str],
+        status: int,
+        *,
+        saved: bool = False,
+        error: str = "",
+        problems: Sequence[str] = (),
+    ) -> HTMLResponse:
+        edition = self.kit.edition
+        policy, prefix = edition.policy, edition.prefix
+        locale = language(request, policy)
+        texts = policy.texts[locale]
+        values = {
+            "notice": compose(policy, locale, prefix),
+            "title": filled(texts["page"]["title"], {"site": policy.site.name}),
+            "objected": _objected(policy, locale, shown.signals),
+            "honoured": texts["signal"]["honoured"],
+            "states": _states(policy, shown.decision, texts),
+            "ticked": ticked,
+            "unanswered": not shown.decision.until,
+            "withdrawable": len(_granted(shown.decision)) > 1,
+            "history": chronicle(shown.records or (), texts),
+            "unread": shown.records is None,
+            "kept": _kept(policy, locale),
+            "vkey": self.kit.log.vkey,
+            "elsewhere": list(_elsewhere(policy)),
+            "versions": [
+                (moment(instant, texts["dates"]), version) for instant, version in self.kit.published.dated()
+            ],
+            "saved": saved,
+            "error": error,
+            "problems": problems,
+            "script": address("saved.js", prefix) if saved else None,
+        }
+        return sheet("page.html", policy, locale, prefix, values, status=status, headers=PRIVATE)
 
     def readable(self, record: Stored) -> dict[str, Any]:
         """Return one log entry as the visitor may keep it: what was said, and what opens its commitment."""
@@ -113,32 +117,29 @@ class Form:
             "salts": [salt.hex() if salt else None for salt in record.salts],
         }
 
-    def _states(self, decision: Decision, texts: Mapping[str, Any]) -> dict[str, Markup]:
-        states, words = {}, texts["page"]
-        for category in self.kit.edition.policy.categories:
-            reason = decision.reasons[category]
-            state = escape(words[reason.value if reason in SAID else "unknown"])
-            if category in decision.until and reason is not Reason.SIGNAL:
-                end = _time(decision.until[category], texts["dates"])
-                state += ", " + escape(words["until"]).replace("{date}", end)
-            states[category] = state
-        return states
 
-    def _row(self, record: Stored, locale: str) -> dict[str, Any]:
-        policy = self.kit.edition.policy
-        stmt = record.stmt or {}
-        texts = policy.texts[locale]
-        names = texts["categories"]
-        granted = [
-            names[c]["name"]
-            for c, yes in stmt.get("categories", {}).items()
-            if yes and c in policy.categories
-        ]
-        when = datetime.fromtimestamp((record.t or 0) / 1000, UTC)
-        return {"when": _time(when, texts["dates"], clock=True), "granted": granted}
+def _granted(decision: Decision) -> frozenset[str]:
+    """What a visitor has said yes to, also while their browser objects, with what needs no yes."""
+    return decision.allowed | {each for each, why in decision.reasons.items() if why is Reason.SIGNAL}
 
-    def _address(self, name: str) -> str:
-        return f"{self.kit.edition.prefix}/static/{static_asset(name).served_name}"
+
+def _states(policy: Policy, decision: Decision, texts: Mapping[str, Any]) -> dict[str, list[Markup]]:
+    """What is so about each category, and until when."""
+    states = {}
+    for category in policy.categories:
+        reason = decision.reasons[category]
+        states[category] = [escape(texts["page"][reason.value if reason in SAID else "unknown"])]
+        if category in decision.until and reason is not Reason.SIGNAL:
+            states[category].append(until(decision.until[category], texts))
+    return states
+
+
+def _objected(policy: Policy, locale: str, signals: Iterable[str]) -> str:
+    """What a browser's signals keep off, whatever the visitor answers; nothing where there are none (D1)."""
+    off = {category for signal in signals for category in denied(policy, signal)}
+    texts = policy.texts[locale]
+    names = [texts["categories"][each]["name"] for each in policy.categories if each in off]
+    return filled(texts["signal"]["beforehand"], {"categories": listed(names, locale)}) if names else ""
 
 
 def _kept(policy: Policy, locale: str) -> str:
@@ -156,30 +157,3 @@ def _elsewhere(policy: Policy) -> Iterator[tuple[Service, list[str]]]:
         names = [cookie.name for cookie in service.cookies if cookie.domain == "vendor"]
         if names and service.category != "necessary":
             yield service, names
-
-
-def accepted_languages(header: str) -> list[str]:
-    """Return the tags of an Accept-Language header, lower case, best first (RFC 9110 §12.5.4)."""
-    wishes = []
-    for part in header.split(",", MOST_LANGUAGES)[:MOST_LANGUAGES]:
-        tag, _, parameter = (word.strip() for word in part.partition(";"))
-        if tag.replace("-", "").isalnum():
-            wishes.append((-_quality(parameter), tag.lower()))
-    return [tag for weight, tag in sorted(wishes, key=lambda wish: wish[0]) if weight]
-
-
-def _quality(parameter: str) -> float:
-    if not parameter:
-        return 1.0
-    try:
-        return max(0.0, float(parameter.removeprefix("q=")))
-    except ValueError:
-        return 0.0
-
-
-def _time(instant: datetime, dates: Mapping[str, Any], *, clock: bool = False) -> Markup:
-    """An instant's day in UTC as the page's language writes it, and what the clock said if that matters."""
-    utc = instant.astimezone(UTC)
-    hour = Markup(' <bdi dir="ltr">{}</bdi>').format(utc.strftime("%H:%M UTC")) if clock else ""
-    exact, day = utc.strftime("%Y-%m-%dT%H:%M:%SZ"), escape(day_text(utc, dates))
-    return Markup('<time datetime="{}">{}</time>').format(exact, day + hour)

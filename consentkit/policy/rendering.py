@@ -82,6 +82,7 @@ def page_layer(notice: Mapping[str, Any], words: Mapping[str, str], site: str) -
         _node(
             "form",
             _node("h2", words["choices"]),
+            _node("p", words["none"]),
             *(_fieldset(each, notice["labels"], words) for each in notice["categories"]),
             _node(
                 "p",
