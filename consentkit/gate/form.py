@@ -8,10 +8,11 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from consentkit.answer import Answer
 from consentkit.errors import ChoiceError, ConsentKitError, StoreUnavailable
 from consentkit.gate.chronicle import chronicle
 from consentkit.gate.sheet import address, language, moment, sheet, until
-from consentkit.kit import Answer, ConsentKit
+from consentkit.kit import ConsentKit
 from consentkit.policy.decision import Decision, Reason
 from consentkit.policy.notice import compose, lifetime_text
 from consentkit.policy.registry import Service
