@@ -629,7 +629,7 @@ def test_the_visitor_s_page_says_what_a_cookie_is_kept_for(tmp_path: Path) -> No
     with browsing(app(), tmp_path, policy=policy(services=[own])) as client:
         text = client.get("/consent/", headers={"accept": "text/html"}).text
         assert "<td>14 days<p><bdi>keeps what you &lt;b&gt;chose&lt;/b&gt;</bdi></p></td>" in text
-        assert "<code>sid</code></td><td>until you close the browser</td>" in text
+        assert '<code dir="ltr">sid</code></td><td>until you close the browser</td>' in text
         cookies = [each for s in client.get("/consent/policy").json()["services"] for each in s["cookies"]]
         assert [each["why"] for each in cookies] == [basket["why"], ""]
 

@@ -160,7 +160,7 @@ def test_every_version_is_a_page_for_people_and_bytes_for_programs(tmp_path: Pat
         answer = client.get("/consent/policy?lang=en", headers=READER)
         assert answer.headers["vary"] == client.get("/consent/policy").headers["vary"]
         assert "no-store" not in answer.headers["cache-control"]
-        assert "30 September 2026</time> <code>" + version(client)[:16] in answer.text
+        assert '30 September 2026</time> <code dir="ltr">' + version(client)[:16] in answer.text
         assert "New Zealand" in answer.text
         added = re.findall("<ins>(.*?)</ins>", answer.text)
         assert "<bdi>Corner Shop SAS</bdi> <bdi>New Zealand</bdi> <bdi>/privacy</bdi>" in added
@@ -171,7 +171,7 @@ def test_every_version_is_a_page_for_people_and_bytes_for_programs(tmp_path: Pat
         earlier = re.findall(r'href="(/consent/policy/(\w{64})\?lang=en)"', answer.text)
         assert [each for _, each in earlier] == [version(client), first]
         then = client.get(earlier[1][0], headers=READER)
-        assert "31 August 2026</time> <code>" in then.text
+        assert "31 August 2026</time> <code" in then.text
         assert "Meta Pixel" in then.text
         assert "<ins>" not in then.text
         assert client.get(f"/consent/policy/{first}").json()["site"]["name"] == "Corner Shop"
