@@ -165,6 +165,8 @@ def test_every_version_is_a_page_for_people_and_bytes_for_programs(tmp_path: Pat
         added = re.findall("<ins>(.*?)</ins>", answer.text)
         assert "<bdi>Corner Shop SAS</bdi> <bdi>New Zealand</bdi> <bdi>/privacy</bdi>" in added
         assert "<bdi>_visit</bdi> <bdi>13 months</bdi>" in added
+        french = client.get("/consent/policy?lang=fr", headers=READER).text
+        assert "<ins><bdi>_visit</bdi> <bdi>13 mois</bdi></ins>" in french
         gone = re.findall("<del>(.*?)</del>", answer.text)
         assert any("_fbp" in each for each in gone)
         assert not any("_ga" in each for each in added + gone)

@@ -1,7 +1,8 @@
 """What visitors are told under one policy version and no longer, or only, under another (E2)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -27,7 +28,9 @@ class Change(NamedTuple):
     said: list[Words]
 
 
-def changes(old: Policy, new: Policy, locale: str) -> list[Change]:
+# Anybody may ask, and two large policies take a while.
+@lru_cache(maxsize=64)
+def changes(old: Policy, new: Policy, locale: str) -> Sequence[Change]:
     """Return what differs, in the order in which it is told, what is gone before what is new.
 
     In `locale`, one of `new`'s languages, if `old` has it too, else in one that both have; without one,
@@ -41,7 +44,7 @@ def changes(old: Policy, new: Policy, locale: str) -> list[Change]:
         if how != "equal":
             found += [(False, line) for line in before[i:j]] + [(True, line) for line in after[k:m]]
     grouped = groupby(found, lambda each: (each[0], each[1].about))
-    return [Change(*of, [line.said for _, line in each]) for of, each in grouped]
+    return tuple(Change(*of, [line.said for _, line in each]) for of, each in grouped)
 
 
 def lines(policy: Policy, locale: str) -> Iterator[Line]:
