@@ -74,6 +74,7 @@ def test_rejecting_loads_nothing_and_is_not_asked_again(page: Page, shop: Shop) 
         "control": "reject-all",
         "locale": "en",
         "notice": NOTICE,
+        "size": "wide",
     }
     page.reload()
     assert page.evaluate("new Promise(r => consentkit.push(k => r(k.state)))") == {
@@ -350,6 +351,9 @@ def test_both_layers_are_drawn_as_the_log_says_in_a_narrow_window_and_in_a_wide_
         if layer is banner_layer:
             press(page, "Choose")
             expect(box.get_by_role("button", name="Save choices")).to_be_visible()
+    press(page, "Save choices")
+    gone(page)
+    assert shop.posted()["size"] == ("wide" if width == 1280 else "narrow")
 
 
 @pytest.mark.parametrize("locale", ["fr", "de"])

@@ -49,8 +49,15 @@ async function post({ notices, policy, prefix, ...config }, answer) {
     keepalive: true,
     signal: AbortSignal.timeout(1e4),
     headers: { "content-type": "application/json", accept: "application/json" },
-    // The name of a notice's file has the digits of its hash: a page from a cache shows an earlier one.
-    body: JSON.stringify({ ...answer, policy, locale, notice: notices[locale]?.split(".").at(-2), client: Date.now() }),
+    body: JSON.stringify({
+      ...answer,
+      policy,
+      locale,
+      // The name of a notice's file has the digits of its hash: a page from a cache shows an earlier one.
+      notice: notices[locale]?.split(".").at(-2),
+      size: matchMedia("(min-width:60rem)").matches ? "wide" : "narrow",
+      client: Date.now(),
+    }),
   });
   return response.status === 201 ? response.json() : "failed";
 }
