@@ -12,10 +12,10 @@ MEDIA_TYPES = {
     ".json": "application/json",
     ".html": "text/html; charset=utf-8",
 }
-ON_DEMAND = ("sync.js", "revive.js", "banner.js", "choice.js", "preferences.js", "placeholders.js")
+ON_DEMAND = ("sync.js", "revive.js", "choice.js", "preferences.js", "placeholders.js")
 """What the kernel loads for a reason, each module under its own name in the kernel's configuration."""
-STYLES = ("banner.css", "preferences.css")
-SERVED = (*STYLES, *ON_DEMAND, "ways.js", "saved.js", "page.css")
+SERVED = ("preferences.css", *ON_DEMAND, "ways.js", "saved.js", "page.css")
+"""What every site serves, beside the files that draw its banner's form."""
 HERE = Path(__file__).parent
 
 
@@ -61,6 +61,6 @@ def static_asset(name: str) -> Asset:
     return asset(name, (static_folder() / name).read_bytes())
 
 
-def served_assets(names: Iterable[str] = SERVED) -> list[Asset]:
+def served_assets(names: Iterable[str]) -> list[Asset]:
     """Return the shipped files that pages link to."""
     return [static_asset(name) for name in names]

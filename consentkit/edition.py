@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-from consentkit.assets import Asset, asset, served_assets
+from consentkit.assets import SERVED, Asset, asset, served_assets
 from consentkit.front import kernel_script, starter_script
 from consentkit.guard import guard_script
 from consentkit.policy.match import Matcher
@@ -16,7 +16,8 @@ from consentkit.policy.version import REWRITER, Policy
 from consentkit.policy.whose import Whose, rules_of
 from consentkit.release import __version__
 
-DRAWING = ("banner.js", "banner.css", "preferences.js", "preferences.css", "page.html", "page.css")
+DRAWING = ("preferences.js", "preferences.css", "page.html", "page.css")
+"""What draws the layers of every site, beside the files of its banner's form."""
 UNDECLARED = ""
 """The browser's category of a service that the site never told its visitors about: never allowed."""
 
@@ -71,7 +72,7 @@ def compile_edition(policy: Policy, prefix: str, environment: str | None = None)
     words = {locale: stored_notice(policy, locale, prefix) for locale in policy.site.languages}
     notices = {locale: asset(f"notice-{locale}.json", notice) for locale, (notice, _) in words.items()}
     details = [asset(f"details-{locale}.json", body) for locale, (_, body) in words.items()]
-    files_ = [*served_assets(), *details]
+    files_ = [*served_assets((*policy.banner.files, *SERVED)), *details]
     kernel = asset("kernel.js", kernel_script(policy, prefix, (*files_, *notices.values())))
     starter = asset("starter.js", starter_script(policy, prefix, kernel))
     guard = asset("guard.js", guard_script(policy, prefix)) if policy.pages.guard else None
@@ -94,7 +95,8 @@ def held_back(policy: Policy) -> list[Service]:
 
 def _renderings(policy: Policy, prefix: str, served: Iterable[Asset]) -> dict[str, Asset]:
     """What each notice looks like, layer by layer, once these files draw it."""
-    code = {part.name: part.sha256 for part in (*served, _form_template()) if part.name in DRAWING}
+    drawing = (*policy.banner.files, *DRAWING)
+    code = {part.name: part.sha256 for part in (*served, _form_template()) if part.name in drawing}
     return {
         locale: asset(f"rendering-{locale}.json", stored_rendering(policy, locale, prefix, code))
         for locale in policy.site.languages

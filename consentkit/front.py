@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from consentkit.assets import ON_DEMAND, STYLES, Asset, static_asset
+from consentkit.assets import ON_DEMAND, Asset, static_asset
 from consentkit.policy.version import Policy
 
 CONFIG_MARK = b"__CONFIG__"
@@ -23,6 +23,7 @@ def starter_script(policy: Policy, prefix: str, kernel: Asset) -> bytes:
 def kernel_script(policy: Policy, prefix: str, linked: Iterable[Asset]) -> bytes:
     """Return the module that pages of one policy run; `linked` are the files it may ask for, notices too."""
     address = {item.name: _address(prefix, item) for item in linked}
+    banner = policy.banner.files
     config = {
         "policy": policy.version,
         "prefix": prefix,
@@ -30,7 +31,9 @@ def kernel_script(policy: Policy, prefix: str, linked: Iterable[Asset]) -> bytes
         "services": _categories(policy),
         "trackers": _trackers(policy),
         **{name.removesuffix(".js"): address[name] for name in ON_DEMAND},
-        "styles": {name.removesuffix(".css"): address[name] for name in STYLES},
+        "banner": address[banner.script],
+        "styles": {"banner": address[banner.style], "preferences": address["preferences.css"]},
+        "order": policy.banner.order,
         "notices": {locale: address[f"notice-{locale}.json"] for locale in policy.site.languages},
         "locale": policy.site.default_language,
     }

@@ -8,8 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from consentkit.assets import ON_DEMAND, STYLES
+from consentkit.assets import ON_DEMAND
 from consentkit.gate.anchors import Seen, hint_records
+from consentkit.policy.banner import Banner
 from consentkit.policy.months import day_of
 from consentkit.policy.notice import in_two, lifetime_text
 
@@ -144,6 +145,7 @@ class Shop:
         self.lang = "en"
         self.base = ""
         self.more = ""
+        self.banner = Banner()
         self.tracker = Server(self.track)
         self.server = Server(self.serve)
         self.url = f"http://localhost:{self.server.server_port}/shop/tea"
@@ -165,7 +167,12 @@ class Shop:
                 "marketing": [["cookie:_ads*", "local:ads_*"]], "": [["cookie:_early", "cookie:__*-ads"]],
             },
             **{name.removesuffix(".js"): f"/consent/static/{name}" for name in ON_DEMAND},
-            "styles": {name.removesuffix(".css"): f"/consent/static/{name}" for name in STYLES},
+            "banner": f"/consent/static/{self.banner.files.script}",
+            "styles": {
+                "banner": f"/consent/static/{self.banner.files.style}",
+                "preferences": "/consent/static/preferences.css",
+            },
+            "order": self.banner.order,
             "locale": "en",
             "notices": {locale: f"/consent/static/notice-{locale}.{NOTICE}.json" for locale in TEXTS},
         }  # fmt: skip

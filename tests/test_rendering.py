@@ -88,7 +88,7 @@ def test_every_layer_of_every_language_is_there_with_the_code_that_draws_it(clie
         for name, digest in said["code"].items():
             document = kit.log.document(digest)
             assert (document.name, document.sha256) == (name, digest)
-        assert {*DRAWING} == said["code"].keys()
+        assert {*DRAWING, *kit.edition.policy.banner.files} == said["code"].keys()
 
 
 def nodes(tree: list[Any]) -> Iterator[Any]:

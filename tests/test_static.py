@@ -10,11 +10,29 @@ import pytest
 from sample import policy
 from shop_stub import ROOT, STATIC, TEXTS, stored
 
-from consentkit.assets import ON_DEMAND, STYLES
+from consentkit.assets import ON_DEMAND
 from consentkit.edition import compile_edition
+from consentkit.policy.banner import Banner
 from consentkit.policy.version import resolve
 
-BUILT = ("starter.js", "kernel.js", "guard.js", "ways.js", "saved.js", *ON_DEMAND, *STYLES)
+FORMS = [
+    Banner(),
+    Banner(position="top"),
+    Banner(form="dialog"),
+    Banner(form="inline"),
+    Banner(headless=True),
+]
+DRAWN = {name for form in FORMS for name in form.files}
+BUILT = (
+    "starter.js",
+    "kernel.js",
+    "guard.js",
+    "ways.js",
+    "saved.js",
+    "preferences.css",
+    *ON_DEMAND,
+    *sorted(DRAWN),
+)
 needs_node = pytest.mark.skipif(
     not (shutil.which("node") and (ROOT / "node_modules").is_dir()),
     reason="node or node_modules missing: npm install",
@@ -44,8 +62,9 @@ def test_each_script_keeps_its_byte_budget(name: str, most: int) -> None:
     assert found <= most, f"{name}: {found} bytes"
 
 
-def test_what_asks_a_visitor_is_4096_bytes_with_styles_and_words() -> None:
-    shown = [(STATIC / name).read_bytes() for name in ("banner.js", "banner.css")]
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: " ".join(form.files))
+def test_what_asks_a_visitor_is_4096_bytes_with_styles_and_words(form: Banner) -> None:
+    shown = [(STATIC / name).read_bytes() for name in form.files]
     for locale in TEXTS:
         assert size(*shown, stored(locale)[0]) <= 4096, locale
 

@@ -11,6 +11,7 @@ from consentkit.errors import PolicyError, Problem
 from consentkit.policy import words
 from consentkit.policy.aliases import ALIASES
 from consentkit.policy.allowed import allow_problems
+from consentkit.policy.banner import WANTED, Banner, banner_problems
 from consentkit.policy.bounds import LIMITS, REGIME_LIMITS, RETENTION_MOST, Limit
 from consentkit.policy.coded import Declared, with_coded
 from consentkit.policy.declared import declared_services
@@ -61,6 +62,7 @@ _WANTED = {
     "pages.aliases.*": "a tool whose marks are read",
     "pages.unreadable": "one of two words",
     "pages.guard": "true or false",
+    **WANTED,
     "lifetimes": "a table",
     **{f"lifetimes.{field}": _months(limit) for field, limit in LIMITS.items()},
     "regime": "a regime that is known",
@@ -156,6 +158,7 @@ class PolicyDocument(_Table):
     regimes: dict[RegimeId, Answers] = {}
     cookies: Cookies = Cookies()
     pages: Pages = Pages()
+    banner: Banner = Banner()
     signals: Signals = Signals()
     retention: Retention | None = None
     categories: list[OptionalCategory] = Field(default=list(OPTIONAL_CATEGORIES), min_length=1)
@@ -186,6 +189,7 @@ def parse(
     problems += retention_problems(raw)
     problems += _cookies(raw.get("cookies"))
     problems += _pages(raw.get("pages"), services)
+    problems += banner_problems(raw.get("banner"))
     problems += _languages(raw)
     problems += words.text_problems(raw.get("texts", {}), _offered(raw))
     if problems or document is None:
@@ -231,6 +235,7 @@ def _fields(place: tuple[Any, ...]) -> tuple[str, ...]:
         ("lifetimes",): Lifetimes,
         ("cookies",): Cookies,
         ("pages",): Pages,
+        ("banner",): Banner,
         ("signals",): Signals,
         ("retention",): Retention,
         ("regimes",): Answers,

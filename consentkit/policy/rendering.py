@@ -5,12 +5,13 @@ in a narrow window and in a wide one, where the purposes stand in two columns. B
 who hasn't answered; who has sees their own answers in them. `{XX}` is a country, which browsers write out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import orjson
 
+from consentkit.policy.banner import CONTROLS
 from consentkit.policy.notice import compose
 from consentkit.policy.version import Policy
 
@@ -25,18 +26,25 @@ def stored_rendering(policy: Policy, locale: str, prefix: str, code: Mapping[str
     """Return every layer in `locale` as the JSON bytes that are logged; `code` is what draws it, by hash."""
     notice = compose(policy, locale, prefix)
     words = policy.texts[locale]["page"]
+    order = policy.banner.order
     layers = {
-        "banner": banner_layer(notice),
-        "preferences": preferences_layer(notice),
+        "banner": banner_layer(notice, order),
+        "preferences": preferences_layer(notice, order),
         "page": page_layer(notice, words, policy.site.name),
     }
-    value = {"locale": locale, "dir": notice["dir"], "sizes": SIZES, "code": code, "layers": layers}
+    value = {
+        "locale": locale,
+        "dir": notice["dir"],
+        "banner": policy.banner.model_dump(),
+        "sizes": SIZES,
+        "code": code,
+        "layers": layers,
+    }
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def banner_layer(notice: Mapping[str, Any]) -> list[Node]:
+def banner_layer(notice: Mapping[str, Any], order: Sequence[str] = CONTROLS) -> list[Node]:
     """Return the first layer: what for, who, what follows, and three equal buttons."""
-    buttons = notice["buttons"]
     text = [
         _node("h2", notice["title"]),
         *(_node("p", paragraph) for paragraph in notice["body"]),
@@ -44,15 +52,10 @@ def banner_layer(notice: Mapping[str, Any]) -> list[Node]:
         _node("ul", *(_purpose(each, notice["labels"]) for each in notice["categories"])),
         _links(notice),
     ]
-    actions = [
-        _button(buttons["accept"], "accept-all"),
-        _button(buttons["reject"], "reject-all"),
-        _button(buttons["choose"]),
-    ]
-    return [_node("div", *text), _node("div", *actions)]
+    return [_node("div", *text), _node("div", *_equals(notice, order, _button(notice["buttons"]["choose"])))]
 
 
-def preferences_layer(notice: Mapping[str, Any]) -> list[Node]:
+def preferences_layer(notice: Mapping[str, Any], order: Sequence[str] = CONTROLS) -> list[Node]:
     """Return the second layer: every category with its services."""
     buttons = notice["buttons"]
     text = [
@@ -61,12 +64,7 @@ def preferences_layer(notice: Mapping[str, Any]) -> list[Node]:
         _node("ul", *(_category(each, notice["labels"]) for each in notice["categories"])),
         _links(notice),
     ]
-    actions = [
-        _button(buttons["save"], "save"),
-        _button(buttons["accept"], "accept-all"),
-        _button(buttons["reject"], "reject-all"),
-        _button(buttons["back"]),
-    ]
+    actions = [*_equals(notice, order, _button(buttons["save"], "save")), _button(buttons["back"])]
     return [_node("div", *text), _node("div", *actions)]
 
 
@@ -101,6 +99,12 @@ def _node(element: str, *parts: Node | str, **attributes: object) -> Node:
 def _button(text: str, control: str = "") -> Node:
     """A button; one without a control changes the layer and answers nothing."""
     return _node("button", text, **({"control": control} if control else {}))
+
+
+def _equals(notice: Mapping[str, Any], order: Sequence[str], choose: Node) -> list[Node]:
+    """The three buttons of a layer, in the site's order; `choose` is the third."""
+    all_ = {name: _button(notice["buttons"][name], f"{name}-all") for name in ("accept", "reject")}
+    return [(all_ | {"choose": choose})[name] for name in order]
 
 
 def _box(name: str, *, locked: bool) -> Node:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from consentkit.errors import PolicyError, Problem
 from consentkit.policy import words
+from consentkit.policy.banner import Banner
 from consentkit.policy.coded import Declared
 from consentkit.policy.document import Pages, PolicyDocument, Site, parse
 from consentkit.policy.regimes import UNKNOWN, Months, months_in
@@ -42,6 +43,7 @@ class Policy:
     answers: Mapping[str, Months]
     cookies: Cookies
     pages: Pages
+    banner: Banner
     signals: Signals
     retention: Retention | None
     categories: tuple[str, ...]
@@ -100,6 +102,7 @@ def from_bytes(body: bytes) -> Policy:
             # A policy published before a table existed has none.
             cookies=Cookies(**data.get("cookies", {})),
             pages=Pages(**data.get("pages", {})),
+            banner=Banner(**data.get("banner", {})),
             signals=Signals(**data.get("signals", {})),
             retention=Retention(**data["retention"]) if "retention" in data else None,
             categories=tuple(data["categories"]),
@@ -113,6 +116,7 @@ def from_bytes(body: bytes) -> Policy:
 
 def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict[str, Any]:
     # Only where there is one: a policy without it stays the version that it was.
+    banner = {"banner": document.banner.model_dump()} if document.banner != Banner() else {}
     retention = {"retention": document.retention.model_dump()} if document.retention else {}
     signals = {"signals": _sorted(document.signals)} if document.signals != Signals() else {}
     known = {id_: service for id_, service in known_services().items() if id_ not in services}
@@ -123,6 +127,7 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
         "lifetimes": document.lifetimes.model_dump(),
         "cookies": _sorted(document.cookies),
         "pages": _sorted(document.pages),
+        **banner,
         **signals,
         **retention,
         **_regimes(document),

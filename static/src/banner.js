@@ -1,15 +1,4 @@
-import { loadStyle } from "./elements.js";
-import { loadNotice } from "./notice.js";
-import { panel } from "./panel.js";
+import { form } from "./form.js";
 
-/**
- * The banner of one page, with its words and styles.
- *
- * @param {Kernel} kernel
- * @returns {Promise<Ui>}
- */
-export default async function banner(kernel) {
-  const { config } = kernel;
-  const [notice] = await Promise.all([loadNotice(config), loadStyle(location.origin + config.styles.banner)]);
-  return panel(kernel, notice);
-}
+// First in the page, so that the keyboard meets it before everything else.
+export default form("div", "dialog", (box) => document.body.prepend(box));

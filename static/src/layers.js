@@ -12,13 +12,23 @@ const anchor = ({ href, text }) => make("a", { class: "link", href: new URL(href
 export const links = ({ links: { details, policy } }) => make("p", { class: "links" }, anchor(details), " ", anchor(policy));
 
 /**
- * The first layer: what for, who, what follows, and three equal buttons.
+ * The three equal buttons of a layer, in the site's order.
  *
  * @param {Notice} notice
+ * @param {Config["order"]} order
+ * @param {HTMLElement} choose the third one
+ */
+export const equals = ({ buttons }, order, choose) =>
+  order.map((name) => (name === "choose" ? choose : button(buttons[name], `${name}-all`)));
+
+/**
+ * The first layer: what for, who, what follows, and its buttons.
+ *
+ * @param {Notice} notice
+ * @param {Config["order"]} order
  * @param {() => void} choose
  */
-export function firstLayer(notice, choose) {
-  const { buttons } = notice;
+export function firstLayer(notice, order, choose) {
   const purposes = notice.categories.map(({ name, description, locked }) => {
     const text = locked ? `${description} ${notice.labels.always}.` : description;
     return make("li", { class: "purpose" }, make("strong", { class: "name" }, name), " – " + text);
@@ -33,12 +43,6 @@ export function firstLayer(notice, choose) {
       make("ul", { class: "purposes" }, ...purposes),
       links(notice),
     ),
-    make(
-      "div",
-      { class: "actions" },
-      button(buttons.accept, "accept-all"),
-      button(buttons.reject, "reject-all"),
-      button(buttons.choose, choose),
-    ),
+    make("div", { class: "actions" }, ...equals(notice, order, button(notice.buttons.choose, choose))),
   ];
 }

@@ -1,3 +1,4 @@
+import { ticked } from "./controls.js";
 import { loadStyle, make } from "./elements.js";
 import { firstLayer, TITLE } from "./layers.js";
 import { loadDetails } from "./notice.js";
@@ -6,22 +7,18 @@ const ROOT = document.documentElement;
 const OPEN = "consentkit-open";
 
 /**
- * The dialog of one page. What its second layer says is fetched when somebody wants to see it.
+ * The banner of one page. What its second layer says is fetched when somebody wants to see it.
  *
  * @param {Kernel} kernel
  * @param {Notice} notice
+ * @param {HTMLElement} box an empty element
+ * @param {(box: HTMLElement) => void} put puts it in its place
  * @returns {Ui}
  */
-export function panel(kernel, notice) {
+export function panel(kernel, notice, box, put) {
   const { config } = kernel;
   const status = make("p", { class: "status", role: "status" });
-  const box = make("div", {
-    class: "banner",
-    role: "dialog",
-    "aria-labelledby": TITLE,
-    lang: notice.locale,
-    dir: notice.dir,
-  });
+  Object.assign(box, { lang: notice.locale, dir: notice.dir });
   const saved = make("p", { class: "saved", role: "status", lang: notice.locale });
   const size = new ResizeObserver(() => ROOT.style.setProperty("--consentkit-height", box.offsetHeight + "px"));
   let layer = 0;
@@ -35,7 +32,7 @@ export function panel(kernel, notice) {
 
   size.observe(box);
   addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && byVisitor && layer && !busy) close();
+    if (event.key === "Escape" && layer > +!byVisitor && !busy) close();
   });
 
   // At hand before it is needed: an answer must not wait for a file.
@@ -47,13 +44,12 @@ export function panel(kernel, notice) {
     layer = wanted;
     status.textContent = "";
     box.replaceChildren(...parts, status);
-    // First in the page, so that the keyboard meets it before everything else.
-    if (!box.isConnected) document.body.prepend(box);
+    if (!box.isConnected) put(box);
     if (!saved.isConnected) document.body.append(saved);
     ROOT.classList.add(OPEN);
   }
 
-  const showFirst = () => show(1, firstLayer(notice, () => void showChoices().catch(away)));
+  const showFirst = () => show(1, firstLayer(notice, config.order, () => void showChoices().catch(away)));
 
   async function showChoices() {
     later ??= Promise.all([
@@ -117,15 +113,6 @@ export function panel(kernel, notice) {
     if (pressed instanceof HTMLElement) pressed.focus();
   }
 
-  /** What is ticked in a form of the site's own, or else on our second layer. @param {Element | null} from */
-  function ticked(from) {
-    for (const place of [from?.closest("form"), layer === 2 && box]) {
-      const boxes = [...((place && place.querySelectorAll("input")) || [])];
-      const named = boxes.filter(({ name }) => config.categories.includes(name));
-      if (named[0]) return Object.fromEntries(named.map(({ name, checked }) => [name, checked]));
-    }
-  }
-
   /** @param {Element | null} from */
   function open(from) {
     if (!box.contains(from)) opener = from;
@@ -141,7 +128,7 @@ export function panel(kernel, notice) {
     async act(verb, from, trusted) {
       const { choose: record, chosen, grants } = await recording;
       if (busy) return;
-      const wanted = verb === "save" ? ticked(from) : {};
+      const wanted = verb === "save" ? ticked(from?.closest("form"), config) || ticked(layer === 2 ? box : null, config) : {};
       if (verb === "open" || !wanted) return open(from);
       /** @type {Record<string, boolean>} */
       const choices = chosen(kernel, (/** @type {string} */ category) =>

@@ -1,5 +1,5 @@
 import { button, make } from "./elements.js";
-import { heading, links } from "./layers.js";
+import { equals, heading, links } from "./layers.js";
 
 /** @param {string} code @param {string} locale */
 function country(code, locale) {
@@ -82,7 +82,7 @@ const day = (instant, locale) => new Intl.DateTimeFormat(locale, { dateStyle: "l
  * @param {Details} details
  * @param {() => void} back
  */
-export default function secondLayer({ may, ends }, notice, details, back) {
+export default function secondLayer({ config, may, ends }, notice, details, back) {
   const until = ends();
   return [
     make(
@@ -100,9 +100,7 @@ export default function secondLayer({ may, ends }, notice, details, back) {
     make(
       "div",
       { class: "actions" },
-      button(details.buttons.save, "save"),
-      button(notice.buttons.accept, "accept-all"),
-      button(notice.buttons.reject, "reject-all"),
+      ...equals(notice, config.order, button(details.buttons.save, "save")),
       button(details.buttons.back, back),
     ),
   ];

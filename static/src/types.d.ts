@@ -19,6 +19,8 @@ interface Config {
   choice: string;
   preferences: string;
   styles: Record<"banner" | "preferences", string>;
+  /** Of the equal buttons, on both layers. */
+  order: ("accept" | "reject" | "choose")[];
   notices: Record<string, string>;
   locale: string;
 }
