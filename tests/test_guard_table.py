@@ -108,9 +108,13 @@ def addresses(resolved: Policy) -> set[str]:
     return found
 
 
-def test_every_address_is_the_same_service_s_as_for_the_gate(resolved: Policy, table: Table) -> None:
+def test_every_address_is_the_same_service_s_as_for_the_gate(
+    resolved: Policy, table: Table, full: bool
+) -> None:
     whose = rules_of(resolved)
     asked = sorted(addresses(resolved))
+    # Python has to try a row for each service of a policy that declares them all.
+    asked = asked if full else asked[:: len(table.rows) // 30 + 1]
     wrong = {}
     for url in asked:
         owner = whose.url(url)
