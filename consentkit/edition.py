@@ -72,7 +72,7 @@ def compile_edition(policy: Policy, prefix: str, environment: str | None = None)
     words = {locale: stored_notice(policy, locale, prefix) for locale in policy.site.languages}
     notices = {locale: asset(f"notice-{locale}.json", notice) for locale, (notice, _) in words.items()}
     details = [asset(f"details-{locale}.json", body) for locale, (_, body) in words.items()]
-    files_ = [*served_assets((*policy.banner.files, *SERVED)), *details]
+    files_ = [*served_assets((*_form(policy), *SERVED)), *details]
     kernel = asset("kernel.js", kernel_script(policy, prefix, (*files_, *notices.values())))
     starter = asset("starter.js", starter_script(policy, prefix, kernel))
     guard = asset("guard.js", guard_script(policy, prefix)) if policy.pages.guard else None
@@ -93,9 +93,13 @@ def held_back(policy: Policy) -> list[Service]:
     return [service for service in everything if service.category != "necessary"]
 
 
+def _form(policy: Policy) -> tuple[str, ...]:
+    return (*policy.banner.files, *(policy.banner.corner or ()))
+
+
 def _renderings(policy: Policy, prefix: str, served: Iterable[Asset]) -> dict[str, Asset]:
     """What each notice looks like, layer by layer, once these files draw it."""
-    drawing = (*policy.banner.files, *DRAWING)
+    drawing = (*_form(policy), *DRAWING)
     code = {part.name: part.sha256 for part in (*served, _form_template()) if part.name in drawing}
     return {
         locale: asset(f"rendering-{locale}.json", stored_rendering(policy, locale, prefix, code))

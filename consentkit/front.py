@@ -23,7 +23,10 @@ def starter_script(policy: Policy, prefix: str, kernel: Asset) -> bytes:
 def kernel_script(policy: Policy, prefix: str, linked: Iterable[Asset]) -> bytes:
     """Return the module that pages of one policy run; `linked` are the files it may ask for, notices too."""
     address = {item.name: _address(prefix, item) for item in linked}
-    banner = policy.banner.files
+    banner, corner = policy.banner.files, policy.banner.corner
+    styles = {"banner": banner.style, "preferences": "preferences.css"} | (
+        {"corner": corner.style} if corner else {}
+    )
     config = {
         "policy": policy.version,
         "prefix": prefix,
@@ -32,8 +35,9 @@ def kernel_script(policy: Policy, prefix: str, linked: Iterable[Asset]) -> bytes
         "trackers": _trackers(policy),
         **{name.removesuffix(".js"): address[name] for name in ON_DEMAND},
         "banner": address[banner.script],
-        "styles": {"banner": address[banner.style], "preferences": address["preferences.css"]},
+        "styles": {name: address[style] for name, style in styles.items()},
         "order": policy.banner.order,
+        **({"corner": address[corner.script], "button": policy.banner.button} if corner else {}),
         "notices": {locale: address[f"notice-{locale}.json"] for locale in policy.site.languages},
         "locale": policy.site.default_language,
     }

@@ -51,6 +51,7 @@ def notice(locale: str) -> dict[str, Any]:
     }
     body = [text.format(months="6 months") for text in t["body"]]
     cats = [category(cid) for cid in ("necessary", *CATEGORIES)]
+    plain["manage"] = t["labels"]["unblock"]
     return plain | {"title": t["title"].format(site="Shop"), "body": body, "categories": cats, "links": links}
 
 
@@ -171,8 +172,11 @@ class Shop:
             "styles": {
                 "banner": f"/consent/static/{self.banner.files.style}",
                 "preferences": "/consent/static/preferences.css",
+                "corner": "/consent/static/corner.css",
             },
             "order": self.banner.order,
+            "corner": self.banner.corner and f"/consent/static/{self.banner.corner.script}",
+            "button": self.banner.button,
             "locale": "en",
             "notices": {locale: f"/consent/static/notice-{locale}.{NOTICE}.json" for locale in TEXTS},
         }  # fmt: skip

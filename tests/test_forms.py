@@ -1,13 +1,14 @@
 """The banner's forms: what a policy says of them, and how each stands in its page (A5 to A8, §3.9)."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from browser import launched
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from sample import policy
-from shop_stub import CATEGORIES, Shop, notice
+from shop_stub import CATEGORIES, TEXTS, Shop, notice
 
 from consentkit.edition import compile_edition
 from consentkit.errors import PolicyError
@@ -54,6 +55,19 @@ def test_everything_wrong_with_a_banner_is_told_at_once_with_what_is_allowed() -
 )
 def test_a_banner_that_cannot_be_drawn_is_one_mistake(table: object, path: str) -> None:
     assert problems_of(table).keys() == {path}
+
+
+def test_what_the_small_button_says_is_logged_where_there_is_one() -> None:
+    """A6: with its name, in each language, before it is shown."""
+    edition = compile_edition(resolve(policy(banner={"button": "top-left"})), "/consent")
+    for locale in edition.policy.site.languages:
+        logged = json.loads(edition.renderings[locale].body)
+        assert logged["corner"]["parts"] == [TEXTS[locale]["labels"]["unblock"]]
+        assert logged["banner"]["button"] == "top-left"
+    assert {"corner.js", "corner.css"} <= edition.manifest["files"].keys()
+    plain = compile_edition(resolve(policy()), "/consent")
+    assert not {"corner.js", "corner.css"} & plain.manifest["files"].keys()
+    assert "manage" not in json.loads(plain.notices["en"].body)
 
 
 def test_another_form_is_another_version_that_asks_nobody_again() -> None:
@@ -249,3 +263,58 @@ def test_at_320_pixels_everything_is_reached_and_what_scrolls_says_so(
         assert "gradient" in text.evaluate("e => getComputedStyle(e).maskImage")
     else:
         assert form == "inline"
+
+
+@pytest.mark.parametrize("corner", ["bottom-left", "top-right"])
+def test_a_decided_visitor_finds_the_same_small_button_in_its_corner_of_every_page(
+    tab: Page, shop: Shop, corner: Any
+) -> None:
+    """A3, A5, A6, 2.4.11, 2.5.8, 3.2.4."""
+    shop.banner = Banner(button=corner)
+    tab.goto(shop.url)
+    small = tab.get_by_role("button", name="Manage cookies")
+    tab.get_by_role("dialog").get_by_role("button", name="Accept all").click()
+    small.wait_for()
+    place = small.bounding_box()
+    assert place
+    assert min(place["width"], place["height"]) >= 24
+    assert ("left" in corner) == (place["x"] < 640)
+    assert ("top" in corner) == (place["y"] < 360)
+    shop.server.asked.clear()
+    tab.goto(shop.url + "/two")
+    small.wait_for()
+    assert small.bounding_box() == place
+    assert "GET /consent/state" not in shop.server.paths()
+    for field, key in (("last", "Tab"), ("first", "Shift+Tab")):
+        tab.keyboard.press(key)
+        tab.focus(f"#{field}")
+        assert tab.evaluate(VISIBLE, field), field
+    small.press("Enter")
+    expect(tab.get_by_role("dialog").get_by_role("heading")).to_be_focused()
+    tab.keyboard.press("Escape")
+    expect(small).to_be_focused()
+    assert small.count() == 1
+
+
+def test_withdrawing_takes_no_more_presses_than_accepting(tab: Page, shop: Shop) -> None:
+    """A7, GDPR 7(3): by each way that there is, counted in trusted events."""
+    shop.more = "<button data-consent=reject-all>Withdraw everything</button>"
+    tab.add_init_script("addEventListener('click', event => event.isTrusted && counted(), true)")
+    presses: list[int] = []
+    tab.expose_function("counted", lambda: presses.append(1))
+    tab.goto(shop.url)
+
+    def presses_of(allowed: int, *ways: Locator) -> int:
+        presses.clear()
+        for way in ways:
+            way.click()
+        expect(tab.get_by_role("dialog")).to_have_count(0)
+        tab.wait_for_function("many => consentkit.state?.allowed.length === many", arg=allowed)
+        return len(presses)
+
+    box, manage = tab.get_by_role("dialog"), tab.locator("#manage")
+    accept, reject = (box.get_by_role("button", name=f"{verb} all") for verb in ("Accept", "Reject"))
+    first = presses_of(4, accept)
+    assert presses_of(1, tab.get_by_text("Withdraw everything")) <= first == 1
+    again = presses_of(4, manage, accept)
+    assert presses_of(1, manage, reject) <= again

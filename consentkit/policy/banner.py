@@ -59,6 +59,11 @@ class Banner(BaseModel):
             return Files("banner.js", "banner.css" if self.position == "bottom" else "top.css")
         return Files(f"{self.form}.js", f"{self.form}.css")
 
+    @property
+    def corner(self) -> Files | None:
+        """What draws the small button, if there is one."""
+        return None if self.button == "none" else Files("corner.js", "corner.css")
+
 
 def banner_problems(table: object) -> Iterator[Problem]:
     """Yield what is wrong between the fields of a `banner` table, each of which may be right."""
@@ -71,5 +76,5 @@ def banner_problems(table: object) -> Iterator[Problem]:
     if form in ("dialog", "inline") and position == "top":
         yield Problem("banner.position", f"is a bar's, and the form is {shown(form)}", ("bottom",))
     if table.get("headless") is True:
-        for field in table.keys() & {"form", "position", "order", "button"}:
+        for field in sorted(table.keys() & {"form", "position", "order", "button"}):
             yield Problem(f"banner.{field}", "shows nowhere: with headless, nothing is drawn")

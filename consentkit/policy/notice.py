@@ -70,6 +70,8 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
         "labels": words["labels"],
         "embed": words["embed"],
         "status": words["status"],
+        # Where a small button has its place in each page, what it says comes with the first words (A6).
+        **({"manage": words["labels"]["unblock"]} if policy.banner.corner else {}),
     }
 
 

@@ -39,6 +39,7 @@ def stored_rendering(policy: Policy, locale: str, prefix: str, code: Mapping[str
         "sizes": SIZES,
         "code": code,
         "layers": layers,
+        **({"corner": _button(notice["manage"], "open")} if policy.banner.corner else {}),
     }
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 

@@ -37,9 +37,9 @@ export default function start(kit, hint, revived, queue) {
   const may = (category) => !locked && !!category && state.allowed.includes(category);
   const wipe = () => clear(config, state.allowed);
   const reload = () => location.reload();
-  /** @param {"sync" | "choice" | "revive" | "banner" | "placeholders"} name */
+  /** @param {"sync" | "choice" | "revive" | "banner" | "corner" | "placeholders"} name */
   const fetched = (name) => import(location.origin + config[name]);
-  /** @param {"revive" | "banner" | "placeholders"} name */
+  /** @param {"revive" | "banner" | "corner" | "placeholders"} name */
   const load = (name) => (parts[name] ??= fetched(name).then((module) => module.default(kernel)));
 
   /** @param {Verb} verb @param {Element | null} opener @param {boolean} [trusted] */
@@ -82,10 +82,11 @@ export default function start(kit, hint, revived, queue) {
     use("revive", there(marked), synced);
     use("placeholders", denied && there("iframe[data-consentkit],iframe" + inert));
     use("banner", state.ask);
+    use("corner", config.corner);
   }
 
   /**
-   * @param {"revive" | "banner" | "placeholders"} name
+   * @param {"revive" | "banner" | "corner" | "placeholders"} name
    * @param {unknown} reason
    * @param {unknown} [first] what has to be done before
    */
@@ -212,9 +213,9 @@ export default function start(kit, hint, revived, queue) {
   addEventListener(
     "click",
     (event) => {
-      const control = event.target instanceof Element && event.target.closest("[data-consent]");
-      const verb = control && control.getAttribute("data-consent");
-      if (!verb || !/^(open|save|(accept|reject)-all)$/.test(verb)) return;
+      const control = /** @type {any} */ (event.target).closest?.("[data-consent]");
+      const verb = control?.dataset.consent;
+      if (!/^(open|save|(accept|reject)-all)$/.test(verb)) return;
       event.preventDefault();
       void act(/** @type {Verb} */ (verb), control, event.isTrusted || navigator.userActivation?.isActive);
     },

@@ -18,7 +18,10 @@ interface Config {
   banner: string;
   choice: string;
   preferences: string;
-  styles: Record<"banner" | "preferences", string>;
+  styles: Record<"banner" | "preferences" | "corner", string>;
+  /** Where the small button's script is, if the site has one, and the corner that it stands in. */
+  corner: string;
+  button: string;
   /** Of the equal buttons, on both layers. */
   order: ("accept" | "reject" | "choose")[];
   notices: Record<string, string>;
@@ -101,6 +104,8 @@ interface Notice {
   links: Record<"policy" | "details", { href: string; text: string }>;
   labels: Record<"always", string>;
   status: Record<"saved" | "failed" | "offline", string>;
+  /** What the small button says, if the site has one. */
+  manage: string;
   /** The SHA-256 of the details. */
   details: string;
 }
