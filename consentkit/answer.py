@@ -7,10 +7,10 @@ from consentkit.errors import ChoiceError, Problem
 from consentkit.policy.version import Policy
 from consentkit.publication import Publications
 
-MECHANISMS = ("banner", "preferences", "reopened", "page", "form", "api")
+MECHANISMS = ("banner", "preferences", "reopened", "page", "form", "api", "placeholder")
 """The banner's first layer, its second; the second as the visitor opened it again; a button of the site's
-own; the page that works without JavaScript; a program."""
-CONTROLS = ("accept-all", "reject-all", "save")
+own; the page that works without JavaScript; a program; what stands where an embed is blocked."""
+CONTROLS = ("accept-all", "reject-all", "save", "always")
 SIZES = ("narrow", "wide")
 """How the banner lays itself out on a small screen, and on any other."""
 MOST_CLIENT = 253_402_300_799_999
@@ -44,7 +44,8 @@ def problems_of(answer: Answer, shown: Policy, published: Publications) -> Itera
     for category in answer.choices.keys() - set(shown.categories):
         yield Problem(f"choices.{category}", "is not a category this site asks about", shown.categories)
     for category in shown.categories:
-        if category not in answer.choices:
+        # A placeholder asks about what it needs alone: no other answer is made up, or given again.
+        if category not in answer.choices and answer.mechanism != "placeholder":
             yield Problem(f"choices.{category}", "is missing; every category needs a yes or a no")
     if answer.locale not in (locales := published.locales(answer.version)):
         yield Problem("locale", f"{answer.locale!r} has no published notice", tuple(locales))

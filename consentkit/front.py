@@ -24,9 +24,11 @@ def kernel_script(policy: Policy, prefix: str, linked: Iterable[Asset]) -> bytes
     """Return the module that pages of one policy run; `linked` are the files it may ask for, notices too."""
     address = {item.name: _address(prefix, item) for item in linked}
     banner, corner = policy.banner.files, policy.banner.corner
-    styles = {"banner": banner.style, "preferences": "preferences.css"} | (
-        {"corner": corner.style} if corner else {}
-    )
+    styles = {
+        "banner": banner.style,
+        "preferences": "preferences.css",
+        "placeholders": "placeholders.css",
+    } | ({"corner": corner.style} if corner else {})
     config = {
         "policy": policy.version,
         "prefix": prefix,

@@ -21,4 +21,4 @@ await build({ ...shared, entryPoints: src("starter.js", "saved.js"), format: "ii
 // Every byte counts there, and the words "use strict" are eleven.
 await build({ ...shared, entryPoints: src("guard.js"), format: "iife", tsconfigRaw: "{}" });
 await build({ ...shared, entryPoints: src("kernel.js", "revive.js", ...forms, "corner.js", "choice.js", "preferences.js", "placeholders.js", "sync.js", "ways.js"), format: "esm" });
-await build({ ...shared, entryPoints: src("banner.css", "top.css", "dialog.css", "inline.css", "corner.css", "preferences.css") });
+await build({ ...shared, entryPoints: src("banner.css", "top.css", "dialog.css", "inline.css", "corner.css", "preferences.css", "placeholders.css") });

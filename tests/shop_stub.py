@@ -209,7 +209,7 @@ class Shop:
         if path == "/consent/" and method == "POST":
             self.answered.wait(10)
             # What the server cannot record it does not hold against the visitor either: the grants go.
-            self.choices = None if self.fail else body["choices"]
+            self.choices = None if self.fail else (self.choices or {}) | body["choices"]
             if self.fail:
                 return self.state(self.fail)
         if path in ("/consent/", "/consent/state"):

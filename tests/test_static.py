@@ -53,7 +53,7 @@ def size(*parts: bytes) -> int:
         ("revive.js", 1536),
         ("choice.js", 768),
         ("preferences.js", 1024),
-        ("placeholders.js", 1280),
+        ("placeholders.js", 2048),
         ("corner.js", 768),
     ],
 )

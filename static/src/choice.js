@@ -20,13 +20,13 @@ export const grants = ({ config, may }, choices) => config.categories.some((each
  * Has the server record choices; what they deny ends before it is asked.
  *
  * @param {Kernel} kernel
- * @param {Record<string, boolean>} choices every optional category
+ * @param {Record<string, boolean>} choices every optional category; on a placeholder, what it waits for
  * @param {string} control what was pressed
  * @param {string} mechanism where that stands: on a layer of ours, on the site's page, in its scripts
  * @returns {Promise<"failed" | "offline" | undefined>} what went wrong
  */
 export async function choose(kernel, choices, control, mechanism) {
-  kernel.withdraw(kernel.config.categories.filter((category) => !choices[category]));
+  kernel.withdraw(kernel.config.categories.filter((category) => choices[category] === false));
   const answer = await post(kernel.config, { choices, mechanism, control }).catch(() => "offline");
   if (typeof answer === "string") {
     kernel.finish();

@@ -75,12 +75,11 @@ export default function start(kit, hint, revived, queue) {
 
   /** Everything that touches the page's elements is in files of their own, each only loaded for a reason. */
   function settle() {
-    const inert = "[data-category]:is(script[type='text/plain'],template,[data-src])";
-    const marked = state.allowed[1] ? "[data-consentkit]," + inert : `${inert}[data-category=${NECESSARY}]`;
-    const denied = !state.allowed[config.categories.length];
+    const marked = state.allowed[1] ? "[data-consentkit],[data-category]" : `[data-category=${NECESSARY}]`;
     const there = (/** @type {string} */ selector) => document.querySelector(selector);
     use("revive", there(marked), synced);
-    use("placeholders", denied && there("iframe[data-consentkit],iframe" + inert));
+    const waiting = "iframe:is([data-consentkit],[data-src]),[data-consent-for]";
+    use("placeholders", !state.allowed[config.categories.length] && there(waiting));
     use("banner", state.ask);
     use("corner", config.corner);
   }
@@ -221,9 +220,12 @@ export default function start(kit, hint, revived, queue) {
     },
     true,
   );
+  // The guard marks a frame that is there already, too.
   new MutationObserver((records) => {
-    if (told && records.some(({ addedNodes }) => [...addedNodes].some((node) => node instanceof Element))) settle();
-  }).observe(document, { childList: true, subtree: true });
+    const isNews = (/** @type {any} */ { addedNodes: [...nodes] }) => 
+      !nodes[0] || nodes.some((/** @type {Element} */ { localName }) => localName);
+    if (told && records.some(isNews)) settle();
+  }).observe(document, { childList: true, subtree: true, attributeFilter: ["data-consentkit"] });
 
   // Until the server has answered, a choice made under another policy still protects what it allowed.
   clear(config, hint().allowed);

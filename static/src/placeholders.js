@@ -1,68 +1,167 @@
 import { claimsOf } from "./claims.js";
-import { button, loadStyle, make } from "./elements.js";
+import { make } from "./elements.js";
 import { loadDetails, loadNotice } from "./notice.js";
 
-const HIDDEN = "consentkit-hidden";
+// What a theme may set; a frame inherits nothing from the page that it stands in.
+const THEME = ["background", "text", "border", "button", "button-text", "radius", "font"];
 
-/** @param {Details} details @param {HTMLIFrameElement} frame */
-function wording({ services, embed }, frame) {
-  const id = frame.dataset.consentkit ?? frame.dataset.service;
-  const service = Object.values(services).flat().find((each) => each.id === id);
-  const { host } = make("a", { href: frame.dataset.consentkitSrc ?? frame.dataset.src ?? "" });
-  const told = { service: service?.name ?? host, vendor: service?.vendor ?? host };
-  return embed.blocked.replace(/\{(service|vendor)\}/g, (_, key) => told[/** @type {"vendor"} */ (key)]);
+/**
+ * The categories that a place waits for; none if there is one that nobody can allow.
+ *
+ * @param {Kernel} kernel
+ * @param {HTMLElement} place
+ */
+function waitsFor({ config: { services, categories }, config, may }, place) {
+  const { consentFor: id } = place.dataset;
+  const claims = id == null ? claimsOf(config, place) : [services[id] ?? services["@" + id] ?? ""];
+  const missing = [...new Set(claims)].filter((category) => !may(category));
+  return missing.every((category) => categories.includes(category)) ? missing : [];
 }
 
-/** @param {Kernel} kernel @returns {HTMLIFrameElement[]} blocked, of declared categories, waiting for a choice */
-const blockedFrames = ({ config, may }) =>
-  [...document.querySelectorAll("iframe")].filter((frame) => {
-    const claims = frame.matches("[data-consentkit],[data-category][data-src]") ? claimsOf(config, frame) : [];
-    return !claims.every(may) && claims.every((category) => may(category) || config.categories.includes(category));
-  });
+/** @param {Kernel} kernel @param {HTMLElement} place @param {Notice} notice @param {Details} details */
+function told(kernel, place, notice, details) {
+  const { consentkit, service: own, consentFor, consentkitSrc, src } = place.dataset;
+  const id = consentFor ?? consentkit ?? own;
+  const service = Object.values(details.services).flat().find((each) => each.id === id);
+  const { host } = make("a", { href: consentkitSrc ?? src ?? "" });
+  const names = notice.categories.filter((each) => waitsFor(kernel, place).includes(each.id)).map(({ name }) => name);
+  const words = { service: service?.name ?? host, vendor: service?.vendor ?? host, category: names.join(", ") };
+  return { ...words, instead: service?.instead };
+}
+
+/**
+ * The way that does without: an element of the page, as it is there, or a link of the policy's.
+ *
+ * @param {HTMLElement} place
+ * @param {NoticeService["instead"]} link
+ */
+function otherWay({ dataset: { consentInstead } }, link) {
+  const there = consentInstead && /** @type {any} */ (document.getElementById(consentInstead.slice(1)));
+  if (there) return [...(there.content ?? there).cloneNode(true).childNodes];
+  return link && [make("a", { href: link.href }, link.text)];
+}
 
 /** @param {Config} config */
 async function words(config) {
-  const [notice] = await Promise.all([loadNotice(config), loadStyle(location.origin + config.styles.banner)]);
+  const notice = await loadNotice(config);
   return { notice, details: await loadDetails(config, notice) };
 }
 
 /**
- * Keeps a small box in the place of each blocked iframe that could be seen.
+ * Has each blocked frame say itself what it is: it keeps its place and its size. An element that stands for
+ * something without a frame gets one.
  *
  * @param {Kernel} kernel
  * @returns {Part}
  */
 export default function placeholders(kernel) {
-  /** @type {Map<HTMLIFrameElement, HTMLElement>} */
-  const boxes = new Map();
+  const { config } = kernel;
+  const drawn = new WeakSet();
+  /** The frames that were put in, by what they stand for. @type {Map<HTMLElement, HTMLIFrameElement>} */
+  const frames = new Map();
+  /** What has been loaded once: its categories, and what it was before. @type {Map<Element, [string[], Node]>} */
+  const loaded = new Map();
   /** @type {ReturnType<typeof words> | undefined} */
   let said;
-  return {
-    async refresh() {
-      if (!said && !blockedFrames(kernel)[0]) return;
-      const { notice, details } = await (said ??= words(kernel.config));
-      const blocked = blockedFrames(kernel);
-      for (const [frame, box] of boxes) {
-        if (blocked.includes(frame)) continue;
-        box.remove();
-        frame.classList.remove(HIDDEN);
-        boxes.delete(frame);
-      }
-      for (const frame of blocked) {
-        const { offsetWidth, offsetHeight } = frame;
-        if (boxes.has(frame) || offsetWidth < 24 || offsetHeight < 24) continue;
-        const box = make(
-          "div",
-          { class: "blocked", lang: notice.locale, dir: notice.dir },
-          make("p", { class: "paragraph" }, wording(details, frame)),
-          button(details.labels.unblock, "open"),
-        );
-        const { position, top, left } = getComputedStyle(frame);
-        Object.assign(box.style, { position, top, left, width: offsetWidth + "px", minHeight: offsetHeight + "px" });
-        frame.before(box);
-        frame.classList.add(HIDDEN);
-        boxes.set(frame, box);
-      }
-    },
+
+  // A no, in whatever tab, ends what has been loaded once too.
+  new BroadcastChannel("consentkit").onmessage = ({ data }) => {
+    for (const [frame, [categories, before]] of loaded) {
+      if (!data || !categories.some((category) => data.includes(category))) continue;
+      loaded.delete(frame);
+      frame.replaceWith(before);
+    }
   };
+
+  /** This one, on this page: nothing is recorded, and the category stays denied. @param {HTMLElement} frame */
+  async function once(frame) {
+    const { restore } = await import(location.origin + config.revive);
+    loaded.set(frame, [waitsFor(kernel, frame), frame.cloneNode()]);
+    restore(frame);
+    frame.focus();
+  }
+
+  /** @param {HTMLElement} place @returns {Promise<"failed" | "offline" | undefined>} */
+  async function always(place) {
+    const { choose } = await import(location.origin + config.choice);
+    place.addEventListener("load", () => document.activeElement === document.body && place.focus(), { once: true });
+    return choose(kernel, Object.fromEntries(waitsFor(kernel, place).map((each) => [each, true])), "always", "placeholder");
+  }
+
+  /** @param {HTMLElement} place @param {HTMLIFrameElement} frame @param {Notice} notice @param {Details} details */
+  function draw(place, frame, notice, details) {
+    const page = frame.contentDocument;
+    // Anything else is a document of the site's own, or cannot be written into.
+    if (page?.URL !== "about:blank" || drawn.has(page)) return;
+    drawn.add(page);
+    // Some browsers replace the first, empty document by another one.
+    frame.addEventListener("load", refresh);
+    const { embed, labels } = details;
+    const { instead, ...names } = told(kernel, place, notice, details);
+    const say = (/** @type {string} */ text) => text.replace(/\{(\w+)\}/g, (_, key) => names[/** @type {"vendor"} */ (key)]);
+    const status = make("p", { role: "status" });
+    const control = (/** @type {string} */ text, /** @type {() => Promise<any>} */ run) =>
+      make("button", {
+        type: "button",
+        "aria-label": `${say(text)}: ${names.service}`,
+        async onclick(/** @type {any} */ { isTrusted, target }) {
+          // No script presses this for the visitor.
+          if (!isTrusted) return;
+          target.disabled = true;
+          const wrong = await run().catch(() => "failed");
+          target.disabled = false;
+          status.textContent = wrong ? notice.status[/** @type {"failed"} */ (wrong)] : "";
+        },
+      }, say(text));
+    const manage = {
+      href: location.origin + config.prefix + "/",
+      onclick(/** @type {Event} */ event) {
+        event.preventDefault();
+        /** @type {ConsentKit} */ (window.consentkit).open?.();
+      },
+    };
+    const way = otherWay(place, instead);
+    const parts = [
+      make("p", {}, say(embed.blocked)),
+      way && make("div", {}, embed.instead + " ", ...way),
+      make("div", {}, place === frame && control(embed.once, () => once(place)), control(embed.always, () => always(place))),
+      make("a", manage, labels.unblock),
+      status,
+    ];
+    Object.assign(page.documentElement, { lang: notice.locale, dir: notice.dir });
+    const theme = getComputedStyle(place);
+    for (const name of THEME.map((each) => "--consentkit-" + each)) {
+      page.documentElement.style.setProperty(name, theme.getPropertyValue(name));
+    }
+    frame.title ||= names.service;
+    page.title = frame.title;
+    const show = () => {
+      page.body.append(...parts.filter((each) => !!each));
+      if (frame !== place && !place.clientHeight) frame.height = page.documentElement.scrollHeight + "";
+    };
+    const nonce = document.querySelector("script")?.nonce ?? "";
+    const style = { rel: "stylesheet", href: location.origin + config.styles.placeholders, nonce, onload: show, onerror: show };
+    page.head.append(make("base", { target: "_top" }), make("link", style));
+  }
+
+  async function refresh() {
+    const places = [...document.querySelectorAll("iframe:is([data-consentkit],[data-src]),[data-consent-for]")].filter(
+      (place) => waitsFor(kernel, /** @type {HTMLElement} */ (place))[0],
+    );
+    for (const [place, frame] of frames) if (!places.includes(place)) frame.remove(), frames.delete(place);
+    if (!places[0]) return;
+    const { notice, details } = await (said ??= words(config));
+    for (const place of /** @type {HTMLElement[]} */ (places)) {
+      let frame = place instanceof HTMLIFrameElement ? place : frames.get(place);
+      if (!frame) {
+        frame = make("iframe", {});
+        Object.assign(frame.style, { border: 0, width: "100%", height: place.clientHeight ? "100%" : "" });
+        frames.set(place, frame);
+        place.append(frame);
+      }
+      draw(place, frame, notice, details);
+    }
+  }
+
+  return { refresh };
 }

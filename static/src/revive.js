@@ -142,8 +142,8 @@ function rename(element) {
   }
 }
 
-/** @param {Element} element */
-function restore(element) {
+/** Gives a blocked element back to the page, in its place. @param {Element} element */
+export function restore(element) {
   if (element.localName === "script") return run(/** @type {HTMLScriptElement} */ (element));
   if (element.localName === "template") return unfold(/** @type {HTMLTemplateElement} */ (element));
   const { parentNode: parent, nextSibling: next } = element;

@@ -18,7 +18,7 @@ interface Config {
   banner: string;
   choice: string;
   preferences: string;
-  styles: Record<"banner" | "preferences" | "corner", string>;
+  styles: Record<"banner" | "preferences" | "placeholders" | "corner", string>;
   /** Where the small button's script is, if the site has one, and the corner that it stands in. */
   corner: string;
   button: string;
@@ -84,6 +84,7 @@ interface NoticeService {
   purposes: string[];
   trackers: { name: string; lifetime: string; why?: string }[];
   policy_url: string;
+  instead?: { href: string; text: string };
 }
 
 interface NoticeCategory {
