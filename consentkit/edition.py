@@ -16,7 +16,14 @@ from consentkit.policy.version import REWRITER, Policy
 from consentkit.policy.whose import Whose, rules_of
 from consentkit.release import __version__
 
-DRAWING = ("preferences.js", "preferences.css", "page.html", "page.css")
+DRAWING = (
+    "preferences.js",
+    "preferences.css",
+    "placeholders.js",
+    "placeholders.css",
+    "page.html",
+    "page.css",
+)
 """What draws the layers of every site, beside the files of its banner's form."""
 UNDECLARED = ""
 """The browser's category of a service that the site never told its visitors about: never allowed."""

@@ -15,6 +15,7 @@ from consentkit.policy.banner import WANTED, Banner, banner_problems
 from consentkit.policy.bounds import LIMITS, REGIME_LIMITS, RETENTION_MOST, Limit
 from consentkit.policy.coded import Declared, with_coded
 from consentkit.policy.declared import declared_services
+from consentkit.policy.instead import way_problems, without_ways
 from consentkit.policy.reading import unstorable
 from consentkit.policy.regimes import UNKNOWN, RegimeId
 from consentkit.policy.registry import LINE, LINE_MAX, PATH, WEB, Service, known_services, shown
@@ -178,8 +179,9 @@ def parse(
         raise PolicyError(faults)
     document, problems = _shape(raw)
     problems += _repeated("categories", raw.get("categories"))
-    services, service_problems = declared_services(raw.get("services", []), _asked(raw))
+    services, service_problems = declared_services(without_ways(raw.get("services", [])), _asked(raw))
     problems += service_problems
+    problems += way_problems(raw.get("services"), _offered(raw))
     site = document.site if document else NOBODY
     whose = (site.name, site.controller, site.policy_url)
     services, coded_problems = with_coded(services, coded, whose, _asked(raw))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from consentkit.policy.instead import FIELD, way_in
 from consentkit.policy.periods import count_of, exceeds
 from consentkit.policy.plurals import form_of
 from consentkit.policy.registry import Service
@@ -88,7 +89,11 @@ def _category(policy: Policy, words: Mapping[str, Any], name: str) -> dict[str, 
         "locked": name == "necessary",
         "services": [
             *([_own(policy, words)] if name == "necessary" else []),
-            *(_service(s, words, cap) for s in policy.services.values() if s.category == name),
+            *(
+                _service(s, words, cap) | _otherwise(policy, s.id, words["locale"])
+                for s in policy.services.values()
+                if s.category == name
+            ),
         ],
     }
 
@@ -143,6 +148,11 @@ def _service(service: Service, words: Mapping[str, Any], cap: int) -> dict[str, 
             for each in told(service, cap)
         ],
     }
+
+
+def _otherwise(policy: Policy, service_id: str, locale: str) -> dict[str, Any]:
+    way = way_in(policy.instead.get(service_id), locale)
+    return {FIELD: way} if way else {}
 
 
 class Told(NamedTuple):

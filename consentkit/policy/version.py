@@ -14,6 +14,7 @@ from consentkit.policy import words
 from consentkit.policy.banner import Banner
 from consentkit.policy.coded import Declared
 from consentkit.policy.document import Pages, PolicyDocument, Site, parse
+from consentkit.policy.instead import FIELD, ways_of
 from consentkit.policy.regimes import UNKNOWN, Months, months_in
 from consentkit.policy.registry import Service, known_services, service_from, service_to
 from consentkit.policy.tables import Cookies, Lifetimes, Retention, Signals
@@ -33,7 +34,7 @@ class Policy:
     `answers` are the months that answers count, for each regime that the site tells apart: for `regime` alone
     where that holds for every visitor, else for UNKNOWN and each that the policy has a table for.
     `services` are declared by the site, by id; `known` are the further services that are recognised and
-    held back for good, because no visitor was told about them.
+    held back for good, because no visitor was told about them. `instead` are other ways, by service.
     """
 
     body: bytes
@@ -50,6 +51,7 @@ class Policy:
     services: Mapping[str, Service] = field(repr=False)
     known: Mapping[str, Service] = field(repr=False)
     texts: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    instead: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Policy) and self.body == other.body
@@ -109,6 +111,7 @@ def from_bytes(body: bytes) -> Policy:
             services=_services(data["services"]),
             known=_services(data["known"]),
             texts=words.completed(data["texts"]),
+            instead=data.get(FIELD, {}),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise PolicyError([Problem("policy", f"is not a stored policy: {error!r}")]) from error
@@ -119,6 +122,7 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
     banner = {"banner": document.banner.model_dump()} if document.banner != Banner() else {}
     retention = {"retention": document.retention.model_dump()} if document.retention else {}
     signals = {"signals": _sorted(document.signals)} if document.signals != Signals() else {}
+    ways = ways_of(document.services)
     known = {id_: service for id_, service in known_services().items() if id_ not in services}
     return {
         "format": FORMAT,
@@ -130,6 +134,7 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
         **banner,
         **signals,
         **retention,
+        **({FIELD: ways} if ways else {}),
         **_regimes(document),
         "categories": sorted(document.categories, key=CATEGORIES.index),
         "services": [service_to(service) for service in services.values()],

@@ -99,11 +99,13 @@ export default function placeholders(kernel) {
     const { embed, labels } = details;
     const { instead, ...names } = told(kernel, place, notice, details);
     const say = (/** @type {string} */ text) => text.replace(/\{(\w+)\}/g, (_, key) => names[/** @type {"vendor"} */ (key)]);
+    frame.title ||= names.service;
+    page.title = frame.title;
     const status = make("p", { role: "status" });
     const control = (/** @type {string} */ text, /** @type {() => Promise<any>} */ run) =>
       make("button", {
         type: "button",
-        "aria-label": `${say(text)}: ${names.service}`,
+        "aria-label": `${say(text)}: ${frame.title}`,
         async onclick(/** @type {any} */ { isTrusted, target }) {
           // No script presses this for the visitor.
           if (!isTrusted) return;
@@ -133,8 +135,6 @@ export default function placeholders(kernel) {
     for (const name of THEME.map((each) => "--consentkit-" + each)) {
       page.documentElement.style.setProperty(name, theme.getPropertyValue(name));
     }
-    frame.title ||= names.service;
-    page.title = frame.title;
     const show = () => {
       page.body.append(...parts.filter((each) => !!each));
       if (frame !== place && !place.clientHeight) frame.height = page.documentElement.scrollHeight + "";
