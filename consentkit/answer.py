@@ -45,7 +45,8 @@ def problems_of(answer: Answer, shown: Policy, published: Publications) -> Itera
         yield Problem(f"choices.{category}", "is not a category this site asks about", shown.categories)
     for category in shown.categories:
         # A placeholder asks about what it needs alone: no other answer is made up, or given again.
-        if category not in answer.choices and answer.mechanism != "placeholder":
+        alone = answer.mechanism == "placeholder" and answer.choices
+        if category not in answer.choices and not alone:
             yield Problem(f"choices.{category}", "is missing; every category needs a yes or a no")
     if answer.locale not in (locales := published.locales(answer.version)):
         yield Problem("locale", f"{answer.locale!r} has no published notice", tuple(locales))

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from browser import launched, until
 from playwright.sync_api import Browser, FrameLocator, Page, expect
-from sample import policy
+from sample import app, august, browsing, choose, policy
 from shop_stub import CATEGORIES, Shop
 
 from consentkit.errors import PolicyError
@@ -21,7 +22,8 @@ MORE = """<section style="max-width: 40rem"><p>Before</p>
 <p id="address">12 Tea Lane, <a href="tel:+33100000000">+33 1 00 00 00 00</a></p>
 <div id="chat" data-consent-for="shop-stats" style="height: 12rem"></div>
 <div id="unknown" data-consent-for="nobody"></div>
-<iframe id="pixel" data-consentkit="youtube" data-consentkit-src="%(tracker)s/x" width="1" height="1"></iframe>
+<iframe id="pixel" data-consentkit="youtube" data-consentkit-src="%(tracker)s/x" width="1" height="1">
+</iframe>
 <iframe id="late" width="400" height="200"></iframe><p id="after">After</p></section>"""
 
 
@@ -122,6 +124,26 @@ def test_always_allowing_answers_about_one_category_alone(page: Page, shop: Shop
     box(page, "#chat iframe").get_by_role("button", name="Always allow").click()
     expect(page.locator("#chat iframe")).to_have_count(0)
     assert shop.choices == {"preferences": True, "analytics": True}
+
+
+@pytest.mark.parametrize("before", [None, ("marketing",), ()], ids=["unasked", "granted", "refused"])
+def test_an_answer_on_a_placeholder_says_nothing_of_other_categories(
+    tmp_path: Path, before: tuple[str, ...] | None
+) -> None:
+    """An answer that stands keeps its instant, one that was never given is not made up (design §3.3)."""
+    clock = august()
+    with browsing(app(), tmp_path, clock=clock) as client:
+        earlier = choose(client, *before).json() if before is not None else None
+        clock.move(days=3)
+        always = {"choices": {"preferences": True}, "mechanism": "placeholder", "control": "always"}
+        after = choose(client, **always).json()
+        others = {c: end for c, end in after["until"].items() if c != "preferences"}
+        assert others == {
+            c: end for c, end in (earlier or {"until": {}})["until"].items() if c != "preferences"
+        }
+        assert after["allowed"] == ["necessary", "preferences", *(before or ())]
+        assert after["ask"] is (earlier is None)
+        assert choose(client, choices={}, mechanism="placeholder").status_code == 422
 
 
 WAY = {"href": "tel:+33100000000", "text": {"en": "Call us", "fr": "Appelez-nous", "de": "Rufen Sie an"}}

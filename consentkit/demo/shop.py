@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
-from consentkit.demo.snippets import EVERYWHERE, PARTS, Part, place
+from consentkit.demo.snippets import EMBEDS, EVERYWHERE, PARTS, Part, place
 
 HERE = Path(__file__).parent
 VISIT_COOKIE = "_shop_visit"
@@ -79,8 +79,8 @@ class _Shop:
         self.baskets: dict[str, Counter[str]] = {}
 
     def page(self, request: Request, name: str, **context: object) -> Response:
-        parts = EVERYWHERE
-        return self._render(request, name, parts, context | {"film": self._part("youtube", "content")})
+        film, map_ = (self._part(embed, "content") for embed in EMBEDS)
+        return self._render(request, name, EVERYWHERE, context | {"film": film, "map": map_})
 
     def _render(
         self, request: Request, name: str, parts: tuple[Part, ...], context: dict[str, object]

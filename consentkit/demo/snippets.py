@@ -41,11 +41,13 @@ PARTS = (
     Part("posthog", "analytics", (TRACKER,)),
     Part("snowplow", "analytics", (TRACKER,)),
     Part("youtube", "marketing", ("www.youtube.com",), ("www.youtube.com",)),
+    Part("openstreetmap", "preferences", ("www.openstreetmap.org",), ("www.openstreetmap.org",)),
     Part("linkedin-insight", "marketing", ("snap.licdn.com",), ("px.ads.linkedin.com",)),
 )
 PART_NAMES = tuple(part.name for part in PARTS)
-# The film belongs to one page; every other part is on all of them.
-EVERYWHERE = tuple(part for part in PARTS if part.name != "youtube")
+EMBEDS = ("youtube", "openstreetmap")
+"""They belong to one page; every other part is on all of them."""
+EVERYWHERE = tuple(part for part in PARTS if part.name not in EMBEDS)
 
 
 def place(parts: tuple[Part, ...], where: str, tracker: str) -> str:
