@@ -73,7 +73,12 @@ export default function placeholders(kernel) {
     }
   };
 
-  /** This one, on this page: nothing is recorded, and the category stays denied. @param {HTMLElement} frame */
+  /**
+   * Loads this one, on this page. It is what the visitor asks for, and no more (L1): no answer is recorded, the
+   * category stays denied, and what the frame leaves behind is cleared as ever.
+   *
+   * @param {HTMLElement} frame
+   */
   async function once(frame) {
     const { restore } = await import(location.origin + config.revive);
     loaded.set(frame, [waitsFor(kernel, frame), frame.cloneNode()]);
@@ -81,7 +86,7 @@ export default function placeholders(kernel) {
     frame.focus();
   }
 
-  /** @param {HTMLElement} place @returns {Promise<"failed" | "offline" | undefined>} */
+  /** Answers about what this one waits for, alone. @param {HTMLElement} place @returns {Promise<string | undefined>} */
   async function always(place) {
     const { choose } = await import(location.origin + config.choice);
     place.addEventListener("load", () => document.activeElement === document.body && place.focus(), { once: true });
