@@ -21,7 +21,7 @@ MORE = """<section style="max-width: 40rem"><p>Before</p>
  data-consent-instead="#address" width="560" style="max-width: 100%%" height="200"></iframe>
 <p id="address">12 Tea Lane, <a href="tel:+33100000000">+33 1 00 00 00 00</a></p>
 <div id="chat" data-consent-for="shop-stats" style="height: 12rem"></div>
-<div id="unknown" data-consent-for="nobody"></div>
+<div id="form" data-consent-for="shop-ads"></div><div id="unknown" data-consent-for="nobody"></div>
 <iframe id="pixel" data-consentkit="youtube" data-consentkit-src="%(tracker)s/x" width="1" height="1">
 </iframe>
 <iframe id="late" width="400" height="200"></iframe><p id="after">After</p></section>"""
@@ -74,6 +74,9 @@ def test_a_blocked_frame_says_who_would_be_contacted_and_keeps_its_place(page: P
     assert page.locator(VIDEO).get_attribute("title") == "Youtube"
     expect(box(page, "#map").locator("div").first).to_have_text("Without it: 12 Tea Lane, +33 1 00 00 00 00")
     expect(box(page, "#chat iframe").get_by_role("button")).to_have_count(1)
+    form = box(page, "#form iframe").locator("html")
+    expect(form.get_by_role("button")).to_be_visible()
+    assert form.evaluate("(e) => e.scrollHeight == e.clientHeight")
     expect(page.locator("#unknown iframe")).to_have_count(0)
     expect(box(page, "#pixel").get_by_role("button")).to_have_count(0)
     drawn = page.evaluate(PLACES)
@@ -110,6 +113,7 @@ def test_always_allowing_answers_about_one_category_alone(page: Page, shop: Shop
     shop.fail = 503
     always.click()
     expect(box(page, "#map").get_by_role("status")).to_contain_text("could not be saved")
+    expect(always).to_be_focused()
     shop.fail = None
     always.click()
     until(page, lambda: shop.tracker.paths() == ["GET /map"], "the map is not loaded")

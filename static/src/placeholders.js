@@ -2,6 +2,7 @@ import { claimsOf } from "./claims.js";
 import { make } from "./elements.js";
 import { loadDetails, loadNotice } from "./notice.js";
 
+const PLACES = "iframe:is([data-consentkit],[data-src]),[data-consent-for]";
 // What a theme may set; a frame inherits nothing from the page that it stands in.
 const THEME = ["background", "text", "border", "button", "button-text", "radius", "font"];
 
@@ -13,7 +14,7 @@ const THEME = ["background", "text", "border", "button", "button-text", "radius"
  */
 function waitsFor({ config: { services, categories }, config, may }, place) {
   const { consentFor: id } = place.dataset;
-  const claims = id == null ? claimsOf(config, place) : [services[id] ?? services["@" + id] ?? ""];
+  const claims = id == null ? claimsOf(config, place) : [services[id] ?? ""];
   const missing = [...new Set(claims)].filter((category) => !may(category));
   return missing.every((category) => categories.includes(category)) ? missing : [];
 }
@@ -117,7 +118,9 @@ export default function placeholders(kernel) {
           target.disabled = true;
           const wrong = await run().catch(() => "failed");
           target.disabled = false;
-          status.textContent = wrong ? notice.status[/** @type {"failed"} */ (wrong)] : "";
+          if (!wrong) return;
+          status.textContent = notice.status[/** @type {"failed"} */ (wrong)];
+          target.focus();
         },
       }, say(text));
     const manage = {
@@ -142,25 +145,31 @@ export default function placeholders(kernel) {
     }
     const show = () => {
       page.body.append(...parts.filter((each) => !!each));
-      if (frame !== place && !place.clientHeight) frame.height = page.documentElement.scrollHeight + "";
+      if (frame !== place && !frame.style.height) frame.height = page.documentElement.scrollHeight + "";
     };
     const nonce = document.querySelector("script")?.nonce ?? "";
     const style = { rel: "stylesheet", href: location.origin + config.styles.placeholders, nonce, onload: show, onerror: show };
     page.head.append(make("base", { target: "_top" }), make("link", style));
   }
 
+  const blocked = () =>
+    /** @type {HTMLElement[]} */ ([...document.querySelectorAll(PLACES)]).filter((place) => waitsFor(kernel, place)[0]);
+
   async function refresh() {
-    const places = [...document.querySelectorAll("iframe:is([data-consentkit],[data-src]),[data-consent-for]")].filter(
-      (place) => waitsFor(kernel, /** @type {HTMLElement} */ (place))[0],
-    );
-    for (const [place, frame] of frames) if (!places.includes(place)) frame.remove(), frames.delete(place);
-    if (!places[0]) return;
+    if (!said && !blocked()[0]) return;
     const { notice, details } = await (said ??= words(config));
-    for (const place of /** @type {HTMLElement[]} */ (places)) {
+    const places = blocked();
+    for (const [place, frame] of frames) {
+      if (places.includes(place)) continue;
+      frame.remove();
+      frames.delete(place);
+    }
+    for (const place of places) {
       let frame = place instanceof HTMLIFrameElement ? place : frames.get(place);
       if (!frame) {
         frame = make("iframe", {});
-        Object.assign(frame.style, { border: 0, width: "100%", height: place.clientHeight ? "100%" : "" });
+        const height = place.clientHeight ? "100%" : "";
+        Object.assign(frame.style, { border: 0, display: "block", height, width: "100%" });
         frames.set(place, frame);
         place.append(frame);
       }
