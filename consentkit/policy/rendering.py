@@ -6,7 +6,6 @@ who hasn't answered; who has sees their own answers in them. `{XX}` is a country
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import orjson
@@ -118,8 +117,8 @@ def _links(notice: Mapping[str, Any]) -> Node:
 
 
 def _purpose(category: Mapping[str, Any], labels: Mapping[str, str]) -> Node:
-    always = f" {labels['always']}." if category["locked"] else ""
-    return _node("li", _node("strong", category["name"]), f" – {category['description']}{always}")
+    always = [_node("strong", labels["always"])] if category["locked"] else []
+    return _node("li", _node("strong", category["name"]), f" {category['description']} ", *always)
 
 
 def _category(category: Mapping[str, Any], labels: Mapping[str, str]) -> Node:
@@ -134,14 +133,21 @@ def _category(category: Mapping[str, Any], labels: Mapping[str, str]) -> Node:
 
 
 def _service(service: Mapping[str, Any], labels: Mapping[str, str]) -> Node:
-    where = f" ({{{service['country']}}})" if service["country"] else ""
-    rows = [f"{labels['vendor']}: {service['vendor']}{where}", ", ".join(service["purposes"])]
-    trackers = [
-        _node("li", _node("code", each["name"]), f" – {each['lifetime']}") for each in service["trackers"]
-    ]
-    told = [_node("div", labels["trackers"] + ":"), _node("ul", *trackers)] if trackers else []
-    texts = chain((_node("strong", service["name"]),), (_node("div", row) for row in rows), told)
-    return _node("li", *texts, _node("a", labels["privacy"]))
+    """One service: no sentence is made of its parts, and names keep their own direction in any text."""
+    facts = [_node("dt", labels["vendor"]), _node("dd", _node("bdi", service["vendor"]))]
+    if service["country"]:
+        facts.append(_node("dd", f"{{{service['country']}}}"))
+    if service["trackers"]:
+        facts.append(_node("dt", labels["trackers"]))
+    for each in service["trackers"]:
+        facts.append(_node("dd", _node("code", _node("bdi", each["name"])), " ", each["lifetime"]))
+    return _node(
+        "li",
+        _node("strong", _node("bdi", service["name"])),
+        *(_node("div", purpose) for purpose in service["purposes"]),
+        _node("dl", *facts),
+        _node("a", labels["privacy"]),
+    )
 
 
 def _fieldset(category: Mapping[str, Any], labels: Mapping[str, str], words: Mapping[str, str]) -> Node:

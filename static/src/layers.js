@@ -29,10 +29,10 @@ export const equals = ({ buttons }, order, choose) =>
  * @param {() => void} choose
  */
 export function firstLayer(notice, order, choose) {
-  const purposes = notice.categories.map(({ name, description, locked }) => {
-    const text = locked ? `${description} ${notice.labels.always}.` : description;
-    return make("li", { class: "purpose" }, make("strong", { class: "name" }, name), " – " + text);
-  });
+  const always = make("strong", { class: "name" }, notice.labels.always);
+  const purposes = notice.categories.map(({ name, description, locked }) =>
+    make("li", { class: "purpose" }, make("strong", { class: "name" }, name), ` ${description} `, locked && always),
+  );
   return [
     make(
       "div",

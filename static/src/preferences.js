@@ -10,21 +10,33 @@ function country(code, locale) {
   }
 }
 
-/** @param {string} locale @param {Details} details @param {NoticeService} service */
+/**
+ * Its parts are elements, not sentences: commas and colons are not the same in every script. Names keep their own
+ * direction in a text that runs the other way.
+ *
+ * @param {string} locale
+ * @param {Details} details
+ * @param {NoticeService} service
+ */
 function serviceItem(locale, { labels }, service) {
-  const where = service.country && ` (${country(service.country, locale)})`;
-  const rows = [`${labels.vendor}: ${service.vendor}${where}`, service.purposes.join(", ")];
-  const trackers = service.trackers.map(({ name, lifetime }) =>
-    make("li", { class: "tracker" }, make("code", { class: "code" }, name), " – " + lifetime),
-  );
+  const { name, vendor, purposes, trackers, policy_url } = service;
+  const fact = (/** @type {(Node | string)[]} */ ...parts) => make("dd", { class: "fact" }, ...parts);
+  const bdi = (/** @type {string} */ text) => make("bdi", {}, text);
   return make(
     "li",
     { class: "service" },
-    make("strong", { class: "name" }, service.name),
-    ...rows.map((text) => make("div", { class: "row" }, text)),
-    trackers.length > 0 && make("div", { class: "row" }, labels.trackers + ":"),
-    trackers.length > 0 && make("ul", { class: "trackers" }, ...trackers),
-    make("a", { class: "link", href: service.policy_url, rel: "noopener noreferrer" }, labels.privacy),
+    make("strong", { class: "name" }, bdi(name)),
+    ...purposes.map((text) => make("div", { class: "row" }, text)),
+    make(
+      "dl",
+      { class: "facts" },
+      make("dt", { class: "row" }, labels.vendor),
+      fact(bdi(vendor)),
+      !!service.country && fact(country(service.country, locale)),
+      !!trackers[0] && make("dt", { class: "row" }, labels.trackers),
+      ...trackers.map(({ name, lifetime }) => fact(make("code", { class: "code" }, bdi(name)), " ", lifetime)),
+    ),
+    make("a", { class: "link", href: policy_url, rel: "noopener noreferrer" }, labels.privacy),
   );
 }
 
