@@ -134,18 +134,22 @@ def _category(category: Mapping[str, Any], labels: Mapping[str, str]) -> Node:
 
 def _service(service: Mapping[str, Any], labels: Mapping[str, str]) -> Node:
     """One service: no sentence is made of its parts, and names keep their own direction in any text."""
-    facts = [_node("dt", labels["vendor"]), _node("dd", _node("bdi", service["vendor"]))]
-    if service["country"]:
-        facts.append(_node("dd", f"{{{service['country']}}}"))
-    if service["trackers"]:
-        facts.append(_node("dt", labels["trackers"]))
-    for each in service["trackers"]:
-        facts.append(_node("dd", _node("code", _node("bdi", each["name"])), " ", each["lifetime"]))
+    where = [_node("dd", f"{{{service['country']}}}")] if service["country"] else []
+    trackers = [
+        _node("dd", _node("code", _node("bdi", each["name"])), " ", each["lifetime"])
+        for each in service["trackers"]
+    ]
     return _node(
         "li",
         _node("strong", _node("bdi", service["name"])),
         *(_node("div", purpose) for purpose in service["purposes"]),
-        _node("dl", *facts),
+        _node(
+            "dl",
+            _node("dt", labels["vendor"]),
+            _node("dd", _node("bdi", service["vendor"])),
+            *where,
+            *([_node("dt", labels["trackers"]), *trackers] if trackers else []),
+        ),
         _node("a", labels["privacy"]),
     )
 
