@@ -30,6 +30,8 @@ BUILT = (
     "ways.js",
     "saved.js",
     "preferences.css",
+    "corner.js",
+    "corner.css",
     *ON_DEMAND,
     *sorted(DRAWN),
 )
