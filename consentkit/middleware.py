@@ -181,7 +181,19 @@ class ConsentMiddleware:
                     await run_in_threadpool(_end, kit)
             await send(message)
 
-        await self.app(scope, receive, sent)
+        begun = False
+
+        async def received() -> Message:
+            nonlocal begun
+            begun = True
+            return await receive()
+
+        try:
+            await self.app(scope, received, sent)
+        except Exception:
+            if begun:
+                raise
+            await _answer_lifespan(receive, sent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +245,14 @@ def consent_of(request: HTTPConnection | MutableMapping[str, Any]) -> VisitorCon
     if not isinstance(visitor, VisitorConsent):
         raise ConfigurationError("consent_of needs ConsentMiddleware mounted around this application")
     return visitor
+
+
+async def _answer_lifespan(receive: Receive, send: Send) -> None:
+    """Speak for an application that has no lifespan and raises at once, as Django: the kit has one."""
+    kind = ""
+    while kind != "lifespan.shutdown":
+        kind = (await receive())["type"]
+        await send({"type": f"{kind}.complete"})
 
 
 def _end(kit: ConsentKit) -> None:

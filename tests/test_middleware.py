@@ -156,6 +156,17 @@ def test_the_lifespan_passes_through(tmp_path: Path) -> None:
     middleware.kit.close()
 
 
+def test_an_application_without_a_lifespan_leaves_the_kit_its_own(tmp_path: Path) -> None:
+    async def raw(scope: Any, receive: Any, send: Any) -> None:
+        raise ValueError("only HTTP here, as Django says")
+
+    middleware = mounted(raw, tmp_path)
+    with TestClient(middleware):
+        kit = middleware.kit
+    assert middleware.kit is not kit, "it has to be closed with the server"
+    middleware.kit.close()
+
+
 def test_a_server_that_stops_has_published_its_last_checkpoint(tmp_path: Path) -> None:
     middleware = mounted(app(), tmp_path)
     for times in (1, 2):
