@@ -14,7 +14,7 @@ def home(request):
     return HttpResponse(f"<title>Shop</title><p>You are {counted}.</p>{MANAGE}")
 
 
-# A project of several files has all of this but the last line already, in its settings.py, urls.py and asgi.py.
+# A project of several files has all but the last line in settings.py and urls.py; that one is asgi.py's.
 urlpatterns = [path("", home)]
 settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY=get_random_secret_key())
 app = ConsentMiddleware(get_asgi_application(), policy="consent.toml")

@@ -176,6 +176,16 @@ READ = {
     ("klaro", b"<script type=text/plain data-type=text/javascript data-name=youtube>"): (
         b' data-category="marketing" data-service="youtube"'
     ),
+    ("onetrust", b"<script type=text/plain class=optanon-category-4>"): b' data-category="marketing"',
+    ("klaro", b"<script type=opt-in data-type=text/javascript data-name=youtube>"): (
+        b' data-category="marketing" data-service="youtube" type="text/plain"'
+    ),
+    # Its services have names for people, and many a site's categories others than ours.
+    ("vanilla-cookieconsent", b"<script type=text/plain data-category=ads data-service='Ad Words'>"): (
+        b' data-category="marketing" data-service="@marketing"'
+    ),
+    # To run where that is refused: nothing here does.
+    ("vanilla-cookieconsent", b"<script type=text/plain data-category=!ads>"): None,
     ("cookieconsent", b"<script type=text/plain data-cookiecategory=targeting>"): (
         b' data-category="marketing"'
     ),

@@ -53,6 +53,7 @@ ALIASES: Final[Mapping[str, Alias]] = {
         {**_COMMON, **_words(necessary="ignore")},
         sources=("data-cookieblock-src",),
     ),
+    # vanilla-cookieconsent up to its version 2.
     "cookieconsent": Alias("data-cookiecategory"),
     "cookieyes": Alias("data-cookieyes", prefix="cookieyes-"),
     "didomi": Alias("data-vendor", services=True, script_type="didomi/javascript"),
@@ -61,14 +62,16 @@ ALIASES: Final[Mapping[str, Alias]] = {
         _words(necessary="1", preferences="2 3", analytics="4", marketing="5"),
         sources=("data-suppressedsrc", "suppressedsrc"),
     ),
-    "klaro": Alias("data-name", services=True),
+    "klaro": Alias("data-name", services=True, script_type="opt-in"),
     "onetrust": Alias(
         "class",
-        _words(necessary="c0001", analytics="c0002", preferences="c0003", marketing="c0004 c0005"),
+        # The numbers are those of its older pages.
+        _words(necessary="c0001 1", analytics="c0002 2", preferences="c0003 3", marketing="c0004 c0005 4 5"),
         prefix="optanon-category-",
         joint="-",
     ),
     "probo": Alias("data-cookie-consent"),
     "usercentrics": Alias("data-usercentrics", sources=("data-uc-src", "uc-src"), services=True),
+    "vanilla-cookieconsent": Alias("data-category"),
 }
 """The tools whose marks can be read, by the names that `pages.aliases` may list."""
