@@ -1,5 +1,6 @@
 """Pages written for other tools wait, come alive once, and open ours by their own links."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,3 +66,12 @@ def test_a_page_written_for_another_tool_waits_comes_alive_once_and_reopens(
         assert page.evaluate("ran.length") == 2
         page.close()
     site.kit.close()
+
+
+def test_the_notes_name_each_page_and_marks_that_can_be_read() -> None:
+    notes = (FOLDER / "README.md").read_text("utf-8")
+    rows = re.findall(r"(?m)^\| \[[^]]+\]\(([\w-]+)\.html\)[^|]*\|([^|]*)\|", notes)
+    assert sorted(page for page, _ in rows) == TOOLS
+    named = {tool: re.findall("`([^`]+)`", cell) for tool, cell in rows}
+    assert all(names[:1] == [tool] for tool, names in named.items() if tool in ALIASES)
+    assert {name for names in named.values() for name in names} <= set(ALIASES)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
 from browser import serving, visiting
 from playwright.sync_api import sync_playwright
@@ -22,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from consentkit.edition import compile_edition
 from consentkit.policy.lint import lint
 from consentkit.policy.reading import read_toml
 from consentkit.policy.version import resolve
@@ -137,6 +139,26 @@ def test_the_examples_are_the_readme_s() -> None:
     assert (ROOT / "examples" / "fastapi_app.py").read_text() == FASTAPI
     for code in (STARLETTE, FASTAPI):
         assert len([line for line in code.splitlines() if line.strip()]) <= 12
+
+
+WEIGHED = [
+    ["starter.js"],
+    ["guard.js"],
+    ["kernel.js"],
+    ["banner.js", "banner.css", "notice-en.json"],
+    ["preferences.js", "preferences.css"],
+    ["placeholders.js"],
+    ["revive.js", "sync.js"],
+]
+
+
+def test_what_a_page_weighs_is_what_the_readme_says() -> None:
+    """Nothing is heavier, and hardly anything lighter: some languages take more than English."""
+    said = [int(number.replace(",", "")) for number in re.findall(r"(?m)^\| ([\d,]+) \|", README)]
+    parts = {part.name: part.body for part in compile_edition(resolve(policy()), "/consent").served.values()}
+    for most, names in zip(said, WEIGHED, strict=True):
+        found = sum(len(brotli.compress(parts[name])) for name in names)
+        assert 0.8 * most <= found <= most, f"{names}: {found} bytes"
 
 
 def test_every_table_of_the_readme_is_one_that_check_finds_good() -> None:
