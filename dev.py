@@ -3,6 +3,7 @@
 python3 dev.py demo            run the demonstration shop
 python3 dev.py test            run every check, with seeded samples
 python3 dev.py test --full     run every check, with every case, in three browsers, and measure coverage
+python3 dev.py screenshots DIR take pictures of the dialog, for people to look at
 python3 dev.py bench           measure it beside others; benchmarks/README.md says how to read that
 """
 
@@ -23,7 +24,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge")
 # What the tests of other browsers look for, and the packages of Debian's that have it.
 OTHER_BROWSERS = {"firefox-esr": "firefox-esr", "WebKitWebDriver": "webkit2gtk-driver", "Xvfb": "xvfb"}
-BENCHMARKS = ["overhead", "markup", "prooflog", "million"]
+BENCHMARKS = ["overhead", "markup", "prooflog", "million", "banner"]
 # A file's tests stay together: they share a browser, a server, a log. The files come in the order of
 # tests/conftest.py, the longest first, which isn't that of the number of their tests.
 WORKERS = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder"]
@@ -41,8 +42,13 @@ def main(argv: list[str]) -> int:
         provide_other_browsers(argv[1:])
         provide_node_modules()
         return run(BIN / "python", "-m", "pytest", *WORKERS, *coverage(argv[1:]), *argv[1:])
+    if argv[:1] == ["screenshots"]:
+        install("test", ["-e", ".", "--group", "dev"])
+        provide_browser()
+        return run(BIN / "python", ROOT / "benchmarks" / "screenshots.py", *argv[1:])
     if argv[:1] == ["bench"]:
         install("bench", ["-e", ".", "--group", "bench"])
+        provide_browser()
         provide_node_modules()
         chosen = argv[1:2] if argv[1:2] and argv[1] in BENCHMARKS else BENCHMARKS
         options = argv[2:] if chosen is not BENCHMARKS else argv[1:]
