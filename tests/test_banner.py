@@ -321,6 +321,7 @@ def test_a_blocked_frame_says_what_it_is_and_opens_the_choices(page: Page, shop:
     box.get_by_role("link", name="Manage cookies").click()
     page.locator("input[name=marketing]").check()
     press(page, "Save choices")
+    gone(page)
     assert shop.posted()["mechanism"] == "reopened"
     expect(page.locator("iframe").first).to_be_visible()
     page.wait_for_function("document.querySelector('iframe').src.endsWith('/video')")
