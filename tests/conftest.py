@@ -17,7 +17,7 @@ LONGEST = [
     for name in (
         "readme", "ways", "demo", "markup_oracle", "banner", "demo_control", "guard", "markup_pages", "sync",
         "withdrawal", "api", "postgres", "other_browsers", "log", "house", "plain_page", "browser",
-        "urls_oracle", "standalone", "tally", "chunking", "checkers", "anchors",
+        "urls_oracle", "standalone", "tally", "chunking", "accessibility", "checkers", "anchors",
     )
 ]  # fmt: skip
 

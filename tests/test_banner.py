@@ -368,27 +368,6 @@ def test_the_notice_speaks_the_pages_language(page: Page, shop: Shop, locale: st
     assert shop.posted()["locale"] == locale
 
 
-SIZES = """(box, texts) => texts.map(({ locale, dir, buttons }) => {
-  Object.assign(box, { lang: locale, dir });
-  const pair = ["accept", "reject"].map((name) => {
-    const button = box.querySelector(`[data-consent=${name}-all]`);
-    button.textContent = buttons[name];
-    return button;
-  });
-  return pair.map((each) => [each.offsetWidth, each.offsetHeight, each.scrollWidth <= each.offsetWidth]);
-})"""
-
-
-@pytest.mark.parametrize("width", [320, 1280])
-def test_yes_and_no_are_of_one_size_in_every_language(page: Page, width: int) -> None:
-    """A8, L17."""
-    page.set_viewport_size({"width": width, "height": 700})
-    sizes = page.get_by_role("dialog").evaluate(SIZES, list(TEXTS.values()))
-    for locale, (accept, reject) in zip(TEXTS, sizes, strict=True):
-        assert accept == reject, locale
-        assert accept[2], f"{locale}: a word is wider than its button"
-
-
 def test_a_base_elsewhere_never_makes_consentkit_contact_it(context: BrowserContext, shop: Shop) -> None:
     shop.base = f'<base href="{shop.foreign}/">'
     page = context.new_page()

@@ -1,7 +1,7 @@
 """What other people's programs make of what visitors see: axe-core, autoconsent."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,28 +48,6 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(locale="en-GB")
     yield context.new_page()
     context.close()
-
-
-def layer_one(page: Page, origin: str) -> None:
-    page.goto(origin)
-    expect(page.get_by_role("dialog")).to_be_visible()
-
-
-def layer_two(page: Page, origin: str) -> None:
-    layer_one(page, origin)
-    page.get_by_role("dialog").get_by_role("button", name="Choose", exact=True).click()
-    expect(page.get_by_role("checkbox", name="Analytics")).to_be_visible()
-
-
-def visitors_page(page: Page, origin: str) -> None:
-    page.goto(f"{origin}/consent/")
-    expect(page.get_by_role("checkbox", name="Analytics")).to_be_visible()
-
-
-@pytest.mark.parametrize("shown", [layer_one, layer_two, visitors_page], ids=lambda shown: shown.__name__)
-def test_axe_finds_nothing(page: Page, origin: str, shown: Callable[[Page, str], None]) -> None:
-    shown(page, origin)
-    assert axe(page) == []
 
 
 def test_axe_finds_what_is_wrong(page: Page) -> None:
