@@ -80,7 +80,9 @@ def test_init_writes_a_policy_that_check_finds_good(tmp_path: Path) -> None:
 
 def test_every_example_in_that_policy_is_one_that_check_finds_good(tmp_path: Path) -> None:
     path = tmp_path / "consent.toml"
-    examples = re.sub(r"(?m)^# (?=\[|\w+ = )", "", TEMPLATE.read_text("utf-8"))
+    # The one that is an alternative to what stands beside it.
+    text = TEMPLATE.read_text("utf-8").replace("# headless = true", "")
+    examples = re.sub(r"(?m)^# (?=\[|\w+ = )", "", text)
     path.write_text(examples, "utf-8")
     policy = read_policy(path)
     visits = policy.services["visits"]

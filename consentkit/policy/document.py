@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, Field, ValidationError, WithJsonSchema, create_model, model_validator
 
 from consentkit.errors import PolicyError, Problem
-from consentkit.policy import words
+from consentkit.policy import tables, words
 from consentkit.policy.aliases import ALIASES
 from consentkit.policy.allowed import allow_problems
 from consentkit.policy.banner import WANTED, Banner, banner_problems
-from consentkit.policy.bounds import LIMITS, REGIME_LIMITS, RETENTION_MOST, Limit
+from consentkit.policy.bounds import LIMITS, REGIME_LIMITS, Limit
 from consentkit.policy.coded import Declared, with_coded
 from consentkit.policy.declared import declared_services
 from consentkit.policy.instead import way_problems, without_ways
@@ -71,16 +71,7 @@ _WANTED = {
     "regimes.*": "a table",
     "regimes.*.[key]": "a regime that is known",
     **{f"regimes.*.{field}": _months(limit) for field, limit in REGIME_LIMITS.items()},
-    "cookies": "a table",
-    "cookies.undeclared": "one of two words",
-    "cookies.domain": '"site", "host", or a list of one domain or more',
-    "signals": "a table",
-    "signals.dnt": "true or false",
-    "signals.sale_or_share": "a list of categories",
-    "signals.sale_or_share.*": "a category that isn't marketing, which a signal always denies",
-    "retention": "a table",
-    "retention.months": f"a whole number from 1 to {RETENTION_MOST}",
-    "retention.reason": "a line of text of 3 characters or more",
+    **tables.WANTED,
     "categories": "a list of one category or more",
     "categories.*": "a category a visitor can be asked about",
     "services": "a list of services",

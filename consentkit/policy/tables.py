@@ -15,6 +15,20 @@ from consentkit.policy.registry import LINE, shown
 
 SCOPES = ("site", "host")
 
+WANTED = {
+    "cookies": "a table",
+    "cookies.undeclared": "one of two words",
+    "cookies.domain": '"site", "host", or a list of one domain or more',
+    "signals": "a table",
+    "signals.dnt": "true or false",
+    "signals.sale_or_share": "a list of categories",
+    "signals.sale_or_share.*": "a category that isn't marketing, which a signal always denies",
+    "retention": "a table",
+    "retention.months": f"a whole number from 1 to {RETENTION_MOST}",
+    "retention.reason": "a line of text of 3 characters or more",
+}
+"""What the places in these tables are, for who wrote something else."""
+
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 """Every table of the document: known fields only, of the very types they have."""
