@@ -239,7 +239,7 @@ def test_an_entry_is_told_on_one_screen(folder: Path) -> None:
     assert "granted 2027-03-01T00:00:00.000+00:00" in until
     screen = told[told.index("on the screen:") :]
     assert screen[1] == "  # Cookies on Corner Shop"
-    assert "  - Analytics – Measure how visitors use the site." in screen
+    assert "  - Analytics Measure how visitors use the site." in screen
     assert screen[-1] == "  [ Accept all ] [ Reject all ] [ Choose ]"
     document = run("audit", "show", "0", *where(folder)).stdout
     assert "subject" not in document

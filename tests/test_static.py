@@ -30,6 +30,7 @@ BUILT = (
     "ways.js",
     "saved.js",
     "preferences.css",
+    "placeholders.css",
     "corner.js",
     "corner.css",
     *ON_DEMAND,
