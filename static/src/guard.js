@@ -138,8 +138,9 @@ const guard = (view) => {
       if (!interfaces.test(each)) continue;
       try {
         const owner = view[each].prototype ?? view;
-        for (const [name, property] of Object.entries(/** @type {any} */ (Object.getOwnPropertyDescriptors(owner)))) {
+        for (const name of Object.getOwnPropertyNames(owner)) {
           if (names.test(name)) {
+            const property = /** @type {any} */ (Object.getOwnPropertyDescriptor(owner, name));
             /** @param {any} self @param {any} args @param {() => any} call */
             const act = (self, args, call) => {
               try {
