@@ -4,7 +4,7 @@ A committed entry is `0x01 ‖ kind ‖ C1 ‖ C2`: two salted hashes, so that p
 every proof stays valid. A public entry is `0x01 ‖ kind ‖ canonical JSON`: never personal, never erased.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from hashlib import sha256
@@ -211,21 +211,19 @@ def decode(data: bytes | None) -> dict[str, Any] | None:
     return value
 
 
+Payload = Callable[[bytes | None], dict[str, Any] | None]
+
+
 def exact(data: bytes | None) -> dict[str, Any] | None:
     """As `decode`; VerificationError also when it isn't written in the one way there is (see `canonical`)."""
     value = decode(data)
-    spelled(data, value)
-    return value
-
-
-def spelled(data: bytes | None, value: dict[str, Any] | None) -> None:
-    """Raise VerificationError unless a payload that was read as `value` is its canonical form."""
     try:
         same = value is None or canonical(value) == data
     except ValueError as error:
         raise VerificationError(f"the payload isn't canonical JSON: {error}") from error
     if not same:
         raise VerificationError("the payload isn't canonical JSON")
+    return value
 
 
 def opens_stmt(entry: bytes, opening: Opening) -> bool:
@@ -267,18 +265,21 @@ def read(index: int, entry: bytes, opening: Opening | None) -> Stored:
     return replace(stored, intact=False)
 
 
-def decoded(index: int, kind: Kind, entry: bytes, opening: Opening | None) -> Stored:
+def decoded(
+    index: int, kind: Kind, entry: bytes, opening: Opening | None, payload: Payload = decode
+) -> Stored:
     """An entry as `read`, but that its payload opens the commitments is for the caller to see.
 
     So `intact` says no more than that it is found by the tag that its subject states, unless that is erased.
+    `payload` is how payloads are read: `exact` wants more of them.
     """
     if kind >= 0x10:
-        payload = decode(entry[2:]) or {}
-        return Stored(index, kind, payload.get("t"), entry, payload, None, opening, opening is None)
+        public = payload(entry[2:]) or {}
+        return Stored(index, kind, public.get("t"), entry, public, None, opening, opening is None)
     if opening is None:
         return Stored(index, kind, None, entry, None, None)
     _, lookup, _, stmt_, _, subj_ = opening
-    stmt, subj = decode(stmt_), decode(subj_)
+    stmt, subj = payload(stmt_), payload(subj_)
     found = subj is None or lookup == _tag(subj)
     return Stored(index, kind, stmt.get("t") if stmt else None, entry, stmt, subj, opening, found)
 

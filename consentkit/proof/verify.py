@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from consentkit.errors import VerificationError
 from consentkit.proof.cited import Cited
-from consentkit.proof.entry import Kind, Opening, Stored, decoded, kind_of, opens_stmt, opens_subj, spelled
+from consentkit.proof.entry import Kind, Opening, Stored, decoded, exact, kind_of, opens_stmt, opens_subj
 from consentkit.proof.keyring import Keyring
 from consentkit.proof.merkle import leaf_hash
 from consentkit.proof.note import Checkpoint
@@ -190,12 +190,7 @@ class _Audit:
         elif not public and not self._opening(index, entry, opening):
             return
         try:
-            stored = decoded(index, kind, entry, None if public else opening)
-            if public:
-                spelled(entry[2:], stored.stmt)
-            elif opening:
-                spelled(opening.stmt, stored.stmt)
-                spelled(opening.subj, stored.subj)
+            stored = decoded(index, kind, entry, None if public else opening, exact)
         except VerificationError as error:
             self._report.add(index, "leaf" if public else "opening", str(error))
             return
