@@ -131,6 +131,9 @@ type Row = [pattern: { test(text: string): boolean }, category: string, detail: 
 
 declare const __GUARD__: Row[];
 
+/** What the site doesn't declare, for ways.js. */
+declare const __KNOWN__: Row[];
+
 /** Where ways.js is served. */
 declare const __WAYS__: string;
 
