@@ -176,7 +176,7 @@ const guard = (view) => {
     return hold(self, it?.name ?? args[at], it?.value ?? args[at + 1]);
   });
   on(
-    /^(Node|Ele|Char|Doc|Shad|Range)/,
+    /^((Node|Element)$|Char|Doc|Shad|Range)/,
     // append, adopt, prepend, insert, replace, before, surround, import, write, exec, …HTML, …Fragment
     /^(a[dfp]|pre|ins|rep|be|su|im|wr|ex)|[FM]/,
     (self, args, call, name) => {
