@@ -28,6 +28,7 @@ def kernel_script(policy: Policy, prefix: str, linked: Iterable[Asset]) -> bytes
         "banner": banner.style,
         "preferences": "preferences.css",
         "placeholders": "placeholders.css",
+        "message": "message.css",
     } | ({"corner": corner.style} if corner else {})
     config = {
         "policy": policy.version,

@@ -10,6 +10,7 @@ from consentkit.assets import served_name
 from consentkit.edition import Edition
 from consentkit.errors import ConfigurationError, ConsentKitError, LogClosed, SizeMoved
 from consentkit.policy.change import still_counts
+from consentkit.policy.difference import differs
 from consentkit.policy.months import milliseconds
 from consentkit.policy.version import Policy, from_bytes
 from consentkit.proof.entry import Kind, Record
@@ -170,6 +171,18 @@ class Publications:
             if not found or found[-1][1] != version:
                 found.append((edition.at, version))
         return found[::-1]
+
+    def changed(self, told: str, policy: Policy) -> datetime | None:
+        """Return when `policy` came into force (UTC), if visitors are told something else than by another.
+
+        `told` is that one's first DIGITS_NAMED digits. None where the words are the same, or one isn't known.
+        """
+        if policy.version.startswith(told):
+            return None
+        old = next((each for version, each in list(self.policies.items()) if version.startswith(told)), None)
+        if old is None or not differs(old, policy):
+            return None
+        return next((at for at, version in self.dated() if version == policy.version), None)
 
     def file(self, name: str) -> Document | None:
         """Return a browser file by its URL name, of the newest edition or of any earlier one."""

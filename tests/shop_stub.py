@@ -51,7 +51,7 @@ def notice(locale: str) -> dict[str, Any]:
     }
     body = [text.format(months="6 months") for text in t["body"]]
     cats = [category(cid) for cid in ("necessary", *CATEGORIES)]
-    plain["manage"] = t["labels"]["unblock"]
+    plain |= {"manage": t["labels"]["unblock"], "changes": t["links"]["changes"]}
     return plain | {"title": t["title"].format(site="Shop"), "body": body, "categories": cats, "links": links}
 
 
@@ -173,6 +173,7 @@ class Shop:
                 "banner": f"/consent/static/{self.banner.files.style}",
                 "preferences": "/consent/static/preferences.css",
                 "corner": "/consent/static/corner.css",
+                "message": "/consent/static/message.css",
             },
             "order": self.banner.order,
             "corner": self.banner.corner and f"/consent/static/{self.banner.corner.script}",

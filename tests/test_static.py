@@ -33,6 +33,7 @@ BUILT = (
     "placeholders.css",
     "corner.js",
     "corner.css",
+    "message.css",
     *ON_DEMAND,
     *sorted(DRAWN),
 )
@@ -60,6 +61,8 @@ def size(*parts: bytes) -> int:
         ("placeholders.js", 2048),
         ("placeholders.css", 512),
         ("corner.js", 768),
+        ("message.js", 1024),
+        ("message.css", 448),
     ],
 )
 def test_each_file_keeps_its_byte_budget(name: str, most: int) -> None:

@@ -215,7 +215,8 @@ class Api:
 
         Trackers that have no anchor yet get one; cookies of ours that are old are set again, with what is
         left of their life. As the log knows the visitor: a report under way at a withdrawal brings back
-        nothing (A10), and without the log none is taken in.
+        nothing (A10), and without the log none is taken in. `?closed`: the visitor has closed the message of
+        what has changed (E3); that is kept in the hint alone.
         """
         try:
             answers.check_origin(request.headers, request.url.scheme)
@@ -229,8 +230,9 @@ class Api:
         # A hint without a consent that opens would be reported at each page for nothing: it goes.
         known = consent is not None or HINT_COOKIE in request.cookies
         if known and Reason.UNPROVEN not in decision.reasons.values():
-            state = State(consent, decision)
-            _set(response, kept(self.gate.orders, request.scope, state, visitor.now, told))
+            state, closed = State(consent, decision), "closed" in request.query_params
+            lines = kept(self.gate.orders, request.scope, state, visitor.now, told, closed=closed)
+            _set(response, lines)
         return response
 
     async def page(self, request: Request) -> Response:

@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from consentkit.errors import ConsentKitError
 from consentkit.gate.anchors import Seen
+from consentkit.gate.changed import changed_for
 from consentkit.gate.cookies import (
     ROOM,
     cookie_names,
@@ -113,7 +114,8 @@ async def renewed(orders: Orders, scope: Scope, owes: Owed, over: Collection[str
         return [*ended(orders, scope, visitor.now, over)]
     if since is not None:
         return kept(orders, scope, State(*since), visitor.now)
-    state = State(visitor.consent, visitor.decision, owes.seen)
+    changed = changed_for(orders, cookies_of(scope["headers"]), visitor.decision)
+    state = State(visitor.consent, visitor.decision, owes.seen, changed)
     return _lines(orders, scope, state, visitor.now, owes.lines, over)
 
 
@@ -131,6 +133,7 @@ def kept(
     told: Told = NOTHING_TOLD,
     *,
     chosen: bool = False,
+    closed: bool = False,
 ) -> list[str]:
     """Return the Set-Cookie values of a visitor's state, for an answer to what they, or the page, said.
 
@@ -141,6 +144,8 @@ def kept(
     Our own cookies are always set. What came and may not stay is there for sure: it goes first in the room
     that is left. Where the visitor has just `chosen`, all that isn't allowed goes, also what the policy
     names, as cookies come with requests below their path only (A10, L14).
+
+    Who has chosen, or `closed` the message of what has changed, isn't told of it again (E3).
     """
     cookies, decision = cookies_of(scope["headers"]), state.decision
     lives = Lives(orders, cookies, decision.allowed, now)
@@ -152,7 +157,9 @@ def kept(
     stated = named(orders, decision.allowed) if chosen else []
     paths = [*paths_of(page_path(scope)), *(each.path for each in stated)]
     known = [each.name for each in stated]
-    return _lines(orders, scope, replace(state, seen=seen), now, (), [*lives.ended, *no], paths, known)
+    changed = None if chosen or closed else changed_for(orders, cookies, decision)
+    state = replace(state, seen=seen, changed=changed)
+    return _lines(orders, scope, state, now, (), [*lives.ended, *no], paths, known)
 
 
 def _lines(

@@ -24,6 +24,7 @@ from consentkit.policy.decision import decide
 from consentkit.policy.names import storage_names
 from consentkit.policy.periods import end_of
 from consentkit.policy.registry import Cookie
+from consentkit.policy.version import Policy
 from consentkit.recalls import Recalls
 from consentkit.tally import Kind
 
@@ -36,6 +37,8 @@ CUT = (
 Seen = tuple[Kind, str]
 Count = Callable[..., None]
 """Takes a policy version, what was seen under it as (kind, name), the instant if known."""
+Changed = Callable[[str, Policy], datetime | None]
+"""As `Publications.changed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,14 @@ class Terms:
 class Orders:
     """One edition as the gate needs it: its entity tags' mark, whose a cookie is, what pages start with."""
 
-    def __init__(self, edition: Edition, seal: Seal, tell: Tell, count: Count, recalls: Recalls) -> None:
+    def __init__(
+        self, edition: Edition, seal: Seal, tell: Tell, count: Count, recalls: Recalls, changed: Changed
+    ) -> None:
         self.edition = edition
         self.seal = seal
         self.tell = tell
         self.version = edition.policy.version
+        self.changed = changed
         self.count = partial(count, self.version)
         self.tag = b"-ck" + self.version[:8].encode()
         self.terms = ByName(self._terms)

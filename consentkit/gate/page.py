@@ -88,7 +88,9 @@ class Gate:
         return self._orders
 
     def _orders_of(self, edition: Edition) -> Orders:
-        return Orders(edition, self._seal, self._tell, self.kit.tally.count, self.kit.recalls)
+        kit = self.kit
+        count, changed = kit.tally.count, kit.published.changed
+        return Orders(edition, self._seal, self._tell, count, kit.recalls, changed)
 
     def _recalled(self) -> None:
         self._orders.grants.forget()

@@ -134,17 +134,18 @@ def unpacked(text: bytes) -> bytes:
     return urlsafe_b64decode(text + b"==")  # more padding than needed is ignored
 
 
-def hint(version: str, decision: Decision, records: str) -> str:
+def hint(version: str, decision: Decision, records: str, changed: int | None = None) -> str:
     """Return the readable hint: policy version, each settled answer with the second it ends, and `records`.
 
     Only for the page's script; the server never trusts it. `+` is allowed, `-` refused; behind the `~` what
-    `hint_records` tells: the day it was issued, and when each tracker ends.
+    `hint_records` tells: the day it was issued, and when each tracker ends. Last, behind a `!`, the UTC day
+    on which what this visitor was told `changed`, until they close the message of it (E3).
     """
     parts = [version[:16]]
     for category, until in decision.until.items():
         sign = "+" if category in decision.allowed else "-"
         parts.append(f"{category}{sign}{int(until.timestamp())}")
-    return f"{'.'.join(parts)}.~{records}"
+    return f"{'.'.join(parts)}.~{records}" + ("" if changed is None else f"!{changed}")
 
 
 def issued_in(cookies: bytes) -> int | None:
@@ -185,11 +186,15 @@ def home_of(scope: Mapping[str, Any], policy: Policy) -> Home:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a visitor's browser keeps for us: their consent, what it means now, and the anchors."""
+    """What a visitor's browser keeps for us: their consent, what it means now, and the anchors.
+
+    `changed`: the UTC day on which what they were told changed, until they have closed the message of it.
+    """
 
     consent: Consent | None
     decision: Decision
     seen: Seen | None = None
+    changed: int | None = None
 
     def cookies(self, seal: Seal, version: str, now: datetime, home: Home) -> list[str]:
         """Return the Set-Cookie values that keep this state.
@@ -204,7 +209,7 @@ class State:
             rows = [home.set_cookie(name, "", 0) for name in (CONSENT_COOKIE, HINT_COOKIE)]
         else:
             life = seconds_left(max(self.decision.until.values()), now)
-            readable = hint(version, self.decision, hint_records(seen, today))
+            readable = hint(version, self.decision, hint_records(seen, today), self.changed)
             rows = [
                 home.set_cookie(CONSENT_COOKIE, seal.seal(self.consent), life, http_only=True),
                 home.set_cookie(HINT_COOKIE, readable, life),

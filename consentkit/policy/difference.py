@@ -47,6 +47,14 @@ def changes(old: Policy, new: Policy, locale: str) -> Sequence[Change]:
     return tuple(Change(*of, [line.said for _, line in each]) for of, each in grouped)
 
 
+# Asked for with the first page of each visitor from before the change.
+@lru_cache(maxsize=64)
+def differs(old: Policy, new: Policy) -> bool:
+    """Return whether `new` tells visitors anything else than `old`, in a language that both have."""
+    common = [each for each in new.site.languages if each in old.site.languages]
+    return not common or any(list(lines(old, each)) != list(lines(new, each)) for each in common)
+
+
 def lines(policy: Policy, locale: str) -> Iterator[Line]:
     """Yield everything a policy version tells visitors, in one of its languages."""
     notice, site = compose(policy, locale, ""), policy.site

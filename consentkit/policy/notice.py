@@ -23,7 +23,11 @@ UNBOUNDED = 10**6
 """Months: of a life that this site doesn't shorten."""
 
 
-FIRST_WORDS = {"buttons": ("accept", "reject", "choose"), "labels": ("always",)}
+FIRST_WORDS = {
+    "buttons": ("accept", "reject", "choose"),
+    "labels": ("always",),
+    "status": ("saved", "failed", "offline"),
+}
 """Of these tables, what the banner's first layer says: the rest is read later, if ever."""
 
 
@@ -38,7 +42,7 @@ def in_two(notice: dict[str, Any]) -> tuple[bytes, bytes]:
     The first is what the banner's first layer says. It names the second, the details that are only shown on
     demand, by its SHA-256: so the hash of the first covers every word of both.
     """
-    details: dict[str, Any] = {"embed": notice.pop("embed"), "services": {}}
+    details: dict[str, Any] = {name: notice.pop(name) for name in ("embed", "changes")} | {"services": {}}
     for category in notice["categories"]:
         details["services"][category["id"]] = category.pop("services")
     for table, first in FIRST_WORDS.items():
@@ -71,6 +75,7 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
         "labels": words["labels"],
         "embed": words["embed"],
         "status": words["status"],
+        "changes": words["links"]["changes"],
         # Where a small button has its place in each page, what it says comes with the first words (A6).
         **({"manage": words["labels"]["unblock"]} if policy.banner.corner else {}),
     }

@@ -37,9 +37,9 @@ export default function start(kit, hint, revived, queue) {
   const may = (category) => !locked && !!category && state.allowed.includes(category);
   const wipe = () => clear(config, state.allowed);
   const reload = () => location.reload();
-  /** @param {"sync" | "choice" | "revive" | "banner" | "corner" | "placeholders"} name */
+  /** @param {"sync" | "choice" | "revive" | "banner" | "corner" | "message" | "placeholders"} name */
   const fetched = (name) => import(location.origin + config[name]);
-  /** @param {"revive" | "banner" | "corner" | "placeholders"} name */
+  /** @param {"revive" | "banner" | "corner" | "message" | "placeholders"} name */
   const load = (name) => (parts[name] ??= fetched(name).then((module) => module.default(kernel)));
 
   /** @param {Verb} verb @param {Element | null} opener @param {boolean} [trusted] */
@@ -76,16 +76,17 @@ export default function start(kit, hint, revived, queue) {
   /** Everything that touches the page's elements is in files of their own, each only loaded for a reason. */
   function settle() {
     const marked = state.allowed[1] ? "[data-consentkit],[data-category]" : `[data-category=${NECESSARY}]`;
-    const there = (/** @type {string} */ selector) => document.querySelector(selector);
-    use("revive", there(marked), synced);
+    use("revive", document.querySelector(marked), synced);
     const waiting = "iframe:is([data-consentkit],[data-src]),[data-consent-for]";
-    use("placeholders", !state.allowed[config.categories.length] && there(waiting));
+    use("placeholders", !state.allowed[config.categories.length] && document.querySelector(waiting));
     use("banner", state.ask);
     use("corner", config.corner);
+    // What changed for somebody who is asked nothing, as the server has it in the hint until they close it.
+    use("message", document.cookie.match(/_allows[^;]*!/));
   }
 
   /**
-   * @param {"revive" | "banner" | "corner" | "placeholders"} name
+   * @param {"revive" | "banner" | "corner" | "message" | "placeholders"} name
    * @param {unknown} reason
    * @param {unknown} [first] what has to be done before
    */

@@ -18,7 +18,8 @@ interface Config {
   banner: string;
   choice: string;
   preferences: string;
-  styles: Record<"banner" | "preferences" | "placeholders" | "corner", string>;
+  message: string;
+  styles: Record<"banner" | "preferences" | "placeholders" | "corner" | "message", string>;
   /** Where the small button's script is, if the site has one, and the corner that it stands in. */
   corner: string;
   button: string;
@@ -114,8 +115,11 @@ interface Notice {
 /** What only the second layer and the placeholders say. */
 interface Details {
   services: Record<string, NoticeService[]>;
-  buttons: Record<"save" | "back", string>;
+  buttons: Record<"save" | "back" | "close", string>;
   labels: Record<"services" | "vendor" | "trackers" | "privacy" | "unblock" | "until", string>;
+  status: Record<"changed", string>;
+  /** What leads to what has changed. */
+  changes: string;
   embed: Record<"blocked" | "once" | "always" | "instead", string>;
 }
 
