@@ -106,7 +106,7 @@ def test_nobody_is_told_of_what_says_the_same_or_asks_or_draws_itself(site: Site
     assert changed(site, table, "marketing") == ""
 
 
-def test_an_answer_and_a_policy_that_came_back_need_no_message(site: Site) -> None:
+def test_an_answer_ends_the_message_too(site: Site) -> None:
     changed(site, FEWER, "analytics")
     choose(site.client, "analytics")
     assert site.told() == ""
