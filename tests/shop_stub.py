@@ -172,6 +172,7 @@ class Shop:
             "styles": {
                 "banner": f"/consent/static/{self.banner.files.style}",
                 "preferences": "/consent/static/preferences.css",
+                "placeholders": "/consent/static/placeholders.css",
                 "corner": "/consent/static/corner.css",
                 "message": "/consent/static/message.css",
             },
