@@ -193,4 +193,4 @@ def test_three_languages_are_shipped() -> None:
 def test_its_links_lead_to_the_site_s_policy_and_to_the_visitor_s_page() -> None:
     links = shown(resolve(policy()), "en")["links"]
     assert links["policy"]["href"] == "/privacy"
-    assert links["details"]["href"] == "/consent/"
+    assert links["details"]["href"] == "/consent/?lang=en"

@@ -144,10 +144,11 @@ def test_the_examples_are_the_readme_s() -> None:
 WEIGHED = [
     ["starter.js"],
     ["guard.js"],
+    ["ways.js"],
     ["kernel.js"],
     ["banner.js", "banner.css", "notice-en.json"],
     ["preferences.js", "preferences.css"],
-    ["placeholders.js"],
+    ["placeholders.js", "placeholders.css"],
     ["revive.js", "sync.js"],
 ]
 

@@ -70,7 +70,7 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
         "buttons": words["buttons"],
         "links": {
             "policy": {"href": policy.site.policy_url, "text": words["links"]["policy"]},
-            "details": {"href": f"{prefix}/", "text": words["links"]["details"]},
+            "details": {"href": f"{prefix}/?lang={locale}", "text": words["links"]["details"]},
         },
         "labels": words["labels"],
         "embed": words["embed"],
