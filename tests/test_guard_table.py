@@ -5,13 +5,11 @@ import re
 from datetime import timedelta
 from typing import Any
 
-import brotli
 import pytest
 from sample import policy, visits
 
-from consentkit.assets import asset
 from consentkit.edition import held_back
-from consentkit.guard import guard_script, ways_script
+from consentkit.guard import guard_script, guard_table
 from consentkit.policy.match import Matcher
 from consentkit.policy.months import add_months, end_day, least_days, start_of
 from consentkit.policy.names import cookie_names
@@ -20,9 +18,8 @@ from consentkit.policy.registry import known_services
 from consentkit.policy.urls import split_port
 from consentkit.policy.version import Policy, resolve
 from consentkit.policy.whose import rules_of
-from consentkit.tables import guard_table, known_table
 
-ROW = re.compile(r'\[/((?:\\.|[^/\\])*)/s,("[^"]*"),("[^"]*"|\d+)(?:,(\d+)(/864e2)?)?\]')
+ROW = re.compile(r'\[/((?:\\.|[^/\\])*)/s,("[^"]*"),("[^"]*"|\d+)(?:,([\d.e-]+))?\]')
 PREFIX = "/consent"
 
 
@@ -55,32 +52,18 @@ POLICIES = {
 }
 
 
-TEN = [
-    *("google-tag-manager", "google-analytics", "google-ads", "google-maps", "youtube", "meta-pixel"),
-    *("linkedin-insight", "microsoft-clarity", "hotjar", "vimeo"),
-]
-
-
 class Table:
     """The rows as the browser reads them; what is in them is an expression in Python's syntax as well."""
 
     def __init__(self, text: str) -> None:
         found = ROW.findall(text)
         self.rows = [
-            (
-                re.compile(source, re.DOTALL | re.ASCII),
-                (json.loads(category), json.loads(detail), int(number or 0) / (86_400 if seconds else 1)),
-            )
-            for source, category, detail, number, seconds in found
+            (re.compile(source, re.DOTALL | re.ASCII), json.loads(f"[{category},{detail},{declared or 0}]"))
+            for source, category, detail, declared in found
         ]
 
-    @classmethod
-    def whole(cls, policy: Policy) -> "Table":
-        """Both, in the order in which they are looked at once ways.js has come."""
-        return cls(known_table(policy, PREFIX) + guard_table(policy, PREFIX))
-
     def _whole(self, text: str) -> tuple[str, str | int, float] | None:
-        return next((row for pattern, row in self.rows if pattern.match(text)), None)
+        return next((tuple(row) for pattern, row in self.rows if pattern.match(text)), None)
 
     def __call__(self, text: str) -> tuple[str, str | int] | None:
         """A category, and a service's id or the most days of a tracker's life."""
@@ -101,7 +84,7 @@ def resolved(request: pytest.FixtureRequest) -> Policy:
 
 @pytest.fixture(scope="module")
 def table(resolved: Policy) -> Table:
-    return Table.whole(resolved)
+    return Table(guard_table(resolved, PREFIX))
 
 
 def addresses(resolved: Policy) -> set[str]:
@@ -167,32 +150,7 @@ def test_every_cookie_has_the_category_and_the_life_that_the_gate_gives_it(
             stated = facts(name)
             assert stated is not None
             wanted = days_in(stated.cookie.lifetime, resolved.lifetimes.cap(category)) if category else 0
-            assert table.declared(name) == pytest.approx(wanted), name
-
-
-def test_the_table_of_ten_services_is_1024_bytes() -> None:
-    table = guard_table(resolve(policy(services=TEN)), PREFIX)
-    assert len(brotli.compress(table.encode("ascii"))) <= 1024
-
-
-def test_what_is_not_declared_waits_for_the_file_that_comes_later(resolved: Policy) -> None:
-    first, later = Table(guard_table(resolved, PREFIX)), Table(known_table(resolved, PREFIX))
-    never = [row for _, row in first.rows if not row[0]]
-    assert never == [("", "consentkit", 0)]
-    assert {row[0] for _, row in later.rows} <= {""}
-
-
-def test_what_is_declared_more_closely_is_left_out_of_what_is_known() -> None:
-    stats = service("stats", "analytics", "connect.facebook.net/en_US/sdk/own/", cookies=cookies("_fbp"))
-    wide = service("wide", "analytics", "*.facebook.net", cookies=cookies("_hj*", "_pk_id.1"))
-    resolved = resolve(policy(services=[stats, wide]))
-    table = Table.whole(resolved)
-    sdk = "https://connect.facebook.net/en_US/sdk/"
-    assert [table(f"{sdk}own/x"), table(f"{sdk}x")] == [("analytics", "stats"), ("", "")]
-    assert table("https://other.facebook.net/") == ("analytics", "wide")
-    own = ("analytics", least_days(13))
-    asked = ("_hjx", "_hjid", "_pk_id.1", "_pk_id.1x")
-    assert [table(f"cookie:{name}") for name in asked] == [own, ("", 0), own, ("", 0)]
+            assert table.declared(name) == wanted, name
 
 
 def test_our_own_cookies_are_no_script_s_to_write_or_remove(table: Table) -> None:
@@ -256,8 +214,8 @@ def test_a_life_of_the_least_days_never_outlives_the_months(months: int) -> None
 def test_nothing_in_a_policy_can_end_the_pattern_or_the_script_it_stands_in() -> None:
     odd = [{"area": "local", "key": "</script>/*\\/[x]*"}]
     resolved = resolve(policy(services=[service("odd", "analytics", "o.example/é(/", storage=odd)]))
-    guard = guard_script(resolved, PREFIX, asset("ways.js", ways_script(resolved, PREFIX))).decode("ascii")
-    assert "</script" not in guard
+    script = guard_script(resolved, PREFIX).decode("ascii")
+    assert "</script" not in script
     table = Table(guard_table(resolved, PREFIX))
     assert table("Storage:</script>/*\\/[x]1") == ("analytics", least_days(13))
     assert table("Storage:</script>/x\\/[x]1") == ("analytics", least_days(13))

@@ -108,5 +108,4 @@ def test_built_files_hold_nothing_that_a_strict_csp_refuses(name: str) -> None:
     assert "</script" not in text.lower()
     assert text.count("__STARTER__") == (name == "starter.js")
     assert text.count("__CONFIG__") == (name == "kernel.js")
-    assert text.count("__KNOWN__") == (name == "ways.js")
     assert text.count("__GUARD__") == text.count("__WAYS__") == (name == "guard.js")

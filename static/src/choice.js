@@ -7,7 +7,7 @@ import { pickLocale, wishes } from "./notice.js";
  * @param {(category: string) => boolean | undefined} wanted
  */
 export const chosen = ({ config, may }, wanted) =>
-  Object.fromEntries(config.categories.map((category) => [category, wanted(category) ?? may(category)]));
+  Object.fromEntries(config.categories.map((category) => [category, !!(wanted(category) ?? may(category))]));
 
 /**
  * @param {Kernel} kernel
@@ -27,7 +27,7 @@ export const grants = ({ config, may }, choices) => config.categories.some((each
  */
 export async function choose(kernel, choices, control, mechanism) {
   kernel.withdraw(kernel.config.categories.filter((category) => choices[category] === false));
-  const answer = await post(kernel.config, { choices, mechanism, control }).catch(() => "offline");
+  const answer = await post(kernel, { choices, mechanism, control }).catch(() => "offline");
   if (typeof answer === "string") {
     kernel.finish();
     return /** @type {"failed" | "offline"} */ (answer);
@@ -38,12 +38,14 @@ export async function choose(kernel, choices, control, mechanism) {
 }
 
 /**
- * @param {Config} config
+ * @param {Kernel} kernel
  * @param {Record<string, unknown>} answer
  * @returns {Promise<State | string>}
  */
-async function post({ notices, policy, prefix, ...config }, answer) {
-  const locale = pickLocale({ notices, locale: config.locale }, wishes());
+async function post({ config, locale: drawn }, answer) {
+  const { notices, policy, prefix } = config;
+  // What was drawn stays drawn, whatever language the page says it has by now.
+  const locale = drawn ?? pickLocale(config, wishes());
   const response = await fetch(location.origin + prefix + "/", {
     method: "POST",
     keepalive: true,

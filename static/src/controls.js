@@ -4,7 +4,7 @@
  * @returns {Record<string, boolean> | false} what is ticked there, if its boxes are about categories
  */
 export function ticked(place, { categories }) {
-  const boxes = [...(place?.querySelectorAll("input") ?? [])];
+  const boxes = /** @type {HTMLInputElement[]} */ ([...(place?.querySelectorAll("input[type=checkbox]") ?? [])]);
   return (
     boxes.some(({ name }) => categories.includes(name)) &&
     Object.fromEntries(boxes.map(({ name, checked }) => [name, checked]))

@@ -15,5 +15,6 @@ export const form = (tag, role, put) =>
   async (kernel) => {
     const { config } = kernel;
     const [notice] = await Promise.all([loadNotice(config), loadStyle(location.origin + config.styles.banner)]);
+    kernel.locale = notice.locale;
     return panel(kernel, notice, make(tag, { class: "banner", role, "aria-labelledby": TITLE }), put);
   };

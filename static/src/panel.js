@@ -92,7 +92,8 @@ export function panel(kernel, notice, box, put) {
   }
 
   /** Where a control was pressed: on a layer of ours, the visitor's own opening of it, or the site's page. */
-  const mechanism = () => (layer === 2 ? (byVisitor ? "reopened" : "preferences") : layer ? "banner" : "page");
+  const mechanism = (/** @type {Element | null} */ from) =>
+    !box.contains(from) ? "page" : layer === 1 ? "banner" : byVisitor ? "reopened" : "preferences";
 
   /** @param {() => Promise<"failed" | "offline" | undefined>} record */
   async function choose(record) {
@@ -122,7 +123,8 @@ export function panel(kernel, notice, box, put) {
 
   return {
     refresh() {
-      if (kernel.asking()) layer || showFirst();
+      // A page can replace its body, and the box with it.
+      if (kernel.asking()) (layer && box.isConnected) || showFirst();
       else if (layer && !byVisitor && !busy) hide();
     },
     async act(verb, from, trusted) {
@@ -135,7 +137,7 @@ export function panel(kernel, notice, box, put) {
         verb === "save" ? wanted[category] : verb === "accept-all",
       );
       // A script may refuse for the visitor, but only the visitor can grant.
-      if (trusted || !grants(kernel, choices)) await choose(() => record(kernel, choices, verb, mechanism()));
+      if (trusted || !grants(kernel, choices)) await choose(() => record(kernel, choices, verb, mechanism(from)));
     },
   };
 }

@@ -10,7 +10,15 @@ if (typeof Object(early).allows != "function") {
   /** @type {Set<string>} */
   const asked = new Set();
   const queue = Array.isArray(early) ? early : [];
-  const hint = () => readHint({ policy, months, categories }, document.cookie, Date.now());
+  const hint = () => {
+    let cookies = "";
+    try {
+      cookies = document.cookie;
+    } catch {
+      // A sandboxed frame has none.
+    }
+    return readHint({ policy, months, categories }, cookies, Date.now());
+  };
   /** @type {ConsentKit} */
   const kit = (window.consentkit = {
     allows(category) {

@@ -50,6 +50,8 @@ type Verb = "open" | "accept-all" | "reject-all" | "save";
 /** What the kernel lends to the banner. */
 interface Kernel {
   config: Config;
+  /** The language of the notice that is drawn. */
+  locale?: string;
   /** Whether something of the category may run now. */
   may(category: string): boolean;
   asking(): boolean;
@@ -134,9 +136,6 @@ declare const __CONFIG__: Config;
 type Row = [pattern: { test(text: string): boolean }, category: string, detail: any, declared: number];
 
 declare const __GUARD__: Row[];
-
-/** What the site doesn't declare, for ways.js. */
-declare const __KNOWN__: Row[];
 
 /** Where ways.js is served. */
 declare const __WAYS__: string;

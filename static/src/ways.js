@@ -24,9 +24,6 @@ export default function ways(news, rows, hold, sift, refused, among) {
   /** What a worker can begin with, by its URL. @type {Map<unknown, Blob>} */
   const blobs = new Map();
 
-  // What the site declares more closely is left out of them.
-  rows.unshift(...__KNOWN__);
-
   /** @param {string} category */
   const allows = (category) => /** @type {any} */ (window.consentkit)?.allows?.(category);
 
