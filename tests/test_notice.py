@@ -149,10 +149,11 @@ def test_two_files_hold_every_word_and_the_first_one_s_hash_covers_both() -> Non
     assert notice.pop("details") == sha256(stored[1]).hexdigest()
     for category in notice["categories"]:
         category["services"] = details["services"][category["id"]]
-    for table in ("buttons", "labels"):
+    for table in ("buttons", "labels", "status"):
         assert not notice[table].keys() & details[table].keys()
         notice[table] |= details[table]
-    assert notice | {"embed": details["embed"]} == shown(resolved, "fr")
+    apart = {name: details[name] for name in ("embed", "changes")}
+    assert notice | apart == shown(resolved, "fr")
 
 
 def test_a_category_the_site_does_not_ask_about_is_not_shown() -> None:

@@ -1,7 +1,7 @@
 """What a country is called in each language, for pages that no script has to finish.
 
-The names in `countries.json` are those of Unicode CLDR (© Unicode, Inc.; Unicode License v3, in `countries.LICENSE`), for every code
-of ISO 3166-1; browsers write the same ones.
+The names in `countries.json` are those of Unicode CLDR (© Unicode, Inc.; Unicode License v3, in
+`countries.LICENSE`), for every code of ISO 3166-1; browsers write the same ones.
 """
 
 import json
