@@ -129,7 +129,7 @@ def test_the_visitor_s_page_lists_answers_and_their_export_everything(
     """F8, Q28."""
     sent = run_out(client, clock)
     client.get("/consent/state", headers=sent | GPC)
-    assert client.get("/consent/", headers=sent).text.count("<li><time") == 1
+    assert client.get("/consent/", headers=sent).text.count("<li>\n<p><time") == 3
     exported = client.get("/consent/export", headers=sent).json()["records"]
     assert [each["kind"] for each in exported] == ["choice", "expiry", "signal"]
     assert all(each["receipt"] for each in exported)
