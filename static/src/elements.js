@@ -29,11 +29,11 @@ export const button = (text, action) =>
     ? make("button", { class: "button", type: "button", "data-consent": action }, text)
     : make("button", { class: "button", type: "button", onclick: action }, text);
 
-/** Puts a style sheet in, once, and waits until it counts. @param {string} href */
-export function loadStyle(href) {
+/** Puts a style sheet in, and waits until it counts, or can't. @param {string} href @param {HTMLElement} head whose */
+export function loadStyle(href, head = document.head) {
   const link = make("link", { rel: "stylesheet", href });
   const nonce = document.querySelector("script")?.nonce;
   if (nonce) link.nonce = nonce;
-  document.head.append(link);
+  head.append(link);
   return new Promise((resolve) => (link.onload = link.onerror = resolve));
 }

@@ -1,5 +1,5 @@
 import { claimsOf } from "./claims.js";
-import { make } from "./elements.js";
+import { loadStyle, make } from "./elements.js";
 import { loadDetails, loadNotice } from "./notice.js";
 
 const PLACES = "iframe:is([data-consentkit],[data-src]),[data-consent-for]";
@@ -147,9 +147,8 @@ export default function placeholders(kernel) {
       page.body.append(...parts.filter((each) => !!each));
       if (frame !== place && !frame.style.height) frame.height = page.documentElement.scrollHeight + "";
     };
-    const nonce = document.querySelector("script")?.nonce ?? "";
-    const style = { rel: "stylesheet", href: location.origin + config.styles.placeholders, nonce, onload: show, onerror: show };
-    page.head.append(make("base", { target: "_top" }), make("link", style));
+    page.head.append(make("base", { target: "_top" }));
+    void loadStyle(location.origin + config.styles.placeholders, page.head).then(show);
   }
 
   const blocked = () =>
