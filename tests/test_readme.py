@@ -33,7 +33,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 SHELL = [body for language, body in BLOCKS if language == "sh"]
 SHOW, INSTALL, PREPARE, SERVE, CLOSE, AUDIT = SHELL
-NEEDED = ("pyproject.toml", "README.md", "LICENSE", "consentkit", "static")
+NEEDED = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "consentkit", "static")
 STARLETTE, FASTAPI = (body for language, body in BLOCKS if language == "python")
 TABLES = [body for language, body in BLOCKS if language == "toml"]
 MARKUP = next(body for language, body in BLOCKS if language == "html")
