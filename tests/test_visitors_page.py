@@ -79,8 +79,41 @@ def test_the_history_tells_what_when_and_how(client: TestClient, clock: Clock) -
     assert "Preferences Rejected until 28 February 2027" in given
     assert objected == "1 September 2026 12:00 UTC Marketing Off, because your browser objects to it"
     assert withdrawn.startswith("2 September 2026 12:00 UTC Reject all")
-    assert "Analytics Rejected until 2 March 2027" in withdrawn
-    assert expired.startswith("1 March 2027 12:00 UTC Preferences until 28 February 2027 Not chosen")
+    assert "Analytics Withdrawn Rejected until 2 March 2027" in withdrawn
+    assert "Marketing Rejected until 28 February 2027" in withdrawn
+    assert expired.startswith("1 March 2027 12:00 UTC Preferences Expired until 28 February 2027")
+    clock.move(days=30)
+    post(client, choice="analytics", action="save")
+    assert "Withdrawn" not in history(client.get("/consent/").text)[0]
+
+
+def states(text: str) -> list[str]:
+    """What stands below each category's box."""
+    found = html5lib.parse(text).findall(f".//{HTML}fieldset")[1:]
+    return [
+        " ".join(" ".join("".join(p.itertext()).split()) for p in each.findall(f"{HTML}p[@class]"))
+        for each in found
+    ]
+
+
+def test_each_category_has_its_state_with_the_day_on_which_that_ends(tmp_path: Path, clock: Clock) -> None:
+    """B18: answered, run out, never answered, or ended because more is covered now."""
+    with browsing(app(), tmp_path, clock=clock) as client:
+        assert states(client.get("/consent/").text) == ["Not chosen"] * 3
+        post(client, choice="analytics")
+        end = "until 28 February 2027"
+        assert states(client.get("/consent/").text) == [
+            f"Rejected {end}",
+            f"Accepted {end}",
+            f"Rejected {end}",
+        ]
+    more = policy(services=["google-analytics", "matomo", "youtube"])
+    with browsing(app(), tmp_path, clock=clock, policy=more) as later:
+        later.cookies = client.cookies
+        changed = "Ended, because what it covers has changed"
+        assert states(later.get("/consent/").text) == [f"Rejected {end}", changed, f"Rejected {end}"]
+        clock.move(days=200)
+        assert states(later.get("/consent/").text) == [f"Expired {end}"] * 3
 
 
 def test_a_browser_s_objection_is_told_and_takes_no_answer_away(client: TestClient) -> None:
@@ -235,3 +268,17 @@ def test_everything_works_in_a_small_dark_window_from_right_to_left_without_a_sc
             assert axe(page) == []
             assert page.evaluate("document.documentElement.scrollWidth") == 320
     site.kit.close()
+
+
+def test_the_page_names_who_is_responsible_and_how_to_reach_them(tmp_path: Path) -> None:
+    """E14; names keep their own direction in a language from right to left (UAX #9)."""
+    own = policy()
+    own["site"]["languages"] = ["en", "ar"]
+    with browsing(app(), tmp_path, policy=own) as client:
+        text = client.get("/consent/?lang=en").text
+        assert "<p>Responsible for your data: Corner Shop SAS. Contact: privacy@shop.example</p>" in text
+        text = client.get("/consent/?lang=ar").text
+        assert "\u2068Corner Shop SAS\u2069" in text
+        assert "\u2068privacy@shop.example\u2069" in text
+        assert "\u2068Corner Shop\u2069</title>" in text
+        assert text.count("\u2068") == text.count("\u2069")

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from consentkit.gate.sheet import moment, until
 from consentkit.policy.version import CATEGORIES
 from consentkit.proof.entry import Kind, Stored
-from consentkit.proof.statement import ANSWERS, GRANTED, REFUSED
+from consentkit.proof.statement import ANSWERS, GRANTED, REFUSED, newest_answer
 
 CONTROLS = {"accept-all": "accept", "reject-all": "reject", "save": "save"}
 """What was pressed, and the text on it."""
@@ -29,12 +29,37 @@ class Told(NamedTuple):
 
 def chronicle(records: Iterable[Stored], texts: Mapping[str, Any]) -> list[Told]:
     """Return a visitor's entries, given oldest first, newest first in a language's words; no erased ones."""
-    told = [_told(record, record.stmt, texts) for record in records if record.stmt is not None]
+    told, granted = [], dict[str, int]()
+    for record in records:
+        if record.stmt is not None:
+            told.append(_told(record, record.stmt, granted, texts))
+            if record.kind in ANSWERS:
+                granted = _granted(record.stmt)
     return [each for each in reversed(told) if each.facts]
 
 
-def _told(record: Stored, stmt: Mapping[str, Any], texts: Mapping[str, Any]) -> Told:
-    facts = dict(_facts(record.kind, stmt, texts))
+def ended(records: Iterable[Stored], category: str) -> datetime | None:
+    """Return until when (UTC) a visitor's last answer about a category counts; None where none is told."""
+    last = newest_answer(records)
+    end = _end(last.stmt, category) if last is not None and last.stmt is not None else None
+    return None if end is None else _instant(end)
+
+
+def _granted(stmt: Mapping[str, Any]) -> dict[str, int]:
+    """What an answer says yes to, with the end of each (UTC ms)."""
+    return {each: _end(stmt, each) or 0 for each, yes in stmt["categories"].items() if yes}
+
+
+def _end(stmt: Mapping[str, Any], category: str) -> int | None:
+    ends, granted = stmt.get("until", {}), stmt["categories"].get(category)
+    end: int | None = ends.get(category, ends.get(GRANTED if granted else REFUSED))
+    return end
+
+
+def _told(
+    record: Stored, stmt: Mapping[str, Any], granted: Mapping[str, int], texts: Mapping[str, Any]
+) -> Told:
+    facts = dict(_facts(record, stmt, granted, texts))
     names = {each: str(texts["categories"][each]["name"]) for each in CATEGORIES}
     control = CONTROLS.get(stmt.get("control", ""), "")
     return Told(
@@ -46,21 +71,25 @@ def _told(record: Stored, stmt: Mapping[str, Any], texts: Mapping[str, Any]) -> 
 
 
 def _facts(
-    kind: Kind, stmt: Mapping[str, Any], texts: Mapping[str, Any]
+    record: Stored, stmt: Mapping[str, Any], granted: Mapping[str, int], texts: Mapping[str, Any]
 ) -> Iterator[tuple[str, list[Markup]]]:
-    """Yield by category what an entry says: an answer about each, an end that came, what a signal denies."""
+    """Yield by category what an entry says: an answer about each, an end that came, what a signal denies.
+
+    A no to what had a yes that still counted, one of `granted` with its end, is told as withdrawn.
+    """
     words = texts["page"]
-    if kind in ANSWERS:
-        ends = stmt.get("until", {})
-        for category, granted in stmt["categories"].items():
-            end = ends.get(category, ends.get(GRANTED if granted else REFUSED))
-            said = escape(words[GRANTED if granted else REFUSED])
+    if record.kind in ANSWERS:
+        for category, yes in stmt["categories"].items():
+            withdrawn = not yes and granted.get(category, 0) > (record.t or 0)
+            said = [words["withdrawn"]] * withdrawn + [words[GRANTED if yes else REFUSED]]
+            end = _end(stmt, category)
             if category != "necessary":
-                yield category, [said] if end is None else [said, until(_instant(end), texts)]
-    elif kind is Kind.EXPIRY:
+                counted = [] if end is None else [until(_instant(end), texts)]
+                yield category, [*map(escape, said), *counted]
+    elif record.kind is Kind.EXPIRY:
         for category, end in stmt["expired"].items():
-            yield category, [until(_instant(end), texts), escape(words["unknown"])]
-    elif kind is Kind.SIGNAL:
+            yield category, [escape(words["expired"]), until(_instant(end), texts)]
+    elif record.kind is Kind.SIGNAL:
         for category in stmt["denied"]:
             yield category, [escape(words["signal"])]
 

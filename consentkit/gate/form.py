@@ -10,19 +10,21 @@ from starlette.responses import HTMLResponse
 
 from consentkit.answer import Answer
 from consentkit.errors import ChoiceError, ConsentKitError, StoreUnavailable
-from consentkit.gate.chronicle import chronicle
+from consentkit.gate.chronicle import chronicle, ended
 from consentkit.gate.sheet import address, language, moment, sheet, until
 from consentkit.kit import ConsentKit
 from consentkit.policy.decision import Decision, Reason
 from consentkit.policy.notice import compose, lifetime_text
 from consentkit.policy.registry import Service
+from consentkit.policy.rendering import page_names
 from consentkit.policy.signals import denied
 from consentkit.policy.version import Policy
-from consentkit.policy.words import filled, listed
+from consentkit.policy.words import filled, isolated, listed
 from consentkit.proof.entry import Stored
 
 PRIVATE = {"cache-control": "no-store"}
-SAID = (Reason.GRANTED, Reason.REFUSED, Reason.SIGNAL)
+SAID = (Reason.GRANTED, Reason.REFUSED, Reason.EXPIRED, Reason.CHANGED, Reason.SIGNAL)
+"""Why a category is on or off, where visitors are told more than that they haven't chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,14 @@ class Form:
         edition = self.kit.edition
         policy, prefix = edition.policy, edition.prefix
         locale = language(request, policy)
-        texts = policy.texts[locale]
+        texts, names = policy.texts[locale], page_names(policy, locale)
         values = {
             "notice": compose(policy, locale, prefix),
-            "title": filled(texts["page"]["title"], {"site": policy.site.name}),
+            "title": filled(texts["page"]["title"], names),
+            "controller": filled(texts["page"]["controller"], names),
             "objected": _objected(policy, locale, shown.signals),
             "honoured": texts["signal"]["honoured"],
-            "states": _states(policy, shown.decision, texts),
+            "states": _states(policy, shown, texts),
             "ticked": ticked,
             "unanswered": not shown.decision.until,
             "withdrawable": len(_granted(shown.decision)) > 1,
@@ -124,14 +127,16 @@ def _granted(decision: Decision) -> frozenset[str]:
     return decision.allowed | {each for each, why in decision.reasons.items() if why is Reason.SIGNAL}
 
 
-def _states(policy: Policy, decision: Decision, texts: Mapping[str, Any]) -> dict[str, list[Markup]]:
-    """What is so about each category, and until when."""
+def _states(policy: Policy, shown: Shown, texts: Mapping[str, Any]) -> dict[str, list[Markup]]:
+    """What is so about each category, and until when it is or was."""
     states = {}
     for category in policy.categories:
-        reason = decision.reasons[category]
+        reason, end = shown.decision.reasons[category], shown.decision.until.get(category)
         states[category] = [escape(texts["page"][reason.value if reason in SAID else "unknown"])]
-        if category in decision.until and reason is not Reason.SIGNAL:
-            states[category].append(until(decision.until[category], texts))
+        if reason is Reason.EXPIRED:
+            end = ended(shown.records or (), category)
+        if end is not None and reason is not Reason.SIGNAL:
+            states[category].append(until(end, texts))
     return states
 
 
@@ -149,7 +154,8 @@ def _kept(policy: Policy, locale: str) -> str:
         return ""
     texts, months = policy.texts[locale], policy.retention.months
     time = lifetime_text(f"P{months}M", texts, months)
-    return filled(texts["page"]["kept"], {"time": time, "reason": policy.retention.reason})
+    reason = isolated(policy.retention.reason, texts["dir"])
+    return filled(texts["page"]["kept"], {"time": time, "reason": reason})
 
 
 def _elsewhere(policy: Policy) -> Iterator[tuple[Service, list[str]]]:

@@ -15,6 +15,7 @@ from consentkit.policy.countries import country_name
 from consentkit.policy.dates import day_text
 from consentkit.policy.locales import ENDONYMS, chosen
 from consentkit.policy.version import Policy
+from consentkit.policy.words import isolated
 
 HEADERS = {
     "content-security-policy": (
@@ -50,6 +51,7 @@ def sheet(
         policy=policy,
         locale=locale,
         prefix=prefix,
+        site=isolated(policy.site.name, policy.texts[locale]["dir"]),
         languages={each: ENDONYMS[each] for each in policy.site.languages},
         texts=policy.texts[locale],
         words=policy.texts[locale]["page"],

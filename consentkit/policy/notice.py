@@ -11,7 +11,7 @@ from consentkit.policy.periods import count_of, exceeds
 from consentkit.policy.plurals import form_of
 from consentkit.policy.registry import Service
 from consentkit.policy.version import CATEGORIES, Policy
-from consentkit.policy.words import filled
+from consentkit.policy.words import filled, isolated
 
 CHOICE_COOKIES = ("consentkit", "consentkit_allows")
 SEEN_COOKIE = "consentkit_seen"
@@ -59,7 +59,8 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
     `prefix` is where the visitor's page is, such as `/consent`.
     """
     words = policy.texts[locale]
-    fill = {"site": policy.site.name, "months": _choice_life(policy, words)}
+    site = isolated(policy.site.name, words["dir"])
+    fill = {"site": site, "months": _choice_life(policy, words)}
     return {
         "locale": locale,
         "dir": words["dir"],
@@ -73,12 +74,17 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
             "details": {"href": f"{prefix}/?lang={locale}", "text": words["links"]["details"]},
         },
         "labels": words["labels"],
-        "embed": words["embed"],
+        "embed": words["embed"] | {"blocked": _around_names(words["embed"]["blocked"], words["dir"])},
         "status": words["status"],
         "changes": words["links"]["changes"],
         # Where a small button has its place in each page, what it says comes with the first words (A6).
         **({"manage": words["labels"]["unblock"]} if policy.banner.corner else {}),
     }
+
+
+def _around_names(text: str, direction: str) -> str:
+    """A text in which pages fill in names of services and vendors, most of them in Latin letters."""
+    return filled(text, {name: isolated(f"{{{name}}}", direction) for name in ("service", "vendor")})
 
 
 def _shown(policy: Policy, category: str) -> bool:

@@ -13,6 +13,7 @@ import orjson
 from consentkit.policy.banner import CONTROLS
 from consentkit.policy.notice import compose
 from consentkit.policy.version import Policy
+from consentkit.policy.words import filled, isolated
 
 SIZES = {"narrow": {"below": "60rem"}, "wide": {"from": "60rem"}}
 LAYERS = ("banner", "preferences", "page")
@@ -29,7 +30,7 @@ def stored_rendering(policy: Policy, locale: str, prefix: str, code: Mapping[str
     layers = {
         "banner": banner_layer(notice, order),
         "preferences": preferences_layer(notice, order),
-        "page": page_layer(notice, words, policy.site.name),
+        "page": page_layer(notice, words, page_names(policy, locale)),
     }
     value = {
         "locale": locale,
@@ -68,12 +69,20 @@ def preferences_layer(notice: Mapping[str, Any], order: Sequence[str] = CONTROLS
     return [_node("div", *text), _node("div", *actions)]
 
 
-def page_layer(notice: Mapping[str, Any], words: Mapping[str, str], site: str) -> list[Node]:
+def page_names(policy: Policy, locale: str) -> dict[str, str]:
+    """Return what the visitor's page says of the site, by the name that the texts have for each (E14)."""
+    site, direction = policy.site, policy.texts[locale]["dir"]
+    whose = {"site": site.name, "controller": site.controller, "contact": site.contact}
+    return {name: isolated(said, direction) for name, said in whose.items()}
+
+
+def page_layer(notice: Mapping[str, Any], words: Mapping[str, str], names: Mapping[str, str]) -> list[Node]:
     """Return the visitor's page as far as the choice goes: what it says, the form and its buttons."""
     buttons = notice["buttons"]
     return [
-        _node("h1", words["title"].replace("{site}", site)),
+        _node("h1", filled(words["title"], names)),
         _node("p", words["intro"]),
+        _node("p", filled(words["controller"], names)),
         *(_node("p", paragraph) for paragraph in notice["body"]),
         _node("p", _node("a", notice["links"]["policy"]["text"])),
         _node("noscript", _node("p", words["no_js"])),

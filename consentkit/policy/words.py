@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -102,6 +103,16 @@ def _overlaid(shipped: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, A
 def filled(text: str, values: Mapping[str, object]) -> str:
     """Return `text` with each of `values` in the place of its name in braces, and all else as it is."""
     return re.sub(r"\{(\w+)\}", lambda found: str(values.get(found[1], found[0])), text)
+
+
+def isolated(name: str, direction: str) -> str:
+    """Return a name to be put into a sentence that is written in `direction` ("ltr" or "rtl").
+
+    Where either of them runs from right to left, it stands between U+2068 and U+2069 (UAX #9, 6.3): the
+    letters of the one don't move the marks and numbers of the other.
+    """
+    mixed = direction != "ltr" or any(unicodedata.bidirectional(each) in ("R", "AL") for each in name)
+    return f"\u2068{name}\u2069" if mixed else name
 
 
 def listed(parts: Iterable[str], locale: str) -> str:
