@@ -16,14 +16,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from consentkit.desk.app import Desk
 from consentkit.errors import ConfigurationError, ConsentKitError
 from consentkit.gate.api import Api
+from consentkit.gate.fixed import Fixed
 from consentkit.gate.geo import Countries, networks
 from consentkit.gate.page import Gate
-from consentkit.gate.place import Place, check_place
+from consentkit.gate.person import UnderAge
+from consentkit.gate.place import Place, check_teller
 from consentkit.gate.seal import check_secret
 from consentkit.gate.state import Seal
 from consentkit.gate.visitor import VisitorConsent, fixed
+from consentkit.gate.wellknown import GPC_PATH
 from consentkit.kit import ConsentKit, utc_now
-from consentkit.policy.decision import Consent, Decision
 from consentkit.policy.domains import registrable
 from consentkit.policy.regimes import UNKNOWN
 
@@ -48,6 +50,8 @@ class ConsentMiddleware:
     regime: tells from an ASGI scope which of the policy's `[regimes]` its visitor is under, None for nobody
         knows; a plain function, asked at every request. Then, and without it, `regime` in the policy counts:
         by default the strictest.
+    under_age: tells from an ASGI scope whether its visitor is too young to be asked; a plain function, asked
+        at every request. Nothing optional is allowed to them then, no question put and no yes taken.
     geo: a GeoIP2 country file of the operator's, for the country in a record.
     trusted_proxies: networks whose X-Forwarded-For counts.
     accept_log: the size of a log that may be opened although its guard is lost.
@@ -77,6 +81,7 @@ class ConsentMiddleware:
         prefix: str | None = None,
         exclude: str | Sequence[str] = (),
         regime: Place | None = None,
+        under_age: UnderAge | None = None,
         geo: str | Path | None = None,
         trusted_proxies: str | Iterable[str] = (),
         accept_log: int | None = None,
@@ -94,6 +99,7 @@ class ConsentMiddleware:
         self._keys = keys or os.environ.get("CONSENTKIT_KEYS", KEYS)
         self._exclude = exclude
         self._regime = regime
+        self._under_age = under_age
         self._geo = geo or os.environ.get("CONSENTKIT_GEO")
         self._trusted_proxies = trusted_proxies
         self._accept_log = accept_log
@@ -125,8 +131,9 @@ class ConsentMiddleware:
         """Everything that answers; what can be wrong without touching the disk is looked at first."""
         prefix = _prefix(self.prefix)
         secret = check_secret(self._secret_key or _required("secret_key", "CONSENTKIT_SECRET_KEY"))
-        if self._regime is not None:
-            check_place(self._regime)
+        for option, teller in (("regime", self._regime), ("under_age", self._under_age)):
+            if teller is not None:
+                check_teller(option, teller)
         countries = Countries(self._geo) if self._geo else None
         registrable("example.com")  # reads the list of public suffixes now, not with somebody's first choice
         trusted = networks(self._trusted_proxies)
@@ -137,7 +144,7 @@ class ConsentMiddleware:
                 f"regime= tells visitors apart, but the policy's regime is {policy.regime!r} for all of them:"
                 " leave one of the two out"
             )
-        gate = Gate(self.app, self.kit, seal, self._exclude, self._regime)
+        gate = Gate(self.app, self.kit, seal, self._exclude, self._regime, self._under_age)
         api = Api(self.kit, gate, countries, trusted)
         logger.warning(
             "consentkit's cookies are Secure, except over plain http on this machine (localhost, 127.0.0.1)"
@@ -151,6 +158,8 @@ class ConsentMiddleware:
             path: str = scope["path"]
             if path.startswith(faces.prefix) and _below(path, faces.prefix):
                 await faces.ours(scope, receive, send)
+            elif path == GPC_PATH:
+                await faces.api.public.gpc(scope, receive, send)
             else:
                 await faces.gate(scope, receive, send)
         elif kind == "websocket":
@@ -213,24 +222,6 @@ class _Faces:
             await self.api(scope, receive, send, path)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fixed:
-    """Answers for every visitor where no middleware is mounted, in a site's own tests."""
-
-    decision: Decision
-    policy: None = None
-    clock: Callable[[], datetime] = utc_now
-
-    def settle(self, _: bytes, __: datetime, ___: str | None) -> tuple[None, Decision]:
-        return None, self.decision
-
-    def overtaken(self, _: Consent, __: datetime, ___: str | None) -> None:
-        return None
-
-    def glance(self, _: bytes, __: bytes | None, ___: datetime) -> None:
-        return None
-
-
 def consent_of(request: HTTPConnection | MutableMapping[str, Any]) -> VisitorConsent:
     """Return what the visitor behind a request, WebSocket or scope allows.
 
@@ -241,7 +232,7 @@ def consent_of(request: HTTPConnection | MutableMapping[str, Any]) -> VisitorCon
     visitor = scope.get("consentkit")
     if visitor is None and fixed:
         decision = fixed[-1]
-        return VisitorConsent(_Fixed(decision), [])
+        return VisitorConsent(Fixed(decision), [])
     if not isinstance(visitor, VisitorConsent):
         raise ConfigurationError("consent_of needs ConsentMiddleware mounted around this application")
     return visitor

@@ -191,3 +191,14 @@ def test_an_objection_of_somebody_with_an_id_is_logged_once_for_each_answer(clie
     assert client.app.kit.log.verify(claims()).ok  # type: ignore[attr-defined]
     receipt = client.get("/consent/receipt", headers={"accept": "application/json"}).json()
     assert receipt["kind"] == "withdrawal", "a visitor's receipt is of their answer"
+
+
+def test_the_site_says_where_others_look_that_it_obeys(client: TestClient, clock: Clock) -> None:
+    """W3C GPC §4: the members and their forms; the day is the one on which the policy came into force."""
+    clock.move(days=3)
+    answer = client.get("/.well-known/gpc.json")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {"gpc": True, "lastUpdate": "2026-08-31"}
+    assert client.head("/.well-known/gpc.json").status_code == 200
+    assert client.post("/.well-known/gpc.json").status_code == 405
+    assert client.get("/.well-known/gpc").status_code == 404

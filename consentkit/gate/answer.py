@@ -112,6 +112,13 @@ def check_origin(headers: Headers, scheme: str) -> None:
         raise ForeignOrigin(f"a choice must come from this site's own pages, not from {origin}")
 
 
+def check_age(answer: Answer) -> None:
+    """Raise ChoiceError for a yes of somebody who is under age: the site says that they aren't asked (I1)."""
+    said = [category for category, granted in answer.choices.items() if granted]
+    if said:
+        raise ChoiceError([Problem(f"choices.{each}", "stays off for somebody under age") for each in said])
+
+
 def refusal(error: ConsentKitError) -> tuple[int, str]:
     """Return the status and the words for an answer that wasn't recorded, or of which nobody knows."""
     # Whatever else stops a record is the log's trouble, not the visitor's.

@@ -25,7 +25,7 @@ from consentkit.gate.reply import PRIVATE, Json, instant
 from consentkit.gate.state import HINT_COOKIE, State
 from consentkit.gate.ua import family
 from consentkit.gate.visitor import VisitorConsent
-from consentkit.kit import ConsentKit, Recorded
+from consentkit.kit import ConsentKit
 from consentkit.policy.decision import Consent, Decision, Reason
 from consentkit.proof.statement import newest_answer
 
@@ -109,8 +109,12 @@ class Api:
         try:
             answers.check_origin(request.headers, request.url.scheme)
             answer = await answers.read_answer(request, self.kit.edition.policy.categories)
+            if visitor.minor:
+                answers.check_age(answer)
         except ConsentKitError as error:
             return self._failed(request, error, shown)
+        if visitor.minor and consent is None:  # there is nothing to withdraw, so nobody is written down
+            return self._answered(request, decision, answer, {}, 200)
         try:
             if any(answer.choices.values()):  # a no waits behind no limit
                 self.choices.check(self._address(request), now)
@@ -125,20 +129,26 @@ class Api:
         orders, state = self.gate.orders, State(recorded.consent, decision)
         lines = kept(orders, request.scope, state, now, chosen=True)
         place = left(orders, request, consent, decision.allowed, lines)
-        response = self._recorded(request, recorded, decision, answer, place)
+        proof = {"index": recorded.consent.index, "receipt": recorded.receipt}
+        response = self._answered(request, decision, answer, proof, 201, place)
         _set(response, lines)
         return response
 
-    def _recorded(
-        self, request: Request, recorded: Recorded, decision: Decision, answer: Answer, place: str | None
+    def _answered(
+        self,
+        request: Request,
+        decision: Decision,
+        answer: Answer,
+        proof: Mapping[str, Any],
+        status: int,
+        place: str | None = None,
     ) -> Response:
         prefix = self.kit.edition.prefix
         if answers.is_form(request.headers):
             address = f"{prefix}/?saved=1&lang={answer.locale}" + (f"&ending={place}" if place else "")
             return RedirectResponse(address, 303, {"cache-control": "no-store"})
-        proof = {"index": recorded.consent.index, "receipt": recorded.receipt}
         further = {"ending": f"{prefix}/state?ending={place}"} if place else {}
-        return Json(self._state(decision) | proof | further, 201)
+        return Json({**self._state(decision), **proof, **further}, status)
 
     def _failed(
         self, request: Request, error: ConsentKitError, shown: Shown, answer: Answer | None = None

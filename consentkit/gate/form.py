@@ -85,6 +85,7 @@ class Form:
         policy, prefix = edition.policy, edition.prefix
         locale = language(request, policy)
         texts, names = policy.texts[locale], page_names(policy, locale)
+        minor = Reason.UNDER_AGE in shown.decision.reasons.values()
         values = {
             "notice": compose(policy, locale, prefix),
             "title": filled(texts["page"]["title"], names),
@@ -94,7 +95,8 @@ class Form:
             "states": _states(policy, shown, texts),
             "ticked": ticked,
             "unanswered": not shown.decision.until,
-            "withdrawable": len(_granted(shown.decision)) > 1,
+            "minor": texts["scope"]["under_age"] if minor else "",
+            "withdrawable": shown.known if minor else len(_granted(shown.decision)) > 1,
             "history": chronicle(shown.records or (), texts),
             "unread": shown.records is None,
             "kept": _kept(policy, locale),

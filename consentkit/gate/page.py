@@ -11,6 +11,7 @@ from consentkit.gate.cookies import cookie_values, only_cookie
 from consentkit.gate.crash import guard_error_page
 from consentkit.gate.exchange import Exchange
 from consentkit.gate.orders import Orders
+from consentkit.gate.person import UnderAge, is_minor
 from consentkit.gate.place import Place, regime_at
 from consentkit.gate.state import CONSENT_COOKIE, CONSENT_MARK, Seal
 from consentkit.gate.told import Told
@@ -27,7 +28,8 @@ class Gate:
 
     `exclude` is one path or several: each stands for itself and everything below it, "/" for the whole site.
     Raises ConfigurationError for one that doesn't start with a slash, as none could ever match. `place` tells
-    from a request's scope which regime its visitor is under; without it that is the policy's.
+    from a request's scope which regime its visitor is under; without it that is the policy's. `under_age`
+    tells whether they are too young to be asked.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Gate:
         seal: Seal,
         exclude: str | Sequence[str],
         place: Place | None = None,
+        under_age: UnderAge | None = None,
     ) -> None:
         self.app = app
         self.kit = kit
@@ -44,6 +47,8 @@ class Gate:
         self.clock = kit.clock
         self._seal = seal
         self._place = place
+        self._under_age = under_age
+        self._usual = place is None and under_age is None
         self._tell = Told()
         self._orders = self._orders_of(kit.edition)
         kit.recalls.told.append(self._recalled)
@@ -70,14 +75,15 @@ class Gate:
     def greet(self, scope: Scope) -> None:
         """Write down who asks, also for what stands outside of us: the site's error page, its middleware."""
         # Every request comes by here, so the usual one is spared a call.
-        usual = self._place is None
-        scope["consentkit"] = VisitorConsent(self, scope["headers"]) if usual else self.visitor(scope)
+        scope["consentkit"] = VisitorConsent(self, scope["headers"]) if self._usual else self.visitor(scope)
 
     def visitor(self, scope: Scope, now: datetime | None = None) -> VisitorConsent:
         """Return who asks, as of `now` or of the first question about them."""
         visitor = VisitorConsent(self, scope["headers"], now)
         if self._place is not None:
             visitor.placed = regime_at(self._place, scope, self.policy, self._tell)
+        if self._under_age is not None:
+            visitor.minor = is_minor(self._under_age, scope, self._tell)
         return visitor
 
     @property

@@ -15,13 +15,16 @@ Place = Callable[[Scope], str | None]
 """Tells a regime's id from a request's scope, None for a visitor it can't place."""
 
 
-def check_place(place: Any) -> None:
-    """Raise ConfigurationError for what can't tell a place at once: a coroutine function, or no function."""
-    if not callable(place):
-        raise ConfigurationError(f"regime= takes a function of the ASGI scope, not {place!r}")
-    if iscoroutinefunction(place) or iscoroutinefunction(type(place).__call__):
+def check_teller(option: str, teller: Any) -> None:
+    """Raise ConfigurationError for what can't tell at once: a coroutine function, or no function.
+
+    `option` is the keyword that it was given by.
+    """
+    if not callable(teller):
+        raise ConfigurationError(f"{option}= takes a function of the ASGI scope, not {teller!r}")
+    if iscoroutinefunction(teller) or iscoroutinefunction(type(teller).__call__):
         raise ConfigurationError(
-            f"regime= takes a plain function, and {place!r} is async: it is asked at every request,"
+            f"{option}= takes a plain function, and {teller!r} is async: it is asked at every request,"
             " before anything can be awaited"
         )
 

@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from consentkit.gate.declaration import VARY, declaration, wanted
 from consentkit.gate.reply import FOR_EVER, Json
+from consentkit.gate.wellknown import gpc_support
 from consentkit.kit import ConsentKit
 from consentkit.proof.export import VERIFIER
 
@@ -34,6 +36,11 @@ class Public:
         if document is None:
             return Json({"error": "there is nothing here"}, 404)
         return Response(document.body, media_type=document.media_type, headers=FOR_EVER)
+
+    async def gpc(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what the site says of Global Privacy Control, outside of the prefix."""
+        since, _ = self.kit.published.dated()[0]
+        await gpc_support(Request(scope), since.date())(scope, receive, send)
 
     async def policy(self, request: Request) -> Response:
         """Answer the policy in force."""

@@ -9,7 +9,7 @@ from consentkit.gate.headers import Headers
 from consentkit.gate.layout import ASKED, names_of
 from consentkit.gate.told import Told
 from consentkit.policy.decision import Consent, Decision, Reason
-from consentkit.policy.signals import heard, obeyed
+from consentkit.policy.signals import heard, obeyed, under_age
 from consentkit.policy.version import Policy
 from consentkit.tally import Kind
 
@@ -65,6 +65,8 @@ class VisitorConsent:
     """The same of the one that holds anchors."""
     placed: str | None = None
     """The visitor's own regime, where the application tells one."""
+    minor = False
+    """Whether the application says that the visitor is too young to be asked."""
     objecting: tuple[int, ...] | None = None
     """Where among the request's headers a browser's objections stand, once somebody has looked."""
     _signals: tuple[str, ...] | None = None
@@ -98,7 +100,12 @@ class VisitorConsent:
 
     @property
     def signals(self) -> tuple[str, ...]:
-        """What the browser objects to beside the visitor's answers, as far as that counts here."""
+        """What the browser objects to beside the visitor's answers, as far as that counts here.
+
+        Of somebody under age nothing is kept, this neither; nothing is left that it could deny.
+        """
+        if self.minor:
+            return ()
         if self._signals is None:
             policy, headers, places = self._source.policy, self._headers, self.objecting
             if places is None:
@@ -107,7 +114,9 @@ class VisitorConsent:
         return self._signals
 
     def obeyed(self, decision: Decision) -> Decision:
-        """Return a decision on this visitor without what their browser objects to."""
+        """Return a decision on this visitor without what their age or their browser's objection denies."""
+        if self.minor:
+            return under_age(decision)
         policy = self._source.policy
         return obeyed(policy, decision, self.signals) if policy and self.signals else decision
 
@@ -144,7 +153,7 @@ class VisitorConsent:
         """What the decision allows, for the gate as well."""
         allowed = self._allowed
         if allowed is None:
-            if self._decision is None:
+            if self._decision is None and not self.minor:
                 now = self._now
                 if now is None:
                     self._now = now = self._source.clock()

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     FUTURE = "future"
     UNPROVEN = "unproven"
     SIGNAL = "signal"
+    UNDER_AGE = "under_age"
 
 
 SETTLED = frozenset({Reason.GRANTED, Reason.REFUSED})

@@ -4,6 +4,9 @@ Global Privacy Control counts everywhere (W3C GPC §3.2): nothing is sold or sha
 while it is on, and what the policy names as a sale. Do Not Track counts where the policy promises it, as an
 objection to everything optional. Neither is an answer: the visitor is asked all the same, what they answer is
 recorded as they say it, and it counts as soon as the signal is gone.
+
+Of what may contradict, the first that speaks counts: the visitor's age, as the application tells it; a
+signal; their own answer; what the law of the place says without one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,6 +20,15 @@ GPC, DNT = "gpc", "dnt"
 HEADERS: Final[Mapping[bytes, str]] = {b"sec-gpc": GPC, b"dnt": DNT}
 ON = b"1"
 """Exactly this (GPC §3.2); of several headers one is enough."""
+
+
+def under_age(decision: Decision) -> Decision:
+    """Return a decision on somebody under age: nothing optional, and no question about it (I1)."""
+    reasons = {
+        category: reason if reason is Reason.NECESSARY else Reason.UNDER_AGE
+        for category, reason in decision.reasons.items()
+    }
+    return replace(decision, allowed=decision.allowed & {"necessary"}, ask=False, reasons=reasons)
 
 
 def denied(policy: Policy, signal: str) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ async function post({ config, locale: drawn }, answer) {
       client: Date.now(),
     }),
   });
-  return response.status === 201 ? response.json() : "failed";
+  return response.ok ? response.json() : "failed";
 }
 
 /**
