@@ -6,18 +6,22 @@ from typing import Any
 import orjson
 
 from consentkit.assets import ON_DEMAND, Asset, static_asset
+from consentkit.policy.signals import DNT, GPC, denied
 from consentkit.policy.version import Policy
 
 CONFIG_MARK = b"__CONFIG__"
 STARTER_MARK = b"__STARTER__"
+SIGNALS = {GPC: b"navigator.globalPrivacyControl", DNT: b'navigator.doNotTrack=="1"'}
+"""How a browser tells scripts what it objects to, the signal that denies more behind (W3C GPC §3.3)."""
 DIGITS = 16
 """Of a policy's version, as many stand in the readable cookie."""
 
 
 def starter_script(policy: Policy, prefix: str, kernel: Asset) -> bytes:
     """Return the script that stands in every page; `kernel` is what it loads from below `prefix`."""
-    terms = [_address(prefix, kernel), policy.version[:DIGITS], _longest(policy), *policy.categories]
-    return _filled("starter.js", STARTER_MARK, terms)
+    before = [_address(prefix, kernel), policy.version[:DIGITS], _longest(policy)]
+    terms = [*map(_written, before), _objections(policy), *map(_written, policy.categories)]
+    return static_asset("starter.js").body.replace(STARTER_MARK, b"[%b]" % b",".join(terms))
 
 
 def kernel_script(policy: Policy, prefix: str, linked: Iterable[Asset]) -> bytes:
@@ -51,13 +55,26 @@ def _address(prefix: str, item: Asset) -> str:
     return f"{prefix}/static/{item.served_name}"
 
 
+def _objections(policy: Policy) -> bytes:
+    """An expression for the categories that a browser objects to, which it knows before the server does."""
+    off = b"[]"
+    for signal, on in SIGNALS.items():
+        if denied(policy, signal):
+            off = b"%b?%b:%b" % (on, _written(denied(policy, signal)), off)
+    return off
+
+
 def _longest(policy: Policy) -> int:
     return max(max(months) for months in policy.answers.values())
 
 
 def _filled(name: str, mark: bytes, value: Any) -> bytes:
+    return static_asset(name).body.replace(mark, _written(value))
+
+
+def _written(value: Any) -> bytes:
     # `<` written as an escape can't close the script element that the value may stand in.
-    return static_asset(name).body.replace(mark, orjson.dumps(value).replace(b"<", b"\\u003c"))
+    return orjson.dumps(value).replace(b"<", b"\\u003c")
 
 
 def _categories(policy: Policy) -> dict[str, str]:

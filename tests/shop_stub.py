@@ -185,8 +185,11 @@ class Shop:
         return (STATIC / "kernel.js").read_bytes().replace(b"__CONFIG__", json.dumps(config).encode())
 
     def page(self) -> bytes:
-        terms = ["/consent/static/kernel.js", POLICY[:16], 6, *CATEGORIES]
-        starter = (STATIC / "starter.js").read_text("utf-8").replace("__STARTER__", json.dumps(terms))
+        off = 'navigator.globalPrivacyControl ? ["marketing"] : []'
+        terms = (
+            f'"/consent/static/kernel.js", "{POLICY[:16]}", 6, {off}, ..."{" ".join(CATEGORIES)}".split(" ")'
+        )
+        starter = (STATIC / "starter.js").read_text("utf-8").replace("__STARTER__", f"[{terms}]")
         hostile = HOSTILE % {"tracker": self.foreign}
         values = {
             "starter": starter,

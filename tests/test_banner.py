@@ -133,6 +133,24 @@ def test_analytics_only_revives_in_document_order_in_every_tab_without_a_reload(
     }
 
 
+def test_what_the_browser_objects_to_comes_alive_by_no_hint_no_answer_and_no_cached_page(
+    page: Page, context: BrowserContext, shop: Shop
+) -> None:
+    """Neither the earlier yes nor a server that the signal doesn't reach counts against it (W3C GPC §3.2)."""
+    press(page, "Accept all")
+    page.wait_for_function("window.adsRan")
+    context.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', { value: true })")
+    for _ in range(2):  # by a hint that the tab has confirmed, then by the server's word
+        page.goto(shop.url)
+        page.wait_for_function("order.length === 3")
+        assert page.evaluate("[window.adsRan, consentkit.allows('marketing'), consentkit.state.allowed]") == [
+            None,
+            False,
+            ["necessary", "preferences", "analytics"],
+        ]
+        page.evaluate("delete sessionStorage.consentkit")
+
+
 @pytest.mark.parametrize("status", [403, 409, 422, 429, 503])
 def test_a_choice_that_is_not_recorded_keeps_the_banner_and_grants_nothing(
     page: Page, shop: Shop, status: int

@@ -49,15 +49,15 @@ export default function start(kit, hint, revived, queue) {
       .catch(() => location.assign(location.origin + config.prefix + "/"));
 
   /**
-   * Stops what already runs, in a tab where something of these categories does: a policy added later binds
-   * even a script that kept its own copy of fetch. Only a reload ends it, so one always follows.
+   * Stops what already runs, in a tab where something does that isn't allowed without these categories: a policy
+   * added later binds even a script that kept its own copy of fetch. Only a reload ends it, so one always follows.
    *
    * @param {string[]} denied
    */
   function lock(denied) {
     state = { ask: state.ask, allowed: state.allowed.filter((category) => !denied.includes(category)) };
     wipe();
-    if (locked || !denied.some((category) => revived.has(category))) return;
+    if (locked || [...revived].every(may)) return;
     locked = true;
     setTimeout(reload, 15e3);
     // Blank frames of this page too: scripts keep a frame's fetch as one that nobody has wrapped.
@@ -107,7 +107,8 @@ export default function start(kit, hint, revived, queue) {
       // Without storage, each page asks.
     }
     state = next;
-    lock([...revived].filter((category) => !may(category)));
+    // A server that the browser's signal doesn't reach may allow what it denies.
+    lock(hint().off);
     if (locked) return reload();
     await parsed;
     const detail = calls.state;

@@ -5,7 +5,7 @@ const early = window.consentkit;
 
 // An element whose id is `consentkit` must not pass for a first copy.
 if (typeof Object(early).allows != "function") {
-  const [path, policy, months, ...categories] = __STARTER__;
+  const [path, policy, months, off, ...categories] = __STARTER__;
   const address = location.origin + path;
   /** @type {Set<string>} */
   const asked = new Set();
@@ -17,7 +17,7 @@ if (typeof Object(early).allows != "function") {
     } catch {
       // A sandboxed frame has none.
     }
-    return readHint({ policy, months, categories }, cookies, Date.now());
+    return readHint({ policy, months, off, categories }, cookies, Date.now());
   };
   /** @type {ConsentKit} */
   const kit = (window.consentkit = {

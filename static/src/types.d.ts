@@ -1,5 +1,5 @@
 /** What every page holds: where the kernel is, and what a hint must say to be one of this policy's. */
-type Terms = [kernel: string, policy: string, months: number, ...categories: string[]];
+type Terms = [kernel: string, policy: string, months: number, off: string[], ...categories: string[]];
 
 /** What the server writes into the kernel, once per published policy. */
 interface Config {
@@ -35,6 +35,8 @@ interface Hint {
   /** Whether every optional category has an unexpired answer under this page's policy. */
   known: boolean;
   key: string;
+  /** The categories that the browser objects to. */
+  off: string[];
 }
 
 /** The answer of GET {prefix}/state, as far as the page needs it. */
