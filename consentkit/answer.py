@@ -1,7 +1,7 @@
 """A visitor's answer, and what may be wrong with it."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from consentkit.errors import ChoiceError, Problem
 from consentkit.policy.version import Policy
@@ -10,7 +10,8 @@ from consentkit.publication import Publications
 MECHANISMS = ("banner", "preferences", "reopened", "page", "form", "api", "placeholder")
 """The banner's first layer, its second; the second as the visitor opened it again; a button of the site's
 own; the page that works without JavaScript; a program; what stands where an embed is blocked."""
-CONTROLS = ("accept-all", "reject-all", "save", "always")
+ACCEPT_ALL = "accept-all"
+CONTROLS = (ACCEPT_ALL, "reject-all", "save", "always")
 SIZES = ("narrow", "wide")
 """How the banner lays itself out on a small screen, and on any other."""
 MOST_CLIENT = 253_402_300_799_999
@@ -22,7 +23,7 @@ class Answer:
     """A visitor's answer as received: yes or no per category, on which notice, by which control (A9).
 
     `notice`, `control`, `client`, the visitor's own clock (UTC ms), and `size`, the layout that the notice
-    had, are None where nobody tells them.
+    had, are None where nobody tells them. `gpc`: the page says that the browser objects, as by its header.
     """
 
     choices: Mapping[str, bool]
@@ -33,6 +34,18 @@ class Answer:
     notice: str | None = None
     client: int | None = None
     size: str | None = None
+    gpc: bool | None = None
+
+    def heeding(self, off: Collection[str], said: Container[str]) -> "Answer":
+        """Return this as it was understood by somebody whose browser objects to the categories `off`.
+
+        To accept all doesn't reach those, as the visitor was told beforehand: what they have `said` of one
+        stays, of any other it is no yes (11 CCR 7025(c)(5)).
+        """
+        if self.control != ACCEPT_ALL:
+            return self
+        left = {c: yes and c not in off for c, yes in self.choices.items() if not (c in off and c in said)}
+        return replace(self, choices=left)
 
 
 class StaleGrant(ChoiceError):

@@ -29,6 +29,7 @@ from consentkit.policy.decision import Choice, Consent, Decision, Reason, confir
 from consentkit.policy.lint import lint
 from consentkit.policy.months import milliseconds
 from consentkit.policy.reading import read_json, read_toml
+from consentkit.policy.signals import objections
 from consentkit.policy.version import Policy, resolve
 from consentkit.proof.attest import Rounds, attesting
 from consentkit.proof.entry import Kind, Record, subject_id
@@ -185,9 +186,11 @@ class ConsentKit:
         for left in reversed(range(TRIES)):
             past = await asyncio.to_thread(self._past, consent, signals, now, regime)
             before = self.decide(past.consent, now, regime)
-            choices = self._choices(past.consent, answer, shown, now, before)
+            heard = answer.heeding(objections(self.edition.policy, signals), before.until)
+            choices = self._choices(past.consent, heard, shown, now, before)
             cid = past.consent.id if past.consent else secrets.token_bytes(16)
-            record = self._entry(cid, past, before, choices, answer, subject, now, signals)
+            denied = [c for c, yes in heard.choices.items() if answer.choices[c] and not yes]
+            record = self._entry(cid, past, before, choices, answer, subject, now, signals, denied)
             due = past.due if left else ()  # at the end the answer alone matters
             try:
                 after = past.after if due else None
@@ -254,6 +257,7 @@ class ConsentKit:
         subject: Mapping[str, str],
         now: datetime,
         signals: Sequence[str],
+        denied: Sequence[str],
     ) -> Record:
         withdrawn = any(
             category in before.allowed and not choice.granted for category, choice in choices.items()
@@ -275,7 +279,7 @@ class ConsentKit:
         ends = self._ends(Consent(cid, 0, choices))
         earlier = past.consent.choices if past.consent else {}
         given = [category for category, choice in choices.items() if choice is not earlier.get(category)]
-        stmt = answered(occasion, choices, ends, given, now, past.previous)
+        stmt = answered(occasion, choices, ends, given, now, past.previous, denied)
         subj = {"sub": subject_id(cid), **subject}
         return Record(kind, milliseconds(now), stmt, subj)
 

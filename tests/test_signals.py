@@ -13,6 +13,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from consentkit import consent_of
+from consentkit.edition import compile_edition
 from consentkit.errors import PolicyError
 from consentkit.policy.decision import Choice, Consent, Reason, decide
 from consentkit.policy.signals import denied, heard, obeyed
@@ -93,6 +94,14 @@ def test_a_signal_takes_away_and_never_gives_or_answers(
         assert changed == plain.allowed & off == {c for c in OPTIONAL if told.reasons[c] is Reason.SIGNAL}
 
 
+def test_pages_know_what_a_browser_objects_to_before_any_answer() -> None:
+    """W3C GPC §3.3; Do Not Track, where it counts, denies more."""
+    gpc = b'navigator.globalPrivacyControl?["marketing"]:[]'
+    dnt = b'navigator.doNotTrack=="1"?["preferences","analytics","marketing"]:' + gpc
+    for site, off in ((promising(), gpc), (promising(dnt=True), dnt)):
+        assert b'",6,' + off + b',"preferences"' in compile_edition(site, "/consent").starter.body
+
+
 # Over the wire --------------------------------------------------------------------------------------------
 
 
@@ -156,6 +165,33 @@ def test_the_hint_of_a_choice_under_a_signal_opens_nothing_that_is_denied(client
     entry = next(kit.log.entries(newest_first=True))
     assert entry.stmt["signals"] == ["gpc"]
     assert entry.stmt["categories"]["marketing"] is True, "as it was said"
+    assert entry.stmt["basis"] == {"necessary": "exempt", "others": "consent"}
+
+
+def test_to_accept_all_under_a_signal_is_no_yes_to_what_it_denies(client: TestClient) -> None:
+    """The banner says so beforehand; a signal that is gone later makes no yes of it (11 CCR 7025(c)(5))."""
+    for told in ({"gpc": True}, {}):  # by the page where no header comes, and by the header
+        client.headers.update({} if told else GPC)
+        client.cookies.clear()
+        choose(client, *OPTIONAL, control="accept-all", **told)
+        stmt = next(client.app.kit.log.entries(newest_first=True)).stmt  # type: ignore[attr-defined]
+        granted = {c for c, yes in stmt["categories"].items() if yes}
+        assert (stmt["signals"], granted) == (["gpc"], {"necessary", "preferences", "analytics"})
+        assert stmt["basis"] == {"necessary": "exempt", "marketing": "signal", "others": "consent"}
+    assert client.get("/", headers={"sec-gpc": "0"}).json()["allowed"] is False
+    assert client.app.kit.log.verify(claims()).ok  # type: ignore[attr-defined]
+
+
+def test_what_was_said_before_the_signal_is_left_as_it_was_by_who_accepts_all_under_it(
+    client: TestClient,
+) -> None:
+    choose(client, "marketing")
+    client.headers.update(GPC)
+    choose(client, *OPTIONAL, control="accept-all")
+    assert kinds(client) == ["choice", "signal", "choice"]
+    stmt = next(client.app.kit.log.entries(newest_first=True)).stmt  # type: ignore[attr-defined]
+    assert (stmt["categories"]["marketing"], "marketing" in stmt["basis"]) == (True, False)
+    assert client.get("/").json()["allowed"] is False
 
 
 def test_an_objection_of_somebody_without_an_id_is_counted_and_never_logged(client: TestClient) -> None:

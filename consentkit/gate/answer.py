@@ -17,8 +17,9 @@ MOST_HOUSEHOLDS = 100_000
 LARGEST = 16 * 1024
 """Bytes; an answer holds four booleans and three short strings."""
 
-FIELDS = ("choices", "policy", "mechanism", "locale", "control", "notice", "client", "size")
-OPTIONAL_FIELDS: Mapping[str, type] = {"control": str, "notice": str, "client": int, "size": str}
+FIELDS = ("choices", "policy", "mechanism", "locale", "control", "notice", "client", "size", "gpc")
+OPTIONAL_FIELDS: Mapping[str, type] = {"control": str, "notice": str, "client": int, "size": str, "gpc": bool}
+WANTED = {str: "a string", int: "a whole number", bool: "true or false"}
 FORM_CONTROLS = {"accept": "accept-all", "reject": "reject-all", "save": "save"}
 TOLD_FIELDS = ("trackers",)
 MOST_TOLD = 200
@@ -229,7 +230,7 @@ def _answer_problems(raw: Any) -> Iterator[Problem]:
             yield Problem(name, "must be a string")
     for name, wanted in OPTIONAL_FIELDS.items():
         if name in raw and type(raw[name]) is not wanted:
-            yield Problem(name, "must be a string" if wanted is str else "must be a whole number")
+            yield Problem(name, f"must be {WANTED[wanted]}")
     choices = raw.get("choices")
     if not isinstance(choices, Mapping):
         yield Problem("choices", "must be an object of category: true or false")

@@ -119,7 +119,8 @@ class Api:
             if any(answer.choices.values()):  # a no waits behind no limit
                 self.choices.check(self._address(request), now)
             subject = self._subject(request)
-            recorded = await self.kit.record(consent, answer, subject, now, decision.regime, visitor.signals)
+            signals = visitor.signals_with(gpc=bool(answer.gpc))
+            recorded = await self.kit.record(consent, answer, subject, now, decision.regime, signals)
         except ConsentKitError as error:
             rest, lines = self._without_refused(request, visitor, answer)
             response = self._failed(request, error, replace(shown, decision=rest), answer)

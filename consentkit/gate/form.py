@@ -17,7 +17,7 @@ from consentkit.policy.decision import Decision, Reason
 from consentkit.policy.notice import compose, lifetime_text
 from consentkit.policy.registry import Service
 from consentkit.policy.rendering import page_names
-from consentkit.policy.signals import denied
+from consentkit.policy.signals import objections
 from consentkit.policy.version import Policy
 from consentkit.policy.words import filled, isolated, listed
 from consentkit.proof.entry import Stored
@@ -144,7 +144,7 @@ def _states(policy: Policy, shown: Shown, texts: Mapping[str, Any]) -> dict[str,
 
 def _objected(policy: Policy, locale: str, signals: Iterable[str]) -> str:
     """What a browser's signals keep off, whatever the visitor answers; nothing where there are none (D1)."""
-    off = {category for signal in signals for category in denied(policy, signal)}
+    off = objections(policy, signals)
     texts = policy.texts[locale]
     names = [texts["categories"][each]["name"] for each in policy.categories if each in off]
     return filled(texts["signal"]["beforehand"], {"categories": listed(names, locale)}) if names else ""

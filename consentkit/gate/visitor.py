@@ -9,7 +9,7 @@ from consentkit.gate.headers import Headers
 from consentkit.gate.layout import ASKED, names_of
 from consentkit.gate.told import Told
 from consentkit.policy.decision import Consent, Decision, Reason
-from consentkit.policy.signals import heard, obeyed, under_age
+from consentkit.policy.signals import GPC, denied, heard, obeyed, under_age
 from consentkit.policy.version import Policy
 from consentkit.tally import Kind
 
@@ -112,6 +112,12 @@ class VisitorConsent:
                 places = ASKED[names_of(headers)].signals
             self._signals = heard(policy, [headers[place] for place in places]) if policy and places else ()
         return self._signals
+
+    def signals_with(self, *, gpc: bool) -> tuple[str, ...]:
+        """Return the signals with Global Privacy Control, where a page tells of it and it counts."""
+        policy = self._source.policy
+        counts = gpc and policy is not None and not self.minor and denied(policy, GPC)
+        return tuple(sorted({*self.signals, GPC})) if counts else self.signals
 
     def obeyed(self, decision: Decision) -> Decision:
         """Return a decision on this visitor without what their age or their browser's objection denies."""

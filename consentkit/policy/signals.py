@@ -3,7 +3,8 @@
 Global Privacy Control counts everywhere (W3C GPC §3.2): nothing is sold or shared, so marketing is denied
 while it is on, and what the policy names as a sale. Do Not Track counts where the policy promises it, as an
 objection to everything optional. Neither is an answer: the visitor is asked all the same, what they answer is
-recorded as they say it, and it counts as soon as the signal is gone.
+recorded as they say it, and it counts as soon as the signal is gone. To accept all is no yes to what a signal
+denies, as visitors are told beforehand.
 
 Of what may contradict, the first that speaks counts: the visitor's age, as the application tells it; a
 signal; their own answer; what the law of the place says without one.
@@ -45,9 +46,14 @@ def heard(policy: Policy, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, 
     return tuple(signal for signal in sorted(sent) if denied(policy, signal))
 
 
+def objections(policy: Policy, signals: Iterable[str]) -> frozenset[str]:
+    """Return the categories that `policy` denies while these signals are on."""
+    return frozenset(category for signal in signals for category in denied(policy, signal))
+
+
 def obeyed(policy: Policy, decision: Decision, signals: Iterable[str]) -> Decision:
     """Return a decision under `policy` without what the signals deny; whether to ask stays as it is."""
-    off = {category for signal in signals for category in denied(policy, signal)} & decision.allowed
+    off = objections(policy, signals) & decision.allowed
     if not off:
         return decision
     reasons = {**decision.reasons, **dict.fromkeys(off, Reason.SIGNAL)}

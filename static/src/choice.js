@@ -59,6 +59,8 @@ async function post({ config, locale: drawn }, answer) {
       notice: notices[locale]?.split(".").at(-2),
       size: matchMedia("(min-width:60rem)").matches ? "wide" : "narrow",
       client: Date.now(),
+      // A browser may tell scripts what it tells no server.
+      gpc: navigator.globalPrivacyControl ? true : undefined,
     }),
   });
   return response.ok ? response.json() : "failed";

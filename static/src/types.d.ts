@@ -142,6 +142,10 @@ declare const __GUARD__: Row[];
 /** Where ways.js is served. */
 declare const __WAYS__: string;
 
+interface Navigator {
+  globalPrivacyControl?: boolean;
+}
+
 interface Window {
   trustedTypes?: {
     createPolicy(name: string, rules: Record<string, (text: string) => string>): Record<string, (text: string) => string>;
