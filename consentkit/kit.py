@@ -25,7 +25,16 @@ from consentkit.errors import (
 from consentkit.history import TRIES, History, Past
 from consentkit.policy.change import still_counts
 from consentkit.policy.coded import Declared
-from consentkit.policy.decision import Choice, Consent, Decision, Reason, confirmed, decide, valid_until
+from consentkit.policy.decision import (
+    Choice,
+    Consent,
+    Decision,
+    Reason,
+    bases,
+    confirmed,
+    decide,
+    valid_until,
+)
 from consentkit.policy.lint import lint
 from consentkit.policy.months import milliseconds
 from consentkit.policy.reading import read_json, read_toml
@@ -259,9 +268,8 @@ class ConsentKit:
         signals: Sequence[str],
         denied: Sequence[str],
     ) -> Record:
-        withdrawn = any(
-            category in before.allowed and not choice.granted for category, choice in choices.items()
-        )
+        granted = {category for category, why in before.reasons.items() if why is Reason.GRANTED}
+        withdrawn = any(not choices[category].granted for category in granted & choices.keys())
         kind = Kind.WITHDRAWAL if withdrawn else Kind.CHOICE
         edition, notice = self.published.shown(answer.version, answer.locale, answer.notice) or (None, None)
         occasion = Occasion(
@@ -276,12 +284,12 @@ class ConsentKit:
             answer.size,
             tuple(signals),
         )
-        ends = self._ends(Consent(cid, 0, choices))
         earlier = past.consent.choices if past.consent else {}
         given = [category for category, choice in choices.items() if choice is not earlier.get(category)]
-        stmt = answered(occasion, choices, ends, given, now, past.previous, denied)
-        subj = {"sub": subject_id(cid), **subject}
-        return Record(kind, milliseconds(now), stmt, subj)
+        rests = {**bases(self.published.policies, choices), **dict.fromkeys(denied, "signal")}
+        ends = self._ends(Consent(cid, 0, choices))
+        stmt = answered(occasion, choices, ends, given, now, past.previous, rests)
+        return Record(kind, milliseconds(now), stmt, {"sub": subject_id(cid), **subject})
 
     def _ends(self, consent: Consent) -> dict[str, datetime]:
         """When each answer no longer counts where it was given, of those under a version the log holds."""

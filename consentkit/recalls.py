@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from weakref import WeakMethod
 
-from consentkit.policy.decision import Choice, Consent, valid_until
+from consentkit.policy.decision import Choice, Consent, bases, valid_until
 from consentkit.policy.months import add_months, milliseconds
 from consentkit.policy.regimes import UNKNOWN
 from consentkit.policy.version import Policy
@@ -147,7 +147,7 @@ def recall(
     regime = str(last.stmt.get("regime", UNKNOWN))
     ends = {c: valid_until(policies[choice.version], choice, regime) for c, choice in choices.items()}
     occasion = Occasion(policy.version, MECHANISM, regime)
-    stmt = answered(occasion, choices, ends, gone, now, last.index)
+    stmt = answered(occasion, choices, ends, gone, now, last.index, bases(policies, choices))
     # Beside the visitor's id: a letter's reason may name them, and erasing them takes it along.
     subject = {"sub": last.subj["sub"], **by}
     return Record(Kind.OPERATOR, milliseconds(now), stmt, subject, lookup=last.opening.lookup)

@@ -1,6 +1,7 @@
 """Regimes: what the law of a place asks, from the policy file to the denial on the wire (L22-L28, §2.3)."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,16 +31,19 @@ from consentkit.policy.lint import Finding, lint
 from consentkit.policy.months import add_months, milliseconds
 from consentkit.policy.notice import compose
 from consentkit.policy.regimes import REGIMES, UNKNOWN, Months, RegimeId, months_in
+from consentkit.policy.tables import Answers
 from consentkit.policy.version import Policy, from_bytes, resolve
 from consentkit.proof.entry import Kind
 
 NOW = datetime(2026, 8, 31, 12, 0, tzinfo=UTC)
-TOLD_APART: dict[str, dict[str, int]] = {
-    "gb": {"consent_months": 3},
+ASKED = dict.fromkeys(OPTIONAL_CATEGORIES, "opt-in")
+TOLD_APART: dict[str, dict[str, Any]] = {
+    "gb": {"consent_months": 3, **ASKED},
     "cz": {"consent_months": 12},
     "fr": {"refusal_months": 9},
-    "us": {},
+    "us": ASKED,
 }
+"""Regimes with months of their own, under which everything waits for a yes."""
 MONTHS = {"gb": (3, 6), "cz": (12, 12), "fr": (6, 9), "us": (6, 12), UNKNOWN: (6, 6)}
 SOON = timedelta(hours=1)
 """The client's own jar counts real seconds of a Max-Age: as many as a test can take."""
@@ -120,7 +124,7 @@ def test_a_policy_s_mistakes_in_regimes_are_told_all_at_once() -> None:
         Problem("regime", "must be a regime that is known, not 'france'", (*ids, UNKNOWN)),
         Problem("regimes.uk", "must be a regime that is known, not 'uk'", ids),
         Problem("regimes.gb.consent_months", longest),
-        Problem("regimes.gb.months", "is not a field of this table", ("consent_months", "refusal_months")),
+        Problem("regimes.gb.months", "is not a field of this table", tuple(Answers.model_fields)),
         Problem("regimes.de", "must be a table, not 6"),
         Problem("regimes.ie.refusal_months", f"must be at least consent_months (6), not 5: {later}"),
     }
@@ -505,8 +509,7 @@ def test_what_stops_a_request_or_the_server_is_no_failure_of_a_place(stop: type[
 def test_a_site_has_one_regime_or_tells_its_visitors_apart(tmp_path: Path) -> None:
     with visitor(tmp_path / "fixed", august(), policy=policy(regime="us")) as client:
         state = client.get("/consent/state").json()
-        # Where a law would let run what nobody said no to, it waits here all the same.
-        assert (state["regime"], state["allowed"], state["ask"]) == ("us", ["necessary"], True)
+        assert (state["regime"], state["ask"]) == ("us", True)
         answer = choose(client)
         assert max_age(answer) == (add_months(august().now, 12) - august().now).total_seconds()
     both = mounted(app(), tmp_path / "both", policy=policy(regime="us"), regime=from_header)
@@ -515,8 +518,8 @@ def test_a_site_has_one_regime_or_tells_its_visitors_apart(tmp_path: Path) -> No
     both.kit.close()
 
 
-def test_the_cookie_names_a_regime_only_where_its_months_are_its_own(tmp_path: Path) -> None:
-    tables = {"gb": {"consent_months": 3}, "fr": {}}
+def test_the_cookie_names_a_regime_only_where_something_is_its_own(tmp_path: Path) -> None:
+    tables = {"gb": {"consent_months": 3, **ASKED}, "fr": {}}
     with visitor(tmp_path, august(), policy=policy(regimes=tables), regime=from_header) as client:
         seal = client.app._faces.gate._seal  # type: ignore[attr-defined]
         named = {}
@@ -527,3 +530,84 @@ def test_the_cookie_names_a_regime_only_where_its_months_are_its_own(tmp_path: P
             opened = seal.open(client.cookies["consentkit"].encode())
             named[regime] = b":gb" in opened[-1] or b":fr" in opened[-1]
     assert named == {"fr": False, "gb": True}
+
+
+# On until a no ------------------------------------------------------------------------------------------
+
+US_AND_GB = {"us": {}, "gb": {}, "fr": {}}
+
+
+def test_a_category_is_on_until_a_no_where_the_law_has_it_so_and_nowhere_else() -> None:
+    current = resolve(policy(regimes=US_AND_GB))
+    history = {current.version: current}
+    reasons = {each: decide(current, history, None, NOW, each).reasons for each in current.answers}
+    assert {each: set(of.values()) - {"necessary"} for each, of in reasons.items()} == {
+        UNKNOWN: {"unknown"},
+        "fr": {"unknown"},
+        "gb": {"exempt", "unknown"},
+        "us": {"opt-out"},
+    }
+    assert decide(current, history, None, NOW, "gb").allowed == {"necessary", "preferences", "analytics"}
+    assert all(decide(current, history, None, NOW, each).ask for each in current.answers)
+
+
+def said(current: Policy, regime: str, *, granted: bool, decided: datetime = NOW) -> Consent:
+    choices = {each: Choice(granted, decided, current.version, regime) for each in OPTIONAL_CATEGORIES}
+    return Consent(b"x" * 16, 1, choices)
+
+
+def test_a_no_stands_where_a_category_is_on_without_an_answer_also_once_it_may_be_asked_anew() -> None:
+    current = resolve(policy(regimes=US_AND_GB))
+    history, consent = {current.version: current}, said(current, "us", granted=False)
+    soon, late = (decide(current, history, consent, add_months(NOW, each), "us") for each in (11, 12))
+    assert (soon.allowed, soon.ask) == ({"necessary"}, False)
+    assert (late.allowed, late.ask, late.reasons["marketing"]) == ({"necessary"}, True, "expired")
+
+
+def test_a_yes_that_was_said_where_all_was_on_anyway_is_no_consent_where_one_is_asked_for() -> None:
+    current = resolve(policy(regimes=US_AND_GB))
+    history = {current.version: current}
+    there = said(current, "us", granted=True)
+    assert decide(current, history, there, NOW, "us").reasons["marketing"] == "granted"
+    assert decide(current, history, there, NOW, "fr").allowed == {"necessary"}
+    asked = decide(current, history, said(current, "gb", granted=True), NOW, "fr")
+    assert (asked.allowed, asked.ask) == ({"necessary", "marketing"}, True)
+    consent = said(current, UNKNOWN, granted=True)
+    assert decide(current, history, consent, NOW, "us").reasons["marketing"] == "granted"
+
+
+def test_doubt_denies_also_what_is_on_without_an_answer() -> None:
+    current = resolve(policy(regime="us"))
+    tomorrow = said(current, "us", granted=True, decided=NOW + timedelta(days=1))
+    for consent, history in ((tomorrow, {current.version: current}), (said(current, "us", granted=True), {})):
+        assert decide(current, history, consent, NOW, "us").allowed == {"necessary"}
+
+
+def test_a_site_s_own_kinds_hold_and_a_policy_of_before_waits_for_every_yes() -> None:
+    stricter = resolve(policy(regimes={"us": {"marketing": "opt-in"}}))
+    assert decide(stricter, {}, None, NOW, "us").allowed == {"necessary", "preferences", "analytics"}
+    stored = json.loads(resolve(policy(regime="us")).body)
+    del stored["regimes"]["us"]["kinds"]
+    assert decide(from_bytes(json.dumps(stored).encode()), {}, None, NOW, "us").allowed == {"necessary"}
+
+
+def test_what_is_on_goes_from_the_file_to_the_request_and_an_objection_ends_it(tmp_path: Path) -> None:
+    with visitor(tmp_path, august(), policy=policy(regimes=US_AND_GB), regime=from_header) as client:
+        assert not reads_ga(client)
+        goes(client, "us")
+        assert reads_ga(client)
+        client.headers["sec-gpc"] = "1"
+        assert client.get("/consent/state").json()["allowed"] == ["necessary", "preferences", "analytics"]
+        del client.headers["sec-gpc"]
+        choose(client, "preferences", "marketing")
+        assert not reads_ga(client)
+        [*_, record] = client.app.kit.log.entries()  # type: ignore[attr-defined]
+        assert (record.kind, record.stmt["regime"]) == (Kind.CHOICE, "us")
+        asked = dict.fromkeys(OPTIONAL_CATEGORIES, "opt_out_model")
+        assert record.stmt["basis"] == {"necessary": "exempt", **asked, "others": "consent"}
+        held = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        # On the way without a whole decision, too: what was said in the US allows nothing elsewhere.
+        for regime, allowed in (("us", {"_fbp": "1"}), ("fr", {}), (UNKNOWN, {})):
+            goes(client, regime)
+            seen = client.get("/sees", headers={"cookie": f"{held}; _fbp=1"}).json()
+            assert {name: seen[name] for name in seen if name == "_fbp"} == allowed

@@ -22,5 +22,5 @@ class Fixed:
     def overtaken(self, _: Consent, __: datetime, ___: str | None) -> None:
         return None
 
-    def glance(self, _: bytes, __: bytes | None, ___: datetime) -> None:
+    def glance(self, _: bytes, __: bytes | None, ___: datetime, ____: str | None) -> None:
         return None

@@ -30,17 +30,28 @@ NEVER: Grant = (inf, -inf, frozenset())
 class Grants:
     """What the consents under one policy allow.
 
-    Only one kind of consent is looked at: answers all given at one instant, under this very policy. Most are
-    like that, and as long as they count under any regime; everything else takes a whole decision, which never
-    allows less.
+    Only one kind of consent is looked at: answers all given at one instant, under this very policy, where
+    everything waits for one. Most are like that, and as long as they count under any regime; everything else
+    takes a whole decision, which never allows less.
     """
 
-    __slots__ = ("_allowed", "_asked", "_known", "_months", "_payloads", "_recalls", "_seal", "_version")
+    __slots__ = (
+        "_allowed",
+        "_asked",
+        "_eager",
+        "_known",
+        "_months",
+        "_payloads",
+        "_recalls",
+        "_seal",
+        "_version",
+    )
 
     def __init__(self, seal: Seal, policy: Policy, recalls: Recalls | None = None) -> None:
         self._seal = seal
         self._recalls = recalls
         self._asked = policy.categories
+        self._eager = {regime.encode() for regime in policy.kinds}
         self._version = packed(policy.version).encode()
         self._months = min(months.granted for months in (policy.lifetimes.answers, *policy.answers.values()))
         self._known: dict[bytes, Grant] = {}
@@ -89,8 +100,8 @@ class Grants:
             if opened is None:
                 return NEVER
             _, cid, index, answer = opened
-            version, instant, granted, *_ = answer.split(b":")
-            if version != self._version:
+            version, instant, granted, _, *own = answer.split(b":")
+            if version != self._version or not self._eager.isdisjoint(own):
                 return NEVER
             recalls = self._recalls
             if recalls and recalls.heeded and recalls.recalled(unpacked(cid), int(index)):

@@ -84,6 +84,8 @@ class Orders:
         self.storage = storage_names(edition.policy.services.values())
         self._strict = edition.policy.cookies.undeclared == "strict"
         self.allowed_to_nobody = decide(edition.policy, {}, None, datetime.min.replace(tzinfo=UTC)).allowed
+        self.eager = edition.policy.kinds.keys()
+        """The regimes under which something is on before an answer."""
         self.grants = Grants(seal, edition.policy, recalls)
         self._hashes = _csp_hashes(edition.starter.body)
         strict = edition.policy.pages.third_parties == "strict"

@@ -130,9 +130,13 @@ class Gate:
         latest = self.kit.history.latest(consent)
         return None if latest is consent else (latest, self.kit.decide(latest, now, regime))
 
-    def glance(self, cookies: bytes, sealed: bytes | None, now: datetime) -> frozenset[str] | None:
+    def glance(
+        self, cookies: bytes, sealed: bytes | None, now: datetime, regime: str | None
+    ) -> frozenset[str] | None:
         """Return what is allowed at `now`, or None where that takes a whole decision."""
         orders = self.orders
+        if orders.eager and (regime or orders.edition.policy.regime) in orders.eager:
+            return None
         value = only_cookie(cookies, CONSENT_MARK) if sealed is None else sealed
         if value is not None:
             return orders.grants.allowed(value, now.timestamp())

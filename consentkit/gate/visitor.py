@@ -41,7 +41,9 @@ class Source(Protocol):
     ) -> tuple[Consent, Decision] | None:
         """Return the visitor's later consent, and its decision, if the log has one."""
 
-    def glance(self, cookies: bytes, sealed: bytes | None, now: datetime) -> frozenset[str] | None:
+    def glance(
+        self, cookies: bytes, sealed: bytes | None, now: datetime, regime: str | None
+    ) -> frozenset[str] | None:
         """Return what the decision would allow, if that is known with less: the gate often needs no more.
 
         `sealed` is the value of the only cookie there is for it, if somebody has found that.
@@ -164,7 +166,8 @@ class VisitorConsent:
                 if now is None:
                     self._now = now = self._source.clock()
                 sent = self.cookies
-                allowed = self._source.glance(self._sent() if sent is None else sent, self.sealed, now)
+                sent = self._sent() if sent is None else sent
+                allowed = self._source.glance(sent, self.sealed, now, self.placed)
                 # Most browsers object to nothing, which is known without a further call.
                 if allowed is not None and len(allowed) > 1 and self.objecting != () and self.signals:
                     allowed = None

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from consentkit.policy.change import still_counts
 from consentkit.policy.months import add_months
-from consentkit.policy.regimes import UNKNOWN
+from consentkit.policy.regimes import UNKNOWN, Kind
 from consentkit.policy.version import Policy
 
 CLOCK_SKEW = timedelta(seconds=5)
@@ -15,7 +15,7 @@ CLOCK_SKEW = timedelta(seconds=5)
 
 
 class Reason(StrEnum):
-    """Why a category is allowed or not."""
+    """Why a category is allowed or not; the last two: as the regime has it on until its visitor says no."""
 
     NECESSARY = "necessary"
     GRANTED = "granted"
@@ -27,10 +27,18 @@ class Reason(StrEnum):
     UNPROVEN = "unproven"
     SIGNAL = "signal"
     UNDER_AGE = "under_age"
+    OPT_OUT = "opt-out"
+    EXEMPT = "exempt"
 
 
 SETTLED = frozenset({Reason.GRANTED, Reason.REFUSED})
 """The reasons under which a visitor has answered and must not be asked again yet (A2, §2.3)."""
+ALLOWING = frozenset({Reason.NECESSARY, Reason.GRANTED, Reason.OPT_OUT, Reason.EXEMPT})
+ON: Mapping[Kind, Reason] = {"opt-out": Reason.OPT_OUT, "exempt-with-objection": Reason.EXEMPT}
+"""Why a category is on that nobody has answered, by its kind."""
+BASES: Mapping[Kind, str] = {"opt-out": "opt_out_model", "exempt-with-objection": "exempt"}
+OPEN = frozenset({Reason.UNKNOWN, Reason.EXPIRED, Reason.CHANGED})
+"""The reasons that say no more than that there is no answer that counts: never those of a doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +83,27 @@ def decide(
 ) -> Decision:
     """Return what `policy` allows a visitor under `regime` at `now` (UTC).
 
-    Every category waits for a yes, whatever the regime would allow without one. `history` holds every
-    version the log holds, by id. Absent, expired, future, changed or unproven answers all mean denied (§2.6
-    item 7); nothing but the decision's own instant moves an end (A2).
+    `history` holds every version the log holds, by id. Absent, expired, future, changed or unproven answers
+    all mean denied (§2.6 item 7), and that the visitor is asked; but what the regime has on until its visitor
+    says no is on without an answer, as long as nothing is doubtful. A no stands there until they change it,
+    also when they may be asked anew (§2.3). Nothing but the decision's own instant moves an end (A2).
     """
     reasons = {"necessary": Reason.NECESSARY}
     until: dict[str, datetime] = {}
     for category in policy.categories:
         choice = consent.choices.get(category) if consent else None
         reason = _reason(policy, history, category, choice, now, regime)
-        reasons[category] = reason
+        no = choice is not None and not choice.granted
+        reasons[category] = reason if no or reason not in OPEN else _without(policy, category, regime, reason)
         if choice is not None and reason in SETTLED:
             until[category] = valid_until(history[choice.version], choice, regime)
-    allowed = frozenset(c for c, r in reasons.items() if r in (Reason.NECESSARY, Reason.GRANTED))
+    allowed = frozenset(c for c, r in reasons.items() if r in ALLOWING)
     ask = any(reasons[category] not in SETTLED for category in policy.categories)
     return Decision(allowed, ask, reasons, until, regime)
+
+
+def _without(policy: Policy, category: str, regime: str, reason: Reason) -> Reason:
+    return ON.get(policy.kind_of(regime, category), reason)
 
 
 def valid_until(policy: Policy, choice: Choice, regime: str) -> datetime:
@@ -101,6 +115,12 @@ def valid_until(policy: Policy, choice: Choice, regime: str) -> datetime:
     made = policy.months_of(choice.regime)
     granted = min(made.granted, policy.months_of(regime).granted)
     return add_months(choice.decided, granted if choice.granted else made.refused)
+
+
+def bases(history: Mapping[str, Policy], choices: Mapping[str, Choice]) -> dict[str, str]:
+    """Return what an answer rests on, for each category that was on without one (requirements §5.2)."""
+    kinds = {c: history[each.version].kind_of(each.regime, c) for c, each in choices.items()}
+    return {category: BASES[kind] for category, kind in kinds.items() if kind in BASES}
 
 
 def confirmed(policy: Policy, choice: Choice, regime: str) -> Choice:
@@ -130,4 +150,11 @@ def _reason(
         return Reason.EXPIRED
     if not still_counts(history[choice.version], policy, category, granted=choice.granted):
         return Reason.CHANGED
+    if choice.granted and _only_noticed(policy, history[choice.version], category, choice.regime, regime):
+        return Reason.UNKNOWN
     return Reason.GRANTED if choice.granted else Reason.REFUSED
+
+
+def _only_noticed(policy: Policy, shown: Policy, category: str, made: str, regime: str) -> bool:
+    """Whether a yes was said where the category was on anyway: no consent where one is asked for (L16)."""
+    return policy.kind_of(regime, category) == "opt-in" != shown.kind_of(made, category)

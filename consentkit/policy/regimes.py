@@ -8,7 +8,9 @@ from typing import Final, Literal, NamedTuple
 from consentkit.policy.bounds import OPT_OUT_RULES, RULES, Rule
 
 Kind = Literal["opt-in", "opt-out", "exempt-with-objection"]
-RegimeId = Literal["fr", "it", "es", "cz", "ie", "de", "gb", "ch", "ca-qc", "br", "us"]
+RegimeId = Literal["fr", "it", "es", "cz", "ie", "de", "eu", "gb", "ch", "ca-qc", "br", "us", "world"]
+STRICTNESS: Final[tuple[Kind, ...]] = ("opt-out", "exempt-with-objection", "opt-in")
+"""From what asks visitors least to what asks them first: only the last waits for a yes."""
 UNKNOWN: Final = "unknown"
 """The regime of a visitor whom nobody places: the strictest."""
 
@@ -29,8 +31,8 @@ class Months(NamedTuple):
 class Regime:
     """What one law asks: of each category, how long answers count, which text says so, when that was read.
 
-    `kinds` are for now what is known and no more: `decide` takes every category as opt-in, which is the
-    strictest, until an answer without a question can be shown, recorded and objected to.
+    Of the kinds, opt-in waits for a yes; under both others a category is on until its visitor says no, which
+    the banner tells: as what the site does unless they refuse, or as what the law exempts (§2.4).
     """
 
     source: str
@@ -50,7 +52,7 @@ def _of(*places: str) -> tuple[Rule, ...]:
     return tuple(rule for rule in RULES if rule.where in places)
 
 
-# By rows: L1-L3, §2.3, §2.3, §2.3, §2.3, L23, L22, L28, L26, L27, L24 and L25.
+# By rows: L1-L3, §2.3, §2.3, §2.3, §2.3, L23, L15 with L3, L22, L28, L26, L27, L24 and L25.
 REGIMES: Final[Mapping[str, Regime]] = {
     UNKNOWN: Regime("consentkit's own rule: who can't be placed has the strictest", _OPT_IN, RULES),
     "fr": Regime("Loi 78-17, art. 82; CNIL, recommandation 2020-092", _OPT_IN, _of("FR", "EU")),
@@ -63,6 +65,10 @@ REGIMES: Final[Mapping[str, Regime]] = {
         "S.I. 336/2011, reg. 5; DPC, Guidance note on cookies, 6 April 2020", _OPT_IN, _of("IE", "EU")
     ),
     "de": Regime("TDDDG, § 25", _OPT_IN, _of("DE", "EU")),
+    # Who is in a member state that the site has no table for: so all of their rules bind it.
+    "eu": Regime(
+        "Directive 2002/58/EC, art. 5(3), with the strictest that its authorities say", _OPT_IN, RULES
+    ),
     "gb": Regime(
         "PECR, reg. 6, with the exceptions of the Data (Use and Access) Act 2025",
         {"preferences": _OBJECTION, "analytics": _OBJECTION, "marketing": "opt-in"},
@@ -76,8 +82,20 @@ REGIMES: Final[Mapping[str, Regime]] = {
         _OPT_OUT,
         OPT_OUT_RULES,
     ),
+    "world": Regime(
+        "consentkit's own rule: where the law isn't known here, visitors are asked first", _OPT_IN
+    ),
 }
-"""What is known, by id: ISO 3166 in lower case, as the tables of requirements §2.3 and §2.4 have it."""
+"""What is known, by id: ISO 3166 in lower case, as the tables of requirements §2.3 and §2.4 have it; `eu` is
+any other state of the EU or the EEA, `world` any place that is in none of the others.
+"""
+
+
+def kinds_in(regime: str, own: Mapping[str, Kind | None]) -> dict[str, Kind]:
+    """Return the kind of each category under `regime` that doesn't wait for a yes; `own` is the site's."""
+    stated = {category: kind for category, kind in own.items() if kind is not None}
+    kinds = {**REGIMES[regime].kinds, **stated}
+    return {category: kind for category, kind in kinds.items() if kind != "opt-in"}
 
 
 def months_in(regime: str, site: Months, consent: int | None = None, refusal: int | None = None) -> Months:

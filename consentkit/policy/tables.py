@@ -9,7 +9,7 @@ from consentkit.errors import Problem
 from consentkit.policy.bounds import LIMITS, NECESSARY_MONTHS, REGIME_LIMITS, RETENTION_MOST, Limit
 from consentkit.policy.bounds import Field as Months
 from consentkit.policy.domains import is_shareable
-from consentkit.policy.regimes import REGIMES, UNKNOWN, months_in
+from consentkit.policy.regimes import REGIMES, STRICTNESS, UNKNOWN, Kind, months_in
 from consentkit.policy.regimes import Months as Counted
 from consentkit.policy.registry import LINE, shown
 
@@ -18,6 +18,10 @@ SCOPES = ("site", "host")
 WANTED = {
     "cookies": "a table",
     "cookies.undeclared": "one of two words",
+    **{
+        f"regimes.*.{each}": f"one of {', '.join(STRICTNESS)}"
+        for each in ("preferences", "analytics", "marketing")
+    },
     "cookies.domain": '"site", "host", or a list of one domain or more',
     "signals": "a table",
     "signals.dnt": "true or false",
@@ -79,17 +83,22 @@ def _own_months(field: Months) -> Any:
     return Field(default=None, ge=limit.least, le=limit.most)
 
 
-# L3, §2.3
+# L3, §2.3, §2.4
 class Answers(BaseModel):
-    """How long an answer counts where one regime holds, in calendar months.
+    """What holds where one regime does: how many calendar months an answer counts, and what waits for one.
 
-    What isn't said is as in `lifetimes`, or as the regime's law asks where that is stricter.
+    Months that aren't said are as in `lifetimes`, or as the regime's law asks where that is stricter. A
+    category's kind is as in the law: `opt-in` waits for a yes; `opt-out` and `exempt-with-objection` are on
+    until the visitor says no, and the banner says so.
     """
 
     model_config = STRICT
 
     consent_months: int | None = _own_months("consent_months")
     refusal_months: int | None = _own_months("refusal_months")
+    preferences: Kind | None = None
+    analytics: Kind | None = None
+    marketing: Kind | None = None
 
 
 # A16

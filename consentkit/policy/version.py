@@ -15,9 +15,9 @@ from consentkit.policy.banner import Banner
 from consentkit.policy.coded import Declared
 from consentkit.policy.document import Pages, PolicyDocument, Site, parse
 from consentkit.policy.instead import FIELD, ways_of
-from consentkit.policy.regimes import UNKNOWN, Months, months_in
+from consentkit.policy.regimes import UNKNOWN, Kind, Months, kinds_in, months_in
 from consentkit.policy.registry import Service, known_services, service_from, service_to
-from consentkit.policy.tables import Cookies, Lifetimes, Retention, Signals
+from consentkit.policy.tables import Answers, Cookies, Lifetimes, Retention, Signals
 
 FORMAT = "consentkit/policy/v1"
 CATEGORIES = ("necessary", "preferences", "analytics", "marketing")
@@ -32,7 +32,8 @@ class Policy:
     """A policy version: `body` is the truth, everything else is read from it; it alone makes two equal.
 
     `answers` are the months that answers count, for each regime that the site tells apart: for `regime` alone
-    where that holds for every visitor, else for UNKNOWN and each that the policy has a table for.
+    where that holds for every visitor, else for UNKNOWN and each that the policy has a table for. `kinds` are
+    the categories that a regime doesn't have wait for a yes.
     `services` are declared by the site, by id; `known` are the further services that are recognised and
     held back for good, because no visitor was told about them. `instead` are other ways, by service.
     """
@@ -52,6 +53,7 @@ class Policy:
     known: Mapping[str, Service] = field(repr=False)
     texts: Mapping[str, Mapping[str, Any]] = field(repr=False)
     instead: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    kinds: Mapping[str, Mapping[str, Kind]] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Policy) and self.body == other.body
@@ -68,9 +70,14 @@ class Policy:
         """Return for how long answers count under `regime`: as for UNKNOWN where the site has no other."""
         return self.answers.get(regime, self.lifetimes.answers)
 
+    def kind_of(self, regime: str, category: str) -> Kind:
+        """Return what `regime` asks of a category: opt-in where the policy says nothing else."""
+        return self.kinds.get(regime, {}).get(category, "opt-in")
+
     def basis(self, regime: str) -> str:
-        """Return the regime whose months an answer under `regime` has to know: UNKNOWN for the same ones."""
-        return UNKNOWN if self.months_of(regime) == self.months_of(UNKNOWN) else regime
+        """Return the regime that an answer under `regime` has to name: UNKNOWN where nothing differs."""
+        same = self.months_of(regime) == self.months_of(UNKNOWN) and not self.kinds.get(regime)
+        return UNKNOWN if same else regime
 
     def category_of(self, service_id: str) -> str | None:
         """Return a service's category, or None if the site doesn't declare the service."""
@@ -112,6 +119,7 @@ def from_bytes(body: bytes) -> Policy:
             known=_services(data["known"]),
             texts=words.completed(data["texts"]),
             instead=data.get(FIELD, {}),
+            kinds={each: own["kinds"] for each, own in data.get("regimes", {}).items() if "kinds" in own},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise PolicyError([Problem("policy", f"is not a stored policy: {error!r}")]) from error
@@ -155,15 +163,25 @@ def _regimes(document: PolicyDocument) -> dict[str, Any]:
     """The regimes that a site tells apart, with what they come to today; nothing where there are none."""
     fixed = {} if document.regime == UNKNOWN else {"regime": document.regime}
     site, tables = document.lifetimes.answers, document.regimes
-    stated = {each: (own.consent_months, own.refusal_months) for each, own in tables.items()}
-    listed = {**dict.fromkeys(fixed.values(), (None, None)), **stated}
-    answers = {each: months_in(each, site, *own)._asdict() for each, own in listed.items()}
+    listed = {**dict.fromkeys(fixed.values(), Answers()), **tables}
+    answers = {
+        each: months_in(each, site, own.consent_months, own.refusal_months)._asdict()
+        | _kinds(document, each, own)
+        for each, own in listed.items()
+    }
     return {**fixed, "regimes": answers} if answers else {}
+
+
+def _kinds(document: PolicyDocument, regime: str, own: Answers) -> dict[str, Any]:
+    """What a regime has on before an answer, as a member of its table; nothing where all of it waits."""
+    stated: dict[str, Kind | None] = {each: getattr(own, each) for each in document.categories}
+    kinds = {each: kind for each, kind in kinds_in(regime, stated).items() if each in stated}
+    return {"kinds": kinds} if kinds else {}
 
 
 def _answers(lifetimes: Lifetimes, regime: str, stored: Mapping[str, Any]) -> dict[str, Months]:
     known = {UNKNOWN: lifetimes.answers} if regime == UNKNOWN else {}
-    return known | {each: Months(**months) for each, months in stored.items()}
+    return known | {each: Months(own["granted"], own["refused"]) for each, own in stored.items()}
 
 
 def _sorted(table: BaseModel) -> dict[str, Any]:

@@ -58,12 +58,13 @@ def answered(
     given: Container[str],
     now: datetime,
     previous: int | None,
-    denied: Iterable[str] = (),
+    bases: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return the statement of an answer given at `now`: a visitor's whole state, and how it came about.
 
     `ends` are the instants from which each choice no longer counts, `given` the categories answered here and
-    now, `previous` the visitor's entry before, `denied` what isn't granted for a browser's objection alone.
+    now, `previous` the visitor's entry before, `bases` what those answers rest on that are no consent or its
+    refusal.
     """
     here = _second(milliseconds(now))
     instants = {category: milliseconds(choice.decided) for category, choice in choices.items()}
@@ -73,7 +74,7 @@ def answered(
     return {
         **occasion.stated(),
         "categories": {NECESSARY: True, **{c: choice.granted for c, choice in choices.items()}},
-        "basis": {NECESSARY: "exempt", OTHERS: "consent", **dict.fromkeys(denied, "signal")},
+        "basis": {NECESSARY: "exempt", **bases, OTHERS: "consent"},
         "until": _ends(choices, ends, decided),
         **({"decided": decided} if decided else {}),
         **({"versions": versions} if versions else {}),
