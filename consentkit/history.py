@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from consentkit.errors import ConsentKitError, LogClosed, SizeMoved
-from consentkit.policy.decision import Consent, Decision, Reason
+from consentkit.policy.decision import ON, Consent, Decision, Reason
 from consentkit.policy.months import milliseconds
 from consentkit.policy.signals import denied
 from consentkit.policy.version import Policy
@@ -24,6 +24,9 @@ logger = logging.getLogger("consentkit")
 
 TRIES = 5
 """To write what must be written once where the visitor's other tabs write; the next question tries again."""
+
+RUN_OUT = frozenset({Reason.EXPIRED, *ON.values()})
+"""The reasons under which an answer that has ended is over: also what is on without one had one."""
 
 Decide = Callable[[Consent | None, datetime, str | None], Decision]
 Ends = Callable[[Consent], Mapping[str, datetime]]
@@ -125,7 +128,7 @@ class History:
         decision = self._decide(consent, now, regime)
         # Where a visitor is, or is taken to be, may change back: only what ended where it was said is over.
         reasons, ends = decision.reasons, self._ends(consent)
-        expired = (c for c, reason in reasons.items() if reason is Reason.EXPIRED and ends[c] <= now)
+        expired = (c for c, end in ends.items() if end <= now and reasons.get(c) in RUN_OUT)
         over = {c: milliseconds(ends[c]) for c in expired}
         # An end that was told and lies after the decision is of that decision.
         told = [stmt["expired"] for stmt in _statements(records, Kind.EXPIRY)]
