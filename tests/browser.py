@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import pytest
 import trustme
 import uvicorn
 from loopback import Calls, loopback
 from netlog import ALIAS, UNNAMED, NetLog
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, sync_playwright
 
 from consentkit.demo.run import listening
 
@@ -98,6 +99,7 @@ class Visit:
 
     def page(self) -> Page:
         """A new tab; what its scripts throw is kept in `errors`."""
+        Traffic.of(self.context)
         page = self.context.new_page()
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -164,8 +166,45 @@ def _resolver_rules(hosts: Iterable[str], port: int, own: Mapping[str, str]) -> 
 
 
 def settle(page: Page) -> None:
-    """Wait until the page has been silent for half a second."""
-    page.wait_for_load_state("networkidle")
+    """Wait until the page is loaded and its context has been silent for half a second.
+
+    Playwright's own "networkidle" isn't asked: on a busy machine a page with a blank frame never gets there.
+    """
+    traffic = Traffic.of(page.context)
+    page.wait_for_load_state()
+    seen, silent = -1, 0
+    for _ in range(PATIENCE // 50):
+        silent = silent + 1 if seen == traffic.events and not traffic.flying else 0
+        if silent > 10:
+            return
+        seen = traffic.events
+        page.wait_for_timeout(50)
+    pytest.fail(f"{page.url} goes on loading: {[request.url for request in traffic.flying]}")
+
+
+class Traffic:
+    """The requests of a context that are under way, and how often one has begun or ended."""
+
+    _known: ClassVar[WeakKeyDictionary[BrowserContext, "Traffic"]] = WeakKeyDictionary()
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.flying: set[Request] = set()
+        self.events = 0
+        context.on("request", lambda request: self._count(request, begun=True))
+        context.on("requestfinished", lambda request: self._count(request, begun=False))
+        context.on("requestfailed", lambda request: self._count(request, begun=False))
+
+    @classmethod
+    def of(cls, context: BrowserContext) -> "Traffic":
+        """A context's, counted from the first time that it is asked for."""
+        return cls._known.get(context) or cls._known.setdefault(context, cls(context))
+
+    def _count(self, request: Request, *, begun: bool) -> None:
+        self.events += 1
+        if begun and request.is_navigation_request() and not request.frame.parent_frame:
+            # What the page before had under way is never reported as ended.
+            self.flying = {other for other in self.flying if other.frame.page != request.frame.page}
+        (self.flying.add if begun else self.flying.discard)(request)
 
 
 def until(page: Page, holds: Callable[[], object], what: str, seconds: float = 30) -> None:

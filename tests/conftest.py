@@ -26,10 +26,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="every case instead of seeded samples")
 
 
+@pytest.hookimpl(trylast=True)  # when there is a terminal to write to
 def pytest_configure(config: pytest.Config) -> None:
     """Make generated cases the same in every run; new ones come with `--full`."""
     settings.register_profile("here", derandomize=not config.getoption("--full"), deadline=None)
     settings.load_profile("here")
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Herald(terminal))
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +69,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=list(left))
         items[:] = [item for item in items if item not in left]
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
+class Herald:
+    """Says what failed as soon as it is known: a run that is cut off shows no summary."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self.terminal = terminal
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            said = crash.message if crash else report.longreprtext.rstrip().rpartition("\n")[2]
+            reason = next(iter(said.splitlines()), "")[:200]
+            self.terminal.write_line(f"\nFAILED {report.nodeid} in {report.when}: {reason}", red=True)
+            self.terminal.flush()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
