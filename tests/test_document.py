@@ -1,6 +1,7 @@
 """The policy document: every mistake at once, each with its place and the allowed values."""
 
 import re
+from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
 import pytest
@@ -11,7 +12,7 @@ from consentkit.errors import PolicyError, Problem
 from consentkit.policy.document import _WANTED, PolicyDocument, parse, schema
 from consentkit.policy.reading import read_json, read_toml
 from consentkit.policy.version import from_bytes, resolve
-from consentkit.policy.words import locales
+from consentkit.policy.words import locales, texts
 
 TRACKERS_MONTHS = ("preferences_months", "analytics_months", "marketing_months")
 
@@ -470,6 +471,32 @@ def test_the_schema_lists_the_languages() -> None:
     languages = schema()["$defs"]["Site"]["properties"]["languages"]
     assert languages["minItems"] == 1
     assert languages["items"] == {"type": "string", "enum": list(locales())}
+
+
+def test_the_schema_names_every_text_in_every_language() -> None:
+    """What an editor completes is what `parse` takes: each shipped text, every form of what is counted."""
+    table = schema()["properties"]["texts"]
+    assert table["propertyNames"]["enum"] == list(locales())
+    for locale in locales():
+        assert [*unsaid(texts(locale, {}), table["additionalProperties"], locale)] == []
+    own = {"en": {"buttons": {"acept": "Yes"}}}
+    assert [*unsaid(own["en"], table["additionalProperties"], "en")] == ["en.buttons.acept"]
+
+
+def unsaid(value: Any, described: Any, path: str) -> Iterator[str]:
+    """Where a value isn't as its schema says, as far as ours say anything."""
+    kind = {dict: "object", list: "array", str: "string"}[type(value)]
+    if kind != described.get("type") or value not in described.get("enum", [value]):
+        yield path
+    elif kind == "object":
+        assert described["additionalProperties"] is False
+        for key, each in value.items():
+            member = described["properties"].get(key)
+            yield from unsaid(each, member, f"{path}.{key}") if member else [f"{path}.{key}"]
+    elif kind == "array":
+        assert described["minItems"] <= len(value) <= described.get("maxItems", len(value))
+        for each in value:
+            yield from unsaid(each, described["items"], path)
 
 
 def test_the_schema_lists_the_modes_and_the_tools() -> None:

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from sample import policy, visits
 
+from consentkit.cli import TEMPLATE
 from consentkit.policy.bounds import LIMITS, RULES
 from consentkit.policy.coded import Declared
 from consentkit.policy.lint import Finding, lint
+from consentkit.policy.reading import read_toml
 from consentkit.policy.registry import known_services
 from consentkit.policy.version import CATEGORIES, from_bytes, resolve
 from consentkit.policy.words import locales
@@ -217,3 +219,43 @@ def test_hosts_that_ask_for_themselves_are_told_what_they_share_all_the_same(dom
     nothing_shared = findings(cookies={"domain": domain}, services=["youtube"])
     assert "cookies.domain" not in {finding.place for finding in nothing_shared}
     assert findings(cookies={"domain": "site"}) == []
+
+
+@pytest.mark.parametrize(
+    ("yes", "no", "said"),
+    [
+        ("Super, j'accepte!", "non", "exclamation mark"),
+        ("Tout accepter 🎉", "Tout refuser", "emoji"),
+        ("✓ Tout accepter", "Tout refuser", "emoji"),
+        ("TOUT ACCEPTER", "Tout refuser", "all capitals"),
+        ("Tout accepter", "Tout refuser et perdre des fonctions utiles", "times as long"),
+        ("Tout accepter", "Non", "times as long"),
+        ("Volontiers", "Tout refuser", "cheers"),
+        ("Tout accepter", "Version dégradée", "look bad"),
+        ("Continuer", "continuer", "the same"),
+    ],
+)
+def test_buttons_that_invite_to_a_yes_are_warned_of_with_the_law(yes: str, no: str, said: str) -> None:
+    """L2, L17, L18: one language, one warning."""
+    [found] = findings(texts={"fr": {"buttons": {"accept": yes, "reject": no}}})
+    assert (found.severity, found.place) == ("warning", "texts.fr.buttons")
+    assert said in found.message
+    assert "2020-092" in found.source
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"), [("Oui", "Non"), ("J’accepte tout", "Je refuse tout"), ("OUI !", "NON !"), ("Ja", "Nein")]
+)
+def test_buttons_that_are_put_alike_are_not(yes: str, no: str) -> None:
+    assert findings(texts={"fr": {"buttons": {"accept": yes, "reject": no}}}) == []
+
+
+def test_names_and_addresses_that_are_still_the_template_s_are_warned_of() -> None:
+    """E14."""
+    site = policy()["site"] | {"name": "My site", "contact": "privacy@example.com"}
+    services = ["google-analytics", "meta-pixel", visits(vendor="My Company Ltd")]
+    found = findings(site=site, services=services)
+    assert [each.place for each in found] == ["site.name", "site.contact", "services.visits.vendor"]
+    assert {each.severity for each in found} == {"warning"}
+    template = lint(resolve(read_toml(TEMPLATE.read_text("utf-8"), "the template")))
+    assert [each.place for each in template] == ["site.name", "site.controller", "site.contact"]

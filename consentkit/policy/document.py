@@ -191,9 +191,12 @@ def parse(
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema of a policy document, the known service ids listed."""
+    """Return the JSON Schema of a policy document, the known service ids and every text's name listed."""
     services = Annotated[list[Any], WithJsonSchema(_service_items())]
-    listed = create_model("PolicyDocument", __base__=PolicyDocument, services=(services, []))
+    texts = Annotated[dict[str, Any], WithJsonSchema(words.schema())]
+    listed = create_model(
+        "PolicyDocument", __base__=PolicyDocument, services=(services, []), texts=(texts, {})
+    )
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **listed.model_json_schema()}
 
 

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from consentkit.policy.balance import one_sided
 from consentkit.policy.bounds import RULES, Rule
 from consentkit.policy.coded import Declared
 from consentkit.policy.contested import contested
 from consentkit.policy.periods import exceeds
 from consentkit.policy.regimes import REGIMES, UNKNOWN
 from consentkit.policy.registry import DECLARED, Cookie, Service, known_services, shown
+from consentkit.policy.unfilled import unfilled
 from consentkit.policy.version import Policy
 
 Severity = Literal["warning", "note"]
@@ -51,6 +53,7 @@ def lint(policy: Policy, coded: Sequence[Declared] = ()) -> list[Finding]:
     """
     findings = [
         *(Finding("warning", place, message) for place, message in contested(policy, coded)),
+        *(Finding("warning", *found) for found in (*one_sided(policy), *unfilled(policy))),
         *(*_loosened(policy), *_unguarded(policy), *_walls(policy), *_unjustified(policy)),
         *(*_months(policy), *_capped(policy), *_empty(policy), *_shared(policy)),
     ]

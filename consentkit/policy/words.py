@@ -4,7 +4,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, reduce
 from importlib.resources import files
 from typing import Any
 
@@ -78,8 +78,40 @@ def _problems(
         yield Problem(path, f"must be {_shape(shipped, path)}, not {shown(own)}")
 
 
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a document's `texts`: by language, each with what it may replace.
+
+    Of a counted thing it lists the forms of all languages; `text_problems` knows those of each.
+    """
+    return {
+        "type": "object",
+        "propertyNames": {"enum": list(locales())},
+        "additionalProperties": _described(_shipped("en"), ""),
+    }
+
+
+def _described(shipped: Any, path: str) -> dict[str, Any]:
+    if isinstance(shipped, str):
+        if path in ("locale", "dir", "plural"):
+            return {"type": "string", "enum": sorted({_shipped(each)[path] for each in locales()})}
+        return {"type": "string", "pattern": r"\S"}
+    if isinstance(shipped, list):
+        most = {"maxItems": MONTHS_A_YEAR} if _are_months(path) else {}
+        least = MONTHS_A_YEAR if most else 1
+        return {"type": "array", "items": _described("", ""), "minItems": least, **most}
+    if "other" in shipped:  # how a thing is counted: a language has its own forms (CLDR)
+        forms = sorted({form for locale in locales() for form in _at(_shipped(locale), path)})
+        shipped = dict.fromkeys(forms, "")
+    fields = {key: _described(each, f"{path}.{key}".lstrip(".")) for key, each in shipped.items()}
+    return {"type": "object", "additionalProperties": False, "properties": fields}
+
+
+def _at(texts: Mapping[str, Any], path: str) -> Any:
+    return reduce(lambda found, key: found[key], path.split("."), texts)
+
+
 def _are_months(path: str) -> bool:
-    return path.endswith(".dates.months")
+    return path.endswith("dates.months")
 
 
 def _is_long_enough(own: list[object], path: str) -> bool:
