@@ -1,10 +1,13 @@
-"""What `consentkit check` looks at beside the policy file: the application's own code, and what was seen."""
+"""What `consentkit check` looks at beside the policy file: the application's code, its pages, what was seen."""
 
 import sys
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from http.client import HTTPException
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
+from urllib.request import urlopen
 
 import click
 
@@ -12,9 +15,13 @@ from consentkit.desk import trackers
 from consentkit.errors import ConsentKitError
 from consentkit.kit import utc_now
 from consentkit.policy.coded import Declared
+from consentkit.policy.leftovers import leftovers
 from consentkit.policy.version import Policy
 from consentkit.setters import declared_cookies
 from consentkit.tally_stores import open_store
+
+PAGE_SECONDS, PAGE_MOST = 10, 1 << 22
+"""How long a step of fetching a page may take, and how many bytes of it are read."""
 
 MOST_NAMED = 5
 """A warning names so many and counts the rest."""
@@ -61,6 +68,30 @@ def missing_from(store: str, policy: Policy) -> tuple[list[str], list[str], list
         why = "blocked even after a yes, because this policy doesn't declare it"
         warnings.append(f"{lately}, {why}: {_some(blocked)}. Add it to services, or take it off the pages")
     return undeclared, blocked, warnings
+
+
+def still_in(pages: Iterable[str]) -> Iterator[str]:
+    """Yield a warning for each other consent tool whose own script a page still has.
+
+    `pages` are files, or http and https addresses. Raises ClickException for one that can't be read.
+    """
+    for page in pages:
+        for tool, address in leftovers(_text_of(page)):
+            yield (
+                f"{page} still has {tool}'s own script ({address}): visitors would be asked twice, and by it"
+                " in its own way. Take it off; its marks may stay, with pages.aliases"
+            )
+
+
+def _text_of(page: str) -> str:
+    try:
+        if not page.startswith(("http://", "https://")):
+            return Path(page).read_bytes()[:PAGE_MOST].decode("utf-8", "replace")
+        with urlopen(page, timeout=PAGE_SECONDS) as answer:  # noqa: S310 - http or https, just seen
+            read: bytes = answer.read(PAGE_MOST)
+    except (OSError, HTTPException, ValueError) as error:
+        raise click.ClickException(f"{page} can't be read: {error}") from error
+    return read.decode("utf-8", "replace")
 
 
 def _some(names: list[str]) -> str:

@@ -10,7 +10,7 @@ import click
 
 from consentkit.access import is_personal
 from consentkit.auditing import evidence, export, verify
-from consentkit.checkup import declared_by, missing_from
+from consentkit.checkup import declared_by, missing_from, still_in
 from consentkit.closing import close
 from consentkit.desk import trackers as seen_trackers
 from consentkit.erasing import erase, retain
@@ -82,9 +82,18 @@ def init(path: Path) -> None:
 @click.option(
     "--app", help="The application, such as app:app: the cookies its code declares are checked too."
 )
+@click.option(
+    "--page",
+    "pages",
+    multiple=True,
+    metavar="URL|FILE",
+    help="A page of the site: another consent tool's own script in it is warned of.",
+)
 @store_option
 @json_option
-def check(path: Path, show_schema: bool, app: str | None, store: str, as_json: bool) -> None:
+def check(
+    path: Path, show_schema: bool, app: str | None, pages: tuple[str, ...], store: str, as_json: bool
+) -> None:
     """Check a policy file; every mistake is listed at once.
 
     Then what doesn't hold as it is declared, and what an authority asks for otherwise, with the source. Where
@@ -107,6 +116,7 @@ def check(path: Path, show_schema: bool, app: str | None, store: str, as_json: b
         say({"ok": False, "problems": rows}, "\n".join([*head, *map(str, problems)]), as_json=as_json)
         sys.exit(FINDING)
     undeclared, blocked, warnings = missing_from(store, policy)
+    warnings += still_in(pages)
     text = f"{path} is good: version {policy.version[:16]}, {len(policy.services)} services declared."
     value = {"ok": True, "version": policy.version, "undeclared": undeclared, "blocked": blocked}
     findings = lint(policy, coded)
