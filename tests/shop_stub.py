@@ -52,6 +52,8 @@ def notice(locale: str) -> dict[str, Any]:
     body = [text.format(months="6 months") for text in t["body"]]
     cats = [category(cid) for cid in ("necessary", *CATEGORIES)]
     plain |= {"manage": t["labels"]["unblock"], "changes": t["links"]["changes"]}
+    off = t["signal"]["beforehand"].format(categories=t["categories"]["marketing"]["name"])
+    plain |= {"signal": {"gpc": [t["signal"]["honoured"], off]}}
     return plain | {"title": t["title"].format(site="Shop"), "body": body, "categories": cats, "links": links}
 
 

@@ -149,6 +149,17 @@ def test_what_the_browser_objects_to_comes_alive_by_no_hint_no_answer_and_no_cac
             ["necessary", "preferences", "analytics"],
         ]
         page.evaluate("delete sessionStorage.consentkit")
+    # Who is asked is told beforehand what no button turns on.
+    shop.choices = None
+    context.clear_cookies()
+    page.reload()
+    told = TEXTS["en"]["signal"]
+    for layer in ("Choose", "Accept all"):
+        expect(page.get_by_role("dialog")).to_contain_text(told["honoured"])
+        expect(page.get_by_role("dialog")).to_contain_text("“Accept all” these stay off: Marketing")
+        press(page, layer)
+    gone(page)
+    assert shop.posted()["gpc"] is True
 
 
 @pytest.mark.parametrize("status", [403, 409, 422, 429, 503])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sample import policy, visits
 
-from consentkit.policy.notice import compose, lifetime_text, stored_notice
+from consentkit.policy.notice import SECOND_WORDS, compose, lifetime_text, stored_notice
 from consentkit.policy.version import Policy, resolve
 from consentkit.policy.words import locales, texts
 
@@ -152,7 +152,7 @@ def test_two_files_hold_every_word_and_the_first_one_s_hash_covers_both() -> Non
     for table in ("buttons", "labels", "status"):
         assert not notice[table].keys() & details[table].keys()
         notice[table] |= details[table]
-    apart = {name: details[name] for name in ("embed", "changes")}
+    apart = {name: details[name] for name in SECOND_WORDS}
     assert notice | apart == shown(resolved, "fr")
 
 

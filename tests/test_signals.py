@@ -16,7 +16,8 @@ from consentkit import consent_of
 from consentkit.edition import compile_edition
 from consentkit.errors import PolicyError
 from consentkit.policy.decision import Choice, Consent, Reason, decide
-from consentkit.policy.signals import denied, heard, obeyed
+from consentkit.policy.precedence import obeyed
+from consentkit.policy.signals import denied, heard
 from consentkit.policy.version import Policy, resolve
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Kind

@@ -1,6 +1,6 @@
 """The visitor's page: everything about a choice, as plain HTML and a plain form (A3, A7, B18)."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,11 @@ from consentkit.gate.chronicle import chronicle, ended
 from consentkit.gate.sheet import address, language, moment, sheet, until
 from consentkit.kit import ConsentKit
 from consentkit.policy.decision import Decision, Reason
-from consentkit.policy.notice import compose, lifetime_text
+from consentkit.policy.notice import beforehand, compose, lifetime_text
 from consentkit.policy.registry import Service
 from consentkit.policy.rendering import page_names
-from consentkit.policy.signals import objections
 from consentkit.policy.version import Policy
-from consentkit.policy.words import filled, isolated, listed
+from consentkit.policy.words import filled, isolated
 from consentkit.proof.entry import Stored
 
 PRIVATE = {"cache-control": "no-store"}
@@ -90,7 +89,7 @@ class Form:
             "notice": compose(policy, locale, prefix),
             "title": filled(texts["page"]["title"], names),
             "controller": filled(texts["page"]["controller"], names),
-            "objected": _objected(policy, locale, shown.signals),
+            "objected": beforehand(policy, locale, shown.signals),
             "honoured": texts["signal"]["honoured"],
             "states": _states(policy, shown, texts),
             "ticked": ticked,
@@ -140,14 +139,6 @@ def _states(policy: Policy, shown: Shown, texts: Mapping[str, Any]) -> dict[str,
         if end is not None and reason is not Reason.SIGNAL:
             states[category].append(until(end, texts))
     return states
-
-
-def _objected(policy: Policy, locale: str, signals: Iterable[str]) -> str:
-    """What a browser's signals keep off, whatever the visitor answers; nothing where there are none (D1)."""
-    off = objections(policy, signals)
-    texts = policy.texts[locale]
-    names = [texts["categories"][each]["name"] for each in policy.categories if each in off]
-    return filled(texts["signal"]["beforehand"], {"categories": listed(names, locale)}) if names else ""
 
 
 def _kept(policy: Policy, locale: str) -> str:

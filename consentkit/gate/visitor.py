@@ -9,7 +9,8 @@ from consentkit.gate.headers import Headers
 from consentkit.gate.layout import ASKED, names_of
 from consentkit.gate.told import Told
 from consentkit.policy.decision import Consent, Decision, Reason
-from consentkit.policy.signals import GPC, denied, heard, obeyed, under_age
+from consentkit.policy.precedence import obeyed, under_age
+from consentkit.policy.signals import GPC, denied, heard
 from consentkit.policy.version import Policy
 from consentkit.tally import Kind
 

@@ -1,6 +1,6 @@
 """The notice: the exact words a visitor is shown, as data, in one language (L9, L16, Q2)."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -10,8 +10,9 @@ from consentkit.policy.instead import FIELD, way_in
 from consentkit.policy.periods import count_of, exceeds
 from consentkit.policy.plurals import form_of
 from consentkit.policy.registry import Service
+from consentkit.policy.signals import SIGNALS, objections
 from consentkit.policy.version import CATEGORIES, Policy
-from consentkit.policy.words import filled, isolated
+from consentkit.policy.words import filled, isolated, listed
 
 CHOICE_COOKIES = ("consentkit", "consentkit_allows")
 SEEN_COOKIE = "consentkit_seen"
@@ -29,6 +30,8 @@ FIRST_WORDS = {
     "status": ("saved", "failed", "offline"),
 }
 """Of these tables, what the banner's first layer says: the rest is read later, if ever."""
+SECOND_WORDS = ("embed", "changes", "signal")
+"""What few visitors are told, of whole tables."""
 
 
 def stored_notice(policy: Policy, locale: str, prefix: str) -> tuple[bytes, bytes]:
@@ -42,7 +45,7 @@ def in_two(notice: dict[str, Any]) -> tuple[bytes, bytes]:
     The first is what the banner's first layer says. It names the second, the details that are only shown on
     demand, by its SHA-256: so the hash of the first covers every word of both.
     """
-    details: dict[str, Any] = {name: notice.pop(name) for name in ("embed", "changes")} | {"services": {}}
+    details: dict[str, Any] = {name: notice.pop(name) for name in SECOND_WORDS} | {"services": {}}
     for category in notice["categories"]:
         details["services"][category["id"]] = category.pop("services")
     for table, first in FIRST_WORDS.items():
@@ -77,6 +80,7 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
         "embed": words["embed"] | {"blocked": _around_names(words["embed"]["blocked"], words["dir"])},
         "status": words["status"],
         "changes": words["links"]["changes"],
+        "signal": _signal(policy, locale),
         # Where a small button has its place in each page, what it says comes with the first words (A6).
         **({"manage": words["labels"]["unblock"]} if policy.banner.corner else {}),
     }
@@ -85,6 +89,20 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
 def _around_names(text: str, direction: str) -> str:
     """A text in which pages fill in names of services and vendors, most of them in Latin letters."""
     return filled(text, {name: isolated(f"{{{name}}}", direction) for name in ("service", "vendor")})
+
+
+def _signal(policy: Policy, locale: str) -> dict[str, list[str]]:
+    """What is said where the browser objects, by signal: that it is heard, and what stays off."""
+    honoured = policy.texts[locale]["signal"]["honoured"]
+    said = {signal: beforehand(policy, locale, (signal,)) for signal in SIGNALS}
+    return {signal: [honoured, text] for signal, text in said.items() if text}
+
+
+def beforehand(policy: Policy, locale: str, signals: Iterable[str]) -> str:
+    """Return the words on what a browser's signals keep off, whatever the visitor answers, if anything."""
+    off, texts = objections(policy, signals), policy.texts[locale]
+    names = [texts["categories"][each]["name"] for each in policy.categories if each in off]
+    return filled(texts["signal"]["beforehand"], {"categories": listed(names, locale)}) if names else ""
 
 
 def _shown(policy: Policy, category: str) -> bool:

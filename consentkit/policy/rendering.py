@@ -39,6 +39,8 @@ def stored_rendering(policy: Policy, locale: str, prefix: str, code: Mapping[str
         "sizes": SIZES,
         "code": code,
         "layers": layers,
+        # Behind the title of both layers, where the browser objects.
+        "signal": {name: [_node("p", text) for text in said] for name, said in notice["signal"].items()},
         **({"corner": _button(notice["manage"], "open")} if policy.banner.corner else {}),
     }
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

@@ -5,31 +5,17 @@ while it is on, and what the policy names as a sale. Do Not Track counts where t
 objection to everything optional. Neither is an answer: the visitor is asked all the same, what they answer is
 recorded as they say it, and it counts as soon as the signal is gone. To accept all is no yes to what a signal
 denies, as visitors are told beforehand.
-
-Of what may contradict, the first that speaks counts: the visitor's age, as the application tells it; a
-signal; their own answer; what the law of the place says without one.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Final
 
-from consentkit.policy.decision import Decision, Reason
 from consentkit.policy.version import Policy
 
-GPC, DNT = "gpc", "dnt"
+SIGNALS = GPC, DNT = "gpc", "dnt"
 HEADERS: Final[Mapping[bytes, str]] = {b"sec-gpc": GPC, b"dnt": DNT}
 ON = b"1"
 """Exactly this (GPC §3.2); of several headers one is enough."""
-
-
-def under_age(decision: Decision) -> Decision:
-    """Return a decision on somebody under age: nothing optional, and no question about it (I1)."""
-    reasons = {
-        category: reason if reason is Reason.NECESSARY else Reason.UNDER_AGE
-        for category, reason in decision.reasons.items()
-    }
-    return replace(decision, allowed=decision.allowed & {"necessary"}, ask=False, reasons=reasons)
 
 
 def denied(policy: Policy, signal: str) -> tuple[str, ...]:
@@ -49,12 +35,3 @@ def heard(policy: Policy, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, 
 def objections(policy: Policy, signals: Iterable[str]) -> frozenset[str]:
     """Return the categories that `policy` denies while these signals are on."""
     return frozenset(category for signal in signals for category in denied(policy, signal))
-
-
-def obeyed(policy: Policy, decision: Decision, signals: Iterable[str]) -> Decision:
-    """Return a decision under `policy` without what the signals deny; whether to ask stays as it is."""
-    off = objections(policy, signals) & decision.allowed
-    if not off:
-        return decision
-    reasons = {**decision.reasons, **dict.fromkeys(off, Reason.SIGNAL)}
-    return replace(decision, allowed=decision.allowed - off, reasons=reasons)

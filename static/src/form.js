@@ -1,6 +1,6 @@
 import { loadStyle, make } from "./elements.js";
 import { TITLE } from "./layers.js";
-import { loadNotice } from "./notice.js";
+import { loadNotice, objection } from "./notice.js";
 import { panel } from "./panel.js";
 
 /**
@@ -16,5 +16,6 @@ export const form = (tag, role, put) =>
     const { config } = kernel;
     const [notice] = await Promise.all([loadNotice(config), loadStyle(location.origin + config.styles.banner)]);
     kernel.locale = notice.locale;
+    notice.objection = await objection(config, notice);
     return panel(kernel, notice, make(tag, { class: "banner", role, "aria-labelledby": TITLE }), put);
   };

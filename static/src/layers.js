@@ -5,6 +5,9 @@ export const TITLE = "consentkit-title";
 /** @param {Notice} notice */
 export const heading = (notice) => make("h2", { class: "title", id: TITLE, tabIndex: -1 }, notice.title);
 
+/** @param {string[]} texts */
+export const paragraphs = (texts) => texts.map((text) => make("p", { class: "paragraph" }, text));
+
 /** The site's own address, whatever `<base>` the page has. @param {{ href: string; text: string }} link */
 const anchor = ({ href, text }) => make("a", { class: "link", href: new URL(href, location.origin).href }, text);
 
@@ -38,8 +41,7 @@ export function firstLayer(notice, order, choose) {
       "div",
       { class: "text" },
       heading(notice),
-      ...notice.body.map((text) => make("p", { class: "paragraph" }, text)),
-      make("p", { class: "paragraph" }, notice.purposes_intro),
+      ...paragraphs([...notice.objection, ...notice.body, notice.purposes_intro]),
       make("ul", { class: "purposes" }, ...purposes),
       links(notice),
     ),

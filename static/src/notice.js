@@ -33,6 +33,22 @@ export const wishes = () => [document.documentElement.lang, ...navigator.languag
 export const loadNotice = (config) => words(config.notices[pickLocale(config, wishes())] ?? "");
 
 /**
+ * What stays off whatever is pressed, as the browser objects to it: that has to be said beforehand. Nobody else
+ * has the details fetched for it.
+ *
+ * @param {Config} config
+ * @param {Notice} notice
+ * @returns {Promise<string[]>}
+ */
+export async function objection(config, notice) {
+  const { doNotTrack, globalPrivacyControl } = navigator;
+  const objects = doNotTrack === "1";
+  if (!objects && !globalPrivacyControl) return [];
+  const { dnt, gpc } = (await loadDetails(config, notice)).signal;
+  return (objects && dnt) || (globalPrivacyControl && gpc) || [];
+}
+
+/**
  * What the second layer and the placeholders say besides: the notice names it by its hash.
  *
  * @param {Config} config

@@ -1,5 +1,5 @@
 import { button, make } from "./elements.js";
-import { equals, heading, links } from "./layers.js";
+import { equals, heading, links, paragraphs } from "./layers.js";
 
 /** @param {string} code @param {string} locale */
 function country(code, locale) {
@@ -101,7 +101,7 @@ export default function secondLayer({ config, may, ends }, notice, details, back
       "div",
       { class: "text" },
       heading(notice),
-      make("p", { class: "paragraph" }, notice.purposes_intro),
+      ...paragraphs([...notice.objection, notice.purposes_intro]),
       make(
         "ul",
         { class: "categories" },

@@ -114,6 +114,8 @@ interface Notice {
   manage: string;
   /** The SHA-256 of the details. */
   details: string;
+  /** That the browser's objection is heard, and what it keeps off: from the details, where it has one. */
+  objection: string[];
 }
 
 /** What only the second layer and the placeholders say. */
@@ -125,6 +127,7 @@ interface Details {
   /** What leads to what has changed. */
   changes: string;
   embed: Record<"blocked" | "once" | "always" | "instead", string>;
+  signal: Partial<Record<"gpc" | "dnt", string[]>>;
 }
 
 declare const __STARTER__: Terms;
