@@ -59,16 +59,32 @@ def cluster() -> "Iterator[Cluster]":
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Show PostgreSQL every sixth of the cases marked so, which SQLite sees anyway, unless all are wanted.
+    """Leave out what only `--full` shows, and begin with the files that take longest.
 
-    And begin with the files that take longest, so that all workers are done at about the same time.
+    So all workers are done at about the same time.
     """
-    again = [item for item in items if item.get_closest_marker("sampled") and "[postgres" in item.name]
     if not config.getoption("--full"):
-        left = set(again) - set(again[::6])
+        left = set(repeated(items)) | {item for item in items if item.get_closest_marker("variant")}
         config.hook.pytest_deselected(items=list(left))
         items[:] = [item for item in items if item not in left]
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
+def repeated(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+    """What PostgreSQL needn't be shown, as SQLite sees it anyway.
+
+    Of the cases marked "sampled" it sees every sixth, of a test's others the first.
+    """
+    again = [item for item in items if "[postgres" in item.name and hasattr(item, "callspec")]
+    again = [item for item in again if "database" in item.callspec.params]
+    sampled = [item for item in again if item.get_closest_marker("sampled")]
+    yield from set(sampled) - set(sampled[::6])
+    seen = set()
+    for item in again:
+        name = item.nodeid.partition("[")[0]
+        if name in seen and item not in sampled:
+            yield item
+        seen.add(name)
 
 
 class Herald:

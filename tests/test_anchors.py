@@ -8,6 +8,7 @@ import pytest
 from dateutil.relativedelta import relativedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import samples
 
 from consentkit.gate.anchors import (
     DONE,
@@ -285,7 +286,7 @@ records = st.dictionaries(
 
 
 @given(records, st.integers(0, MOST), st.integers(0, NEVER))
-@settings(max_examples=200, derandomize=True, deadline=None)
+@samples(200, derandomize=True)
 def test_a_payload_says_all_that_was_seen(
     drawn: dict[str, tuple[int, int, str, bool]], split: int, issued: int
 ) -> None:
@@ -334,7 +335,7 @@ def test_an_odd_payload_says_nothing(payload: bytes) -> None:
 
 
 @given(st.binary(max_size=40) | st.binary(max_size=6).map(lambda odd: GOOD[:20] + odd + GOOD[22:]))
-@settings(max_examples=300, derandomize=True, deadline=None)
+@samples(300, derandomize=True)
 def test_no_payload_can_do_harm(payload: bytes) -> None:
     seen = Seen.from_payload(payload)
     assert seen is None or seen.payload().encode() == payload
@@ -449,7 +450,7 @@ def end(first: int, months: int) -> int:
 
 
 @given(VISITS)
-@settings(max_examples=100, derandomize=True, deadline=None)
+@samples(100, derandomize=True)
 def test_the_end_of_an_anchor_never_moves_away(visits: list[tuple[int, list[Sighting], bool]]) -> None:
     """Only the policy and an older birth bring it nearer; what runs with another day had ended first."""
     for (_, _, before), (today, sightings, after) in pairwise([(0, [], Seen(0)), *lived(visits)]):
@@ -466,7 +467,7 @@ def test_the_end_of_an_anchor_never_moves_away(visits: list[tuple[int, list[Sigh
 
 
 @given(VISITS)
-@settings(max_examples=100, derandomize=True, deadline=None)
+@samples(100, derandomize=True)
 def test_whatever_is_let_through_has_an_anchor_that_runs(
     visits: list[tuple[int, list[Sighting], bool]],
 ) -> None:
@@ -478,7 +479,7 @@ def test_whatever_is_let_through_has_an_anchor_that_runs(
 
 
 @given(VISITS)
-@settings(max_examples=80, derandomize=True, deadline=None)
+@samples(80, derandomize=True)
 def test_seen_twice_on_a_day_changes_nothing_more(visits: list[tuple[int, list[Sighting], bool]]) -> None:
     for today, sightings, seen in lived(visits):
         once = observed(seen, sightings, today)
@@ -518,7 +519,7 @@ def test_a_value_that_never_changes_is_ended_once_and_for_all() -> None:
 
 
 @given(st.lists(st.tuples(st.text(max_size=12), st.integers(1, 13), st.booleans()), max_size=40))
-@settings(max_examples=200, derandomize=True, deadline=None)
+@samples(200, derandomize=True)
 def test_one_anchor_found_without_the_rest_is_what_reading_all_finds(
     told: list[tuple[str, int, bool]],
 ) -> None:

@@ -6,8 +6,9 @@ from math import inf
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import samples
 
 from consentkit.policy.births import FORMS, LONGEST, born, end_told
 from consentkit.policy.months import day_of
@@ -171,7 +172,7 @@ def broken(example: tuple[str, str, str], at: int, text: str) -> tuple[str, str]
     st.tuples(names, values | values.map(lambda text: b64encode(text.encode()).decode()))
     | st.builds(broken, st.sampled_from(SOURCED), st.integers(0, 200), st.text(max_size=3))
 )
-@settings(max_examples=400, derandomize=True, deadline=None)
+@samples(400, derandomize=True)
 def test_no_value_can_do_harm(pair: tuple[str, str]) -> None:
     birth = born(*pair, NOW)
     assert birth is None or datetime(2005, 1, 1, tzinfo=UTC) <= birth <= NOW + timedelta(days=1)

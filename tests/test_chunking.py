@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import soups
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import samples
 
 from consentkit.gate.markup import LIMIT, Rewriter
 from consentkit.policy.whose import Whose
@@ -50,13 +51,13 @@ def in_chunks(page: bytes, sizes: list[int]) -> bytes:
     return b"".join([*out, rewriter.close()])
 
 
-@settings(max_examples=600, deadline=None)
+@samples(600)
 @given(pages, cuts)
 def test_every_chunking_gives_the_same_bytes(page: bytes, sizes: list[int]) -> None:
     assert in_chunks(page, sizes) == whole(page)
 
 
-@settings(max_examples=150, deadline=None)
+@samples(150)
 @given(pages, cuts)
 def test_empty_chunks_change_nothing(page: bytes, sizes: list[int]) -> None:
     rewriter = Rewriter(RULES, STARTER)

@@ -6,8 +6,9 @@ from http.cookiejar import CookieJar
 from urllib.request import Request
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import samples
 
 from consentkit.gate.brought import Brought, ByCookies, ByName, ByNames, Ends
 from consentkit.gate.cookies import (
@@ -57,7 +58,7 @@ def test_only_denied_cookies_are_cut(header: bytes, kept: bytes) -> None:
 
 
 @given(st.lists(st.sampled_from([b"a=1", b"_ga=2", b"_ga_X=3", b"b", b"", b"=", b"\xff=1"]), max_size=8))
-@settings(max_examples=300, derandomize=True, deadline=None)
+@samples(300, derandomize=True)
 def test_no_cookie_of_others_is_ever_lost(pairs: list[bytes]) -> None:
     kept = cut(b"; ".join(pairs))
     wanted = [pair for pair in pairs if pair and not pair.startswith(b"_ga")]
@@ -217,7 +218,7 @@ def test_a_jar_with_a_cookie_on_every_domain_and_path_is_empty_after_a_few_answe
 
 
 @given(st.text(max_size=60), st.text(max_size=60), st.integers(-3, 10**12))
-@settings(max_examples=100, derandomize=True, deadline=None)
+@samples(100, derandomize=True)
 def test_no_host_and_no_path_adds_anything_to_a_header(host: str, path: str, turn: int) -> None:
     for line in expiries(["_ga"], host, paths_of(path), turn):
         assert line.isascii()
@@ -317,7 +318,7 @@ def test_no_more_combinations_of_names_are_kept_than_there_is_room_for() -> None
 
 
 @given(st.lists(st.lists(st.sampled_from([b"a", b"a=", b" a=1", b"a=b=1", b"ab=2", b"=", b""]), max_size=3)))
-@settings(max_examples=200, derandomize=True, deadline=None)
+@samples(200, derandomize=True)
 def test_cookies_are_known_by_their_own_names_whatever_came_before(crowd: list[list[bytes]]) -> None:
     """Twice each, then once more: what came twice in a row is known by a pattern."""
     known = ByCookies(lambda names: names)

@@ -1,6 +1,7 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import samples
 
 from consentkit.gate.markup.css import urls
 
@@ -97,13 +98,13 @@ PIECES = [
 ]
 
 
-@settings(max_examples=200, deadline=None)
+@samples(200)
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
 def test_what_comes_later_never_hides_what_came_first(css: str) -> None:
     assert next(urls("a{b:url(first)}" + css)) == "first"
 
 
-@settings(max_examples=300, deadline=None)
+@samples(300)
 @given(
     st.lists(st.sampled_from([*PIECES, "src(", "@", "URL(", "url", "-", "@namespace"]), max_size=20).map(
         "".join

@@ -7,8 +7,9 @@ from importlib.resources import files
 
 import idna
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import samples
 
 from consentkit.policy.domains import LONGEST_HOST, choice_domain, cookie_domains, is_shareable, registrable
 
@@ -72,13 +73,13 @@ LABELS = st.sampled_from(HOSTS.replace(".", " ").split())
 
 
 @given(st.lists(LABELS, min_size=1, max_size=6).map(".".join))
-@settings(max_examples=400, derandomize=True, deadline=None)
+@samples(400, derandomize=True)
 def test_made_up_hosts_mean_the_same_to_another_reader(table: dict[str, list[list[str]]], host: str) -> None:
     assert registrable(host) == expected(table, host)
 
 
 @given(st.text(max_size=300) | st.text("a.-_:[]%/@xn0123456789é。\u3002 ", max_size=40))
-@settings(max_examples=600, derandomize=True, deadline=None)
+@samples(600, derandomize=True)
 def test_whatever_a_visitor_calls_the_host_there_is_an_answer_that_fits_a_header(host: str) -> None:
     alone, *domains = cookie_domains(host)
     assert alone == ""

@@ -6,8 +6,9 @@ from hashlib import sha256
 import orjson
 import pytest
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import samples
 
 from consentkit.errors import VerificationError
 from consentkit.proof.canonical import canonical
@@ -38,7 +39,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-@settings(max_examples=300, deadline=None)
+@samples(300)
 def test_canonical_is_rfc8785_and_sorted_json(value: object) -> None:
     assert canonical(value) == rfc8785.dumps(value)
     assert canonical(value).decode() == json.dumps(

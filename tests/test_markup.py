@@ -2,9 +2,10 @@ import random
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sample import service
+from samples import samples
 
 from consentkit.gate.markup import Rewriter
 from consentkit.policy.whose import Whose
@@ -282,7 +283,7 @@ PIECES = st.one_of(
 PAGES = st.lists(PIECES, max_size=8).map(b"".join)
 
 
-@settings(max_examples=300, deadline=None)
+@samples(300)
 @given(PAGES, st.lists(st.integers(1, 40), min_size=1, max_size=20))
 @example(b"<template><svg><script></script></svg><script src=//t.test/x></script>", [1])
 def test_every_chunking_gives_the_same_bytes(page: bytes, sizes: list[int]) -> None:
@@ -295,7 +296,7 @@ def test_every_chunking_gives_the_same_bytes(page: bytes, sizes: list[int]) -> N
     assert b"".join([*pieces, rewriter.close()]) == rewrite(page, starter=STARTER)
 
 
-@settings(max_examples=300, deadline=None)
+@samples(300)
 @given(PAGES)
 def test_taking_the_insertions_out_gives_the_page_back(page: bytes) -> None:
     assert undo(rewrite(page, starter=STARTER), STARTER) == page

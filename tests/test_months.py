@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from dateutil.relativedelta import relativedelta
 from dateutil.tz import gettz
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import samples
 
 from consentkit.policy.months import add_months, day_of, end_day, seconds_left, start_of
 
@@ -15,7 +16,7 @@ instants = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31), timezones=
 
 
 @given(instants, st.integers(0, 60))
-@settings(max_examples=500, derandomize=True)
+@samples(500, derandomize=True)
 def test_agrees_with_dateutil(instant: datetime, months: int) -> None:
     assert add_months(instant, months) == instant + relativedelta(months=months)
 
@@ -33,7 +34,7 @@ def test_clamps_to_the_end_of_the_month(start: str, months: int, end: str) -> No
 
 
 @given(instants)
-@settings(max_examples=300, derandomize=True)
+@samples(300, derandomize=True)
 def test_six_months_are_181_to_184_days_never_180(instant: datetime) -> None:
     assert 181 <= (add_months(instant, 6) - instant).days <= 184
 
@@ -95,7 +96,7 @@ def test_month_ends_and_leap_days(first: date, months: int, end: date) -> None:
 
 
 @given(instants, st.integers(1, 63))
-@settings(max_examples=300, derandomize=True)
+@samples(300, derandomize=True)
 def test_a_tracker_never_outlives_its_calendar_months(instant: datetime, months: int) -> None:
     """The end is a day's start, rounded down: at most a day short of the instant that the months give."""
     end = start_of(end_day(day_of(instant), months))
@@ -115,7 +116,7 @@ ZONES = ["Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Asia/Kathma
 
 
 @given(instants, st.sampled_from(ZONES), st.integers(-60, 60))
-@settings(max_examples=500, derandomize=True, deadline=None)
+@samples(500, derandomize=True)
 def test_the_zone_an_instant_comes_in_changes_nothing(instant: datetime, zone: str, months: int) -> None:
     local = instant.astimezone(gettz(zone))
     found = add_months(local, months)

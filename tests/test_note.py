@@ -4,8 +4,9 @@ import base64
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import samples
 
 from consentkit.errors import VerificationError
 from consentkit.proof.merkle import leaf_hash, node_hash
@@ -189,7 +190,7 @@ def test_a_receipt_under_another_key_is_refused() -> None:
 
 
 @given(st.text(max_size=200), st.integers(0, 500))
-@settings(max_examples=200, deadline=None)
+@samples(200)
 def test_parsers_answer_any_text_with_a_verification_error(noise: str, at: int) -> None:
     text = receipt_of_two().text
     for candidate in (noise, text[:at] + noise + text[at:]):

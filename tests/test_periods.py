@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from dateutil.relativedelta import relativedelta
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from samples import samples
 
 from consentkit.policy.periods import count_of, days_in, end_of, exceeds
 from consentkit.policy.registry import known_services
@@ -50,7 +51,7 @@ def test_a_lifetime_is_compared_with_calendar_months(lifetime: str, months: int,
     st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)),  # noqa: DTZ001
     st.sampled_from([12, 13]),
 )
-@settings(max_examples=500, derandomize=True, deadline=None)
+@samples(500, derandomize=True)
 def test_what_begins_ends_after_its_lifetime_or_the_most_there_is(
     count: int, unit: str, start: datetime, months: int
 ) -> None:
@@ -71,7 +72,7 @@ def test_what_begins_ends_after_its_lifetime_or_the_most_there_is(
     st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)),  # noqa: DTZ001
     st.sampled_from([3, 12, 13]),
 )
-@settings(max_examples=200, derandomize=True, deadline=None)
+@samples(200, derandomize=True)
 def test_the_days_of_a_lifetime_never_go_beyond_it_and_hardly_stay_behind(
     lifetime: str, start: datetime, months: int
 ) -> None:

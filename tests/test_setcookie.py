@@ -11,9 +11,10 @@ from urllib.request import Request
 
 import pytest
 from browser import launched
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Route
+from samples import samples
 
 from consentkit.gate.cookiedate import cookie_date, http_date
 from consentkit.gate.setcookie import MOST_SECONDS, SetCookie, clamped, parsed, session_only, session_pair
@@ -237,7 +238,7 @@ def test_a_cookie_s_date(text: bytes, instant: str | None) -> None:
 
 
 @given(st.datetimes(datetime(1601, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001
-@settings(max_examples=300, derandomize=True)
+@samples(300, derandomize=True)
 def test_dates_are_written_as_the_standard_library_writes_them(instant: datetime) -> None:
     instant = instant.replace(microsecond=0)
     written = http_date(instant)
@@ -388,7 +389,7 @@ def end_of(line: bytes) -> datetime:
 
 
 @given(ANYTHING, MOSTS)
-@settings(max_examples=800, derandomize=True, deadline=None)
+@samples(800, derandomize=True)
 def test_anything_is_cut_once_and_never_lives_longer(line: bytes, most: int) -> None:
     found = clamped(line, most, NOW)
     before, after = parsed(line), parsed(found)
@@ -409,7 +410,7 @@ def test_anything_is_cut_once_and_never_lives_longer(line: bytes, most: int) -> 
 
 
 @given(ANYTHING)
-@settings(max_examples=300, derandomize=True, deadline=None)
+@samples(300, derandomize=True)
 def test_anything_can_be_made_a_session_s(line: bytes) -> None:
     found = session_only(line, NOW)
     cookie = parsed(found)

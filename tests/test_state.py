@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from itsdangerous import BadSignature, Signer
 from sample import SECRET, policy
+from samples import samples
 
 from consentkit.errors import ConfigurationError
 from consentkit.gate.anchors import Seen, key_of
@@ -41,7 +42,7 @@ def test_it_is_compact() -> None:
 
 
 @given(st.integers(0, len(VALUE) - 1), st.integers(1, 127))
-@settings(max_examples=300, derandomize=True, deadline=None)
+@samples(300, derandomize=True)
 def test_a_changed_character_opens_nothing(place: int, shift: int) -> None:
     changed = VALUE[:place] + chr((ord(VALUE[place]) + shift) % 128) + VALUE[place + 1 :]
     assert SEAL.unseal(changed) in (None, CONSENT)  # the last base64 digit has bits that mean nothing
@@ -53,7 +54,7 @@ def test_a_changed_character_opens_nothing(place: int, shift: int) -> None:
 @example(b"")
 @example(b".")
 @example(b"null.x")
-@settings(max_examples=300, derandomize=True, deadline=None)
+@samples(300, derandomize=True)
 def test_any_bytes_open_nothing_and_raise_nothing(value: bytes) -> None:
     assert SEAL.unseal(value) is None
 

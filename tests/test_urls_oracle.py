@@ -2,8 +2,9 @@
 
 import ada_url
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from samples import samples
 
 from consentkit.policy.urls import UNSURE, split_url
 
@@ -134,7 +135,7 @@ def difference(url: str) -> str | None:
     return None
 
 
-@settings(max_examples=1_000, deadline=None)
+@samples(1_000)
 @given(st.one_of(urls, broken_up()))
 @example("https://t.test.")
 @example("https:t.test")
@@ -146,7 +147,7 @@ def test_a_host_is_read_as_browsers_read_it(url: str) -> None:
     assert difference(url) is None
 
 
-@settings(max_examples=500, deadline=None)
+@samples(500)
 @given(st.text())
 def test_any_text_is_read_as_browsers_read_it(url: str) -> None:
     assert difference(url) is None
