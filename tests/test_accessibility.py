@@ -8,6 +8,7 @@ from axe import axe
 from browser import launched, serving
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 from sample import SECRET, app, mounted, policy
+from samples import first
 from seen import CONTROLS, EQUAL, FOCUSED, OWN_STYLE, SMALL, edge, focus_ring, lost
 from shop_stub import TEXTS
 from starlette.requests import Request
@@ -167,7 +168,7 @@ def test_escape_and_back_grant_nothing_and_give_focus_back(page: Page, origin: s
     assert page.evaluate("consentkit.state.allowed") == ["necessary"]
 
 
-RINGS = [(scheme, colours) for scheme in ("light", "dark") for colours in ("none", "active")]
+RINGS = first(("light", "none"), ("dark", "active"), ("light", "active"), ("dark", "none"))
 
 
 @pytest.mark.parametrize(("scheme", "forced"), RINGS)

@@ -15,7 +15,7 @@ from consentkit.policy.whose import Whose
 RULES = Whose((), [soups.TRACKER])
 JUDGE = oracle.Judge([soups.TRACKER])
 BATCH = 500
-SHARES = {"html": 8, "noscript": 4, "foreign": 8}
+SHARES = {"html": 3, "noscript": 2, "foreign": 3}
 # Where the gate and html5lib differ and it is html5lib that is wrong: how to tell such a page, and why.
 # One soup in a thousand may differ so, one more as READ_TWICE says, and none for another reason, but that it
 # is armed for a browser's preload scanner.
@@ -96,7 +96,7 @@ def workers() -> Iterator[ProcessPoolExecutor]:
 def test_on_tag_soups_exactly_what_is_armed_is_blocked(
     family: soups.Family, workers: ProcessPoolExecutor, full: bool
 ) -> None:
-    batches = range(SHARES[family] * 1_000 * (5 if full else 1) // BATCH)
+    batches = range(SHARES[family] * 1_000 * (13 if full else 1) // BATCH)
     found = [case for cases in workers.map(faults, repeat(family), batches) for case in cases]
     twice = [case for case in found if read_twice(*case)]
     others = [case for case in found if case not in twice]

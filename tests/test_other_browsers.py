@@ -65,6 +65,7 @@ def traces(window: Window) -> list[bool]:
 
 
 @pytest.mark.browser
+@pytest.mark.variant
 @pytest.mark.parametrize("browser", [firefox, webkit])
 def test_the_main_path_is_the_same_in_other_browsers(
     browser: Callable[[], AbstractContextManager[Window]], tmp_path: Path

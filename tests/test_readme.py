@@ -101,7 +101,9 @@ def shell(script: str, folder: Path, env: dict[str, str]) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("code", [STARLETTE, FASTAPI], ids=["starlette", "fastapi"])
+@pytest.mark.parametrize(
+    "code", [STARLETTE, pytest.param(FASTAPI, marks=pytest.mark.variant)], ids=["starlette", "fastapi"]
+)
 def test_the_site_of_the_readme_asks_for_consent(site: Path, tmp_path: Path, code: str) -> None:
     env = activated(site)
     secret = shell(PREPARE + "printf '%s' \"$CONSENTKIT_SECRET_KEY\"", tmp_path, env).splitlines()[-1]

@@ -71,11 +71,13 @@ def test_each_file_keeps_its_byte_budget(name: str, most: int) -> None:
     assert found <= most, f"{name}: {found} bytes"
 
 
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: " ".join(form.files))
-def test_what_asks_a_visitor_is_4096_bytes_with_styles_and_words(form: Banner) -> None:
-    shown = [(STATIC / name).read_bytes() for name in form.files]
-    for locale in TEXTS:
-        assert size(*shown, stored(locale)[0]) <= 4096, locale
+def test_what_asks_a_visitor_is_4096_bytes_with_styles_and_words() -> None:
+    """Of the forms the heaviest, in each language."""
+    words = {locale: size(stored(locale)[0]) for locale in TEXTS}
+    for form in FORMS:
+        shown = size(*((STATIC / name).read_bytes() for name in form.files))
+        too_heavy = {locale: shown + more for locale, more in words.items() if shown + more > 4096}
+        assert not too_heavy, " ".join(form.files)
 
 
 def test_what_stands_in_every_page_is_700_bytes_with_all_that_a_policy_adds() -> None:

@@ -138,7 +138,9 @@ def trackers_called(visit: Visit) -> set[str]:
     return visit.calls.hosts() & {"www.googletagmanager.com", "connect.facebook.net"}
 
 
-@pytest.mark.parametrize("keeping", [(), ("Marketing",)], ids=["all", "analytics"])
+@pytest.mark.parametrize(
+    "keeping", [("Marketing",), pytest.param((), marks=pytest.mark.variant)], ids=["analytics", "all"]
+)
 def test_what_is_withdrawn_is_neither_kept_nor_sent_any_more(
     driver: Playwright, tmp_path: Path, keeping: tuple[str, ...]
 ) -> None:
