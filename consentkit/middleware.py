@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from consentkit.desk.app import Desk
 from consentkit.errors import ConfigurationError, ConsentKitError
 from consentkit.gate.api import Api
+from consentkit.gate.ending import HERE
 from consentkit.gate.fixed import Fixed
 from consentkit.gate.geo import Countries, networks
 from consentkit.gate.page import Gate
@@ -160,6 +161,8 @@ class ConsentMiddleware:
                 await faces.ours(scope, receive, send)
             elif path == GPC_PATH:
                 await faces.api.public.gpc(scope, receive, send)
+            elif scope.get("query_string", b"").startswith(HERE):
+                await faces.beside(scope, receive, send)
             else:
                 await faces.gate(scope, receive, send)
         elif kind == "websocket":
@@ -220,6 +223,9 @@ class _Faces:
             await self.desk(scope, receive, send, path)
         else:
             await self.api(scope, receive, send, path)
+
+    async def beside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self.api.beside(scope) or self.gate)(scope, receive, send)
 
 
 def consent_of(request: HTTPConnection | MutableMapping[str, Any]) -> VisitorConsent:

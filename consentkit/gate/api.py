@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from consentkit.answer import Answer
 from consentkit.errors import ConsentKitError, StoreUnavailable
 from consentkit.gate import answer as answers
-from consentkit.gate.ending import left, onward
+from consentkit.gate.ending import at_page, left, onward
 from consentkit.gate.form import Form, Shown
 from consentkit.gate.geo import Countries, client_address
 from consentkit.gate.held import held
@@ -66,6 +67,11 @@ class Api:
             logger.exception("the log can't be read")
             response = Json({"error": UNREADABLE}, 503, PRIVATE | {"retry-after": "5"})
         await response(scope, receive, send)
+
+    def beside(self, scope: Scope) -> Response | None:
+        """Return the answer to what a withdrawal has led to a page; None if the page is to answer."""
+        request = Request(scope)
+        return at_page(self.gate.orders, request, self._visitor(request))
 
     async def _response(self, request: Request, path: str) -> Response:
         further = onward(self.gate.orders, request, self._visitor(request))
@@ -146,7 +152,9 @@ class Api:
     ) -> Response:
         prefix = self.kit.edition.prefix
         if answers.is_form(request.headers):
-            address = f"{prefix}/?saved=1&lang={answer.locale}" + (f"&ending={place}" if place else "")
+            page = quote(request.query_params.get("page", ""))
+            further = f"&ending={place}&page={page}" if place else ""
+            address = f"{prefix}/?saved=1&lang={answer.locale}{further}"
             return RedirectResponse(address, 303, {"cache-control": "no-store"})
         further = {"ending": f"{prefix}/state?ending={place}"} if place else {}
         return Json({**self._state(decision), **proof, **further}, status)

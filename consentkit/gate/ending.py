@@ -1,16 +1,19 @@
 """What one answer to a withdrawal has no room for: the answers that follow it at once (A10, L14).
 
-Each sends the browser on to the next, so that it needs neither a script nor a page.
+Each sends the browser on to the next, so that it needs neither a script nor a page. They begin below our
+prefix; the last ones are where the page is that the visitor came from, as cookies below its path come only
+there, and of many the policy knows no more than how their names begin.
 """
 
 import re
 from collections.abc import Collection, Iterable
+from itertools import accumulate
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 
 from consentkit.gate.cookies import ROOM, cookies_of, expiries, header_size, paths_of, places
-from consentkit.gate.keeping import denied, named, page_path
+from consentkit.gate.keeping import denied, named, page_path, path_of
 from consentkit.gate.orders import Orders
 from consentkit.gate.reply import PRIVATE
 from consentkit.gate.visitor import VisitorConsent
@@ -19,24 +22,30 @@ from consentkit.request import host_of
 
 MOST_ANSWERS = 15
 """Browsers follow no more than 16 to 20 redirections."""
+HERE = b"consentkit_ending="
+"""How the query of a request begins that isn't the application's, wherever it leads."""
 _PLACE = re.compile(r"(\d{1,2})\.(\d{1,6})")
+# How many answers there have been; where to go then: nowhere, or to the visitor's page in a language.
+_TURN = re.compile(HERE + rb"(\d{1,2})(?:\.([A-Za-z-]{2,20}))?")
+# A path that no browser takes for more: neither a host, nor a query.
+_PAGE = re.compile(r"/(?![/\\])[!\"$->@-~]+")
 _ALL = 999_999
 
 
 def left(
     orders: Orders, request: Request, before: Consent | None, allowed: Collection[str], lines: Collection[str]
 ) -> str | None:
-    """Return where to go on, for the query `ending`, if `lines` don't end all that they should: else None.
+    """Return where to go on, for the query `ending`, if `lines` may not end all that they should: else None.
 
     All is what came and isn't `allowed`, wherever it may be; and of a visitor who has allowed more `before`,
-    what the policy names beside it.
+    what the policy names at a path of its own, and what only comes with requests for the page.
     """
     granted = before is not None and any(
         choice.granted and category not in allowed for category, choice in before.choices.items()
     )
-    came, known, paths = _named(orders, request, allowed)
-    wanted = _everywhere([*came, *(known if granted else ())], host_of(request.scope), paths)
-    if not {*wanted} <= {*lines}:
+    came, elsewhere = _named(orders, request, allowed)
+    wanted = [*_everywhere(came, host_of(request.scope), _paths(request)), *(elsewhere if granted else ())]
+    if (granted and _page(request) != "/") or not {*wanted} <= {*lines}:
         return "1.0" if granted else f"1.{_ALL}"
     return None
 
@@ -47,39 +56,87 @@ def onward(orders: Orders, request: Request, visitor: VisitorConsent) -> Redirec
     Only to a visitor whom we know: another site's page can send one here without our cookies, and would have
     those ended that this visitor allows.
 
-    The place in the query is how many there have been, and how many lines of what is known. What still comes
-    goes first, in up to two thirds of the room, as each answer may have ended some of it.
+    The place in the query is how many there have been, and how many lines of what is known elsewhere. What
+    still comes goes first, in up to two thirds of the room, as each answer may have ended some of it. Then
+    the `page` is next that the query names.
     """
     place = _PLACE.fullmatch(request.query_params.get("ending", "")) if request.method == "GET" else None
-    if place is None or not 0 < int(place[1]) <= MOST_ANSWERS or visitor.consent is None:
-        return None
-    if Reason.UNPROVEN in visitor.decision.reasons.values():
+    if place is None or not 0 < int(place[1]) <= MOST_ANSWERS or not _is_known(visitor):
         return None
     turn, at = int(place[1]), int(place[2])
-    came, known, paths = _named(orders, request, visitor.allowed)
-    host = host_of(request.scope)
-    lines = [*expiries(came, host, paths, turn, ROOM * 2 // 3)]
-    for line in _everywhere(known, host, paths)[at:]:
-        if sum(map(header_size, lines)) + header_size(line) > ROOM:
-            break
-        lines.append(line)
-        at += 1
-    if not lines:
-        return None
+    came, elsewhere = _named(orders, request, visitor.allowed)
+    lines = [*expiries(came, host_of(request.scope), _paths(request), turn, ROOM * 2 // 3)]
+    rest = _fitting(elsewhere[at:], ROOM - sum(map(header_size, lines)))
+    lines += rest
+    at += len(rest)
     further = request.url.include_query_params(ending=f"{turn + 1}.{at}")
-    answer = RedirectResponse(f"{further.path}?{further.query}", 303, PRIVATE)
+    if lines:
+        return _answered(f"{further.path}?{further.query}", lines)
+    page, prefix = _page(request), orders.edition.prefix
+    if not _PAGE.fullmatch(page) or f"{page}/".startswith(f"{prefix}/"):
+        return None
+    saved = "saved" in request.query_params
+    back = "." + request.query_params.get("lang", "") if saved else ""
+    return _answered(f"{page}?{HERE.decode()}{turn}{back}", ())
+
+
+def at_page(orders: Orders, request: Request, visitor: VisitorConsent) -> Response | None:
+    """Return the next answer that ends what comes with a request for a page, and the last one's way back.
+
+    None for a visitor whom we don't know, and for a query that isn't one of ours: then it is the page's.
+    Which path a cookie is on can't be seen, so each answer begins with another one.
+    """
+    turn = _TURN.fullmatch(request.scope["query_string"]) if request.method == "GET" else None
+    path = path_of(request.scope)
+    if turn is None or not _PAGE.fullmatch(path) or not _is_known(visitor):
+        return None
+    answers, back = int(turn[1]), turn[2].decode() if turn[2] else ""
+    came = denied(orders, cookies_of(request.scope["headers"]), visitor.allowed)
+    if came and answers < MOST_ANSWERS:
+        below = paths_of(path)[1:] or ["/"]  # what is on `/` went before
+        first = answers % len(below)
+        lines = _everywhere(came, host_of(request.scope), below[first:] + below[:first])
+        further = f"{path}?{HERE.decode()}{answers + 1}{back and '.' + back}"
+        return _answered(further, _fitting(lines, ROOM))
+    return (
+        _answered(f"{orders.edition.prefix}/?saved=1&lang={back}", ())
+        if back
+        else Response(None, 204, PRIVATE)
+    )
+
+
+def _is_known(visitor: VisitorConsent) -> bool:
+    return visitor.consent is not None and Reason.UNPROVEN not in visitor.decision.reasons.values()
+
+
+def _answered(address: str, lines: Iterable[str]) -> RedirectResponse:
+    answer = RedirectResponse(address, 303, PRIVATE)
     for line in lines:
         answer.headers.append("set-cookie", line)
     return answer
 
 
-def _named(
-    orders: Orders, request: Request, allowed: Collection[str]
-) -> tuple[list[str], list[str], list[str]]:
-    """The denied cookies that came, those that the policy names, and the paths on which they may be."""
-    scope, known = request.scope, named(orders, allowed)
-    paths = [*paths_of(page_path(scope)), *paths_of(request.url.path), *(each.path for each in known)]
-    return denied(orders, cookies_of(scope["headers"]), allowed), [each.name for each in known], paths
+def _named(orders: Orders, request: Request, allowed: Collection[str]) -> tuple[list[str], list[str]]:
+    """The denied cookies that came; and the lines that end those which the policy names below a path."""
+    stated = [each for each in named(orders, allowed) if each.path != "/"]
+    paths = [each.path for each in stated]
+    lines = _everywhere((each.name for each in stated), host_of(request.scope), paths)
+    return denied(orders, cookies_of(request.scope["headers"]), allowed), lines
+
+
+def _page(request: Request) -> str:
+    """The path of the page that the visitor came from, as our own addresses tell it or else the browser."""
+    return request.query_params.get("page") or page_path(request.scope)
+
+
+def _paths(request: Request) -> list[str]:
+    return [*paths_of(_page(request)), *paths_of(request.url.path)]
+
+
+def _fitting(lines: Iterable[str], room: int) -> list[str]:
+    """The first lines, as many as take no more than `room` bytes of an answer."""
+    listed = [*lines]
+    return listed[: sum(size <= room for size in accumulate(map(header_size, listed)))]
 
 
 def _everywhere(names: Iterable[str], host: str, paths: Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 from consentkit.answer import Answer
 from consentkit.errors import ChoiceError, ConsentKitError, StoreUnavailable
 from consentkit.gate.chronicle import chronicle, ended
+from consentkit.gate.keeping import page_path
 from consentkit.gate.sheet import address, language, moment, sheet, until
 from consentkit.kit import ConsentKit
 from consentkit.policy.decision import Decision, Reason
@@ -87,6 +88,7 @@ class Form:
         minor = Reason.UNDER_AGE in shown.decision.reasons.values()
         values = {
             "notice": compose(policy, locale, prefix),
+            "page": request.query_params.get("page") or page_path(request.scope),
             "title": filled(texts["page"]["title"], names),
             "controller": filled(texts["page"]["controller"], names),
             "objected": beforehand(policy, locale, shown.signals),

@@ -62,7 +62,7 @@ def ended(
     """
     services = {orders.terms[name.encode("latin-1")].service for name in names}
     orders.count(frozenset(("expired", service) for service in services if service), now)
-    home, paths = home_of(scope, orders.edition.policy), paths or paths_of(_path_of(scope))
+    home, paths = home_of(scope, orders.edition.policy), paths or paths_of(path_of(scope))
     for line in expiries([*names, *known], host_of(scope), paths, int(now.timestamp()), room):
         if line.partition("=")[0] not in OURS or not home.holds(line):
             yield line
@@ -180,8 +180,8 @@ def _lines(
     return [*lines, *ended(orders, scope, now, names, paths, left, known)]
 
 
-def _path_of(scope: Scope) -> str:
-    """A request's path as it stands in the request line: a cookie's has no other form."""
+def path_of(scope: Scope) -> str:
+    """Return a request's path as it stands in the request line: a cookie's has no other form."""
     raw = scope.get("raw_path")
     return raw.decode("latin-1") if raw else quote(scope["path"])
 

@@ -32,8 +32,10 @@ export async function choose(kernel, choices, control, mechanism) {
     kernel.finish();
     return /** @type {"failed" | "offline"} */ (answer);
   }
-  // What the answer had no room to end goes with others, each of which leads to the next, even as this page ends.
-  if (answer.ending) fetch(location.origin + answer.ending, { keepalive: true }).catch(() => {});
+  // What the answer had no room to end goes with others, each of which leads to the next, even as this page ends;
+  // the last ones are at this page's own path, below which some cookies may only be seen there.
+  const further = answer.ending + "&page=" + encodeURIComponent(location.pathname);
+  if (answer.ending) fetch(location.origin + further, { keepalive: true }).catch(() => {});
   kernel.finish(answer);
 }
 
