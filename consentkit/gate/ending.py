@@ -26,7 +26,7 @@ HERE = b"consentkit_ending="
 """How the query of a request begins that isn't the application's, wherever it leads."""
 _PLACE = re.compile(r"(\d{1,2})\.(\d{1,6})")
 # How many answers there have been; where to go then: nowhere, or to the visitor's page in a language.
-_TURN = re.compile(HERE + rb"(\d{1,2})(?:\.([A-Za-z-]{2,20}))?")
+_TURN = re.compile(HERE + rb"(\d{1,2})\.([A-Za-z-]{0,20})")
 # A path that no browser takes for more: neither a host, nor a query.
 _PAGE = re.compile(r"/(?![/\\])[!\"$->@-~]+")
 _ALL = 999_999
@@ -75,9 +75,8 @@ def onward(orders: Orders, request: Request, visitor: VisitorConsent) -> Redirec
     page, prefix = _page(request), orders.edition.prefix
     if not _PAGE.fullmatch(page) or f"{page}/".startswith(f"{prefix}/"):
         return None
-    saved = "saved" in request.query_params
-    back = "." + request.query_params.get("lang", "") if saved else ""
-    return _answered(f"{page}?{HERE.decode()}{turn}{back}", ())
+    language = request.query_params.get("lang", "") if "saved" in request.query_params else ""
+    return _answered(page + _here(turn, language), ())
 
 
 def at_page(orders: Orders, request: Request, visitor: VisitorConsent) -> Response | None:
@@ -87,22 +86,23 @@ def at_page(orders: Orders, request: Request, visitor: VisitorConsent) -> Respon
     Which path a cookie is on can't be seen, so each answer begins with another one.
     """
     turn = _TURN.fullmatch(request.scope["query_string"]) if request.method == "GET" else None
-    path = path_of(request.scope)
-    if turn is None or not _PAGE.fullmatch(path) or not _is_known(visitor):
+    if turn is None or not _is_known(visitor):
         return None
-    answers, back = int(turn[1]), turn[2].decode() if turn[2] else ""
+    answers, language = int(turn[1]), turn[2].decode()
     came = denied(orders, cookies_of(request.scope["headers"]), visitor.allowed)
     if came and answers < MOST_ANSWERS:
-        below = paths_of(path)[1:] or ["/"]  # what is on `/` went before
+        below = paths_of(path_of(request.scope))[1:] or ["/"]  # what is on `/` went before
         first = answers % len(below)
         lines = _everywhere(came, host_of(request.scope), below[first:] + below[:first])
-        further = f"{path}?{HERE.decode()}{answers + 1}{back and '.' + back}"
-        return _answered(further, _fitting(lines, ROOM))
-    return (
-        _answered(f"{orders.edition.prefix}/?saved=1&lang={back}", ())
-        if back
-        else Response(None, 204, PRIVATE)
-    )
+        return _answered(_here(answers + 1, language), _fitting(lines, ROOM))
+    if language:
+        return _answered(f"{orders.edition.prefix}/?saved=1&lang={language}", ())
+    return Response(None, 204, PRIVATE)
+
+
+def _here(answers: int, language: str) -> str:
+    """The query that `at_page` reads; as an address it is relative, and leads to the same page."""
+    return f"?{HERE.decode()}{answers}.{language}"
 
 
 def _is_known(visitor: VisitorConsent) -> bool:
