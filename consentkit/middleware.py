@@ -18,7 +18,7 @@ from consentkit.errors import ConfigurationError, ConsentKitError
 from consentkit.gate.api import Api
 from consentkit.gate.ending import HERE
 from consentkit.gate.fixed import Fixed
-from consentkit.gate.geo import Countries, networks
+from consentkit.gate.geo import Atlas, Whereabouts, networks
 from consentkit.gate.page import Gate
 from consentkit.gate.person import UnderAge
 from consentkit.gate.place import Place, check_teller
@@ -53,8 +53,11 @@ class ConsentMiddleware:
         by default the strictest.
     under_age: tells from an ASGI scope whether its visitor is too young to be asked; a plain function, asked
         at every request. Nothing optional is allowed to them then, no question put and no yes taken.
-    geo: a GeoIP2 country file of the operator's, for the country in a record.
-    trusted_proxies: networks whose X-Forwarded-For counts.
+    geo: a file of the operator's that tells countries: GeoIP2 or GeoLite2, country or city, or a flat one
+        (`CONSENTKIT_GEO`). Visitors are told apart by it where `regime` isn't given, and records name it.
+    country_header, region_header: headers with the visitor's country (ISO 3166-1) and its part, such as
+        CF-IPCountry (`CONSENTKIT_COUNTRY_HEADER`, `CONSENTKIT_REGION_HEADER`).
+    trusted_proxies: networks whose X-Forwarded-For and whose headers with a place count.
     accept_log: the size of a log that may be opened although its guard is lost.
     stamps: the address of an authority that time-stamps the log (RFC 3161), hourly unless ` daily` stands
         behind it (`CONSENTKIT_STAMPS`; needs the extra `stamp`).
@@ -84,6 +87,8 @@ class ConsentMiddleware:
         regime: Place | None = None,
         under_age: UnderAge | None = None,
         geo: str | Path | None = None,
+        country_header: str | None = None,
+        region_header: str | None = None,
         trusted_proxies: str | Iterable[str] = (),
         accept_log: int | None = None,
         stamps: str | None = None,
@@ -102,6 +107,8 @@ class ConsentMiddleware:
         self._regime = regime
         self._under_age = under_age
         self._geo = geo or os.environ.get("CONSENTKIT_GEO")
+        country, region = (os.environ.get(f"CONSENTKIT_{each}_HEADER", "") for each in ("COUNTRY", "REGION"))
+        self._headers = (country_header or country, region_header or region)
         self._trusted_proxies = trusted_proxies
         self._accept_log = accept_log
         self._stamps = stamps or os.environ.get("CONSENTKIT_STAMPS")
@@ -135,9 +142,13 @@ class ConsentMiddleware:
         for option, teller in (("regime", self._regime), ("under_age", self._under_age)):
             if teller is not None:
                 check_teller(option, teller)
-        countries = Countries(self._geo) if self._geo else None
-        registrable("example.com")  # reads the list of public suffixes now, not with somebody's first choice
         trusted = networks(self._trusted_proxies)
+        if any(self._headers) and not trusted:
+            raise ConfigurationError(
+                "country_header and region_header count from trusted_proxies alone: name some"
+            )
+        whereabouts = Whereabouts(trusted, Atlas(self._geo) if self._geo else None, self._headers)
+        registrable("example.com")  # reads the list of public suffixes now, not with somebody's first choice
         seal = Seal(secret, self.kit.log.keys.identity)
         policy = self.kit.edition.policy
         if self._regime is not None and policy.regime != UNKNOWN:
@@ -145,8 +156,10 @@ class ConsentMiddleware:
                 f"regime= tells visitors apart, but the policy's regime is {policy.regime!r} for all of them:"
                 " leave one of the two out"
             )
-        gate = Gate(self.app, self.kit, seal, self._exclude, self._regime, self._under_age)
-        api = Api(self.kit, gate, countries, trusted)
+        apart = whereabouts.placing and UNKNOWN in policy.answers and len(policy.answers) > 1
+        place = self._regime or (whereabouts.regime if apart else None)
+        gate = Gate(self.app, self.kit, seal, self._exclude, place, self._under_age)
+        api = Api(self.kit, gate, whereabouts)
         logger.warning(
             "consentkit's cookies are Secure, except over plain http on this machine (localhost, 127.0.0.1)"
         )

@@ -1,7 +1,7 @@
 """The visitor's routes: page, choice, state, receipt and export (design §2)."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from consentkit.errors import ConsentKitError, StoreUnavailable
 from consentkit.gate import answer as answers
 from consentkit.gate.ending import at_page, left, onward
 from consentkit.gate.form import Form, Shown
-from consentkit.gate.geo import Countries, client_address
+from consentkit.gate.geo import Whereabouts
 from consentkit.gate.held import held
 from consentkit.gate.keeping import kept
 from consentkit.gate.page import Gate
@@ -38,15 +38,12 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Api:
-    """Answers below the prefix; `countries` and `trusted` say how far an address is looked at."""
+    """Answers below the prefix; `whereabouts` tells from where."""
 
-    def __init__(
-        self, kit: ConsentKit, gate: Gate, countries: Countries | None, trusted: Sequence[Any]
-    ) -> None:
+    def __init__(self, kit: ConsentKit, gate: Gate, whereabouts: Whereabouts) -> None:
         self.kit = kit
         self.gate = gate
-        self.countries = countries
-        self.trusted = trusted
+        self.whereabouts = whereabouts
         self.form, self.public = Form(kit), Public(kit)
         self.choices, self.reports = answers.Pace(), answers.Pace()
         self.routes: Mapping[str, Mapping[str, Handler]] = {
@@ -94,15 +91,10 @@ class Api:
     def _visitor(self, request: Request) -> VisitorConsent:
         return self.gate.visitor(request.scope, self.kit.clock())
 
-    def _address(self, request: Request) -> str | None:
-        peer = request.client.host if request.client else ""
-        return client_address(peer, request.headers.get("x-forwarded-for", ""), self.trusted)
-
     def _subject(self, request: Request) -> dict[str, str]:
         """Return the coarse facts a record may hold: browser family, country (§3.7, D6)."""
         subject = {"ua": family(request.headers.get("user-agent", ""))}
-        address = self._address(request)
-        country = self.countries.country(address) if self.countries and address else None
+        country = self.whereabouts.spot(request.scope).country
         return subject | ({"country": country} if country else {})
 
     # Choosing ---------------------------------------------------------------------------------------
@@ -123,7 +115,7 @@ class Api:
             return self._answered(request, decision, answer, {}, 200)
         try:
             if any(answer.choices.values()):  # a no waits behind no limit
-                self.choices.check(self._address(request), now)
+                self.choices.check(self.whereabouts.address(request.scope), now)
             subject = self._subject(request)
             signals = visitor.signals_with(gpc=bool(answer.gpc))
             recorded = await self.kit.record(consent, answer, subject, now, decision.regime, signals)
@@ -156,8 +148,8 @@ class Api:
             further = f"&ending={place}&page={page}" if place else ""
             address = f"{prefix}/?saved=1&lang={answer.locale}{further}"
             return RedirectResponse(address, 303, {"cache-control": "no-store"})
-        further = {"ending": f"{prefix}/state?ending={place}"} if place else {}
-        return Json({**self._state(decision), **proof, **further}, status)
+        ending = {"ending": f"{prefix}/state?ending={place}"} if place else {}
+        return Json({**self._state(decision), **proof, **ending}, status)
 
     def _failed(
         self, request: Request, error: ConsentKitError, shown: Shown, answer: Answer | None = None
@@ -239,7 +231,7 @@ class Api:
         """
         try:
             answers.check_origin(request.headers, request.url.scheme)
-            self.reports.check(self._address(request), self.kit.clock())
+            self.reports.check(self.whereabouts.address(request.scope), self.kit.clock())
             told = await answers.read_told(request)
         except ConsentKitError as error:
             return self._failed(request, error, Shown(self._visitor(request).decision))

@@ -1,38 +1,151 @@
-"""The visitor's country, and nothing finer: a lazy edge to geoip2 (D6, design §3.10)."""
+"""The visitor's country, and its part where a law is a part's: a lazy edge to geoip2 (D6, design §3.10)."""
 
+import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from starlette.types import Scope
 
 from consentkit.errors import ConfigurationError
+from consentkit.policy.places import regime_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from ipaddress import IPv4Network, IPv6Network
 
+MOST: Final = 4096
+"""Answers remembered of each kind: a page's visitor comes back for its parts."""
+FORWARDED: Final = b"x-forwarded-for"
+_CODE: Final = re.compile(r"[A-Z]{2}")
+_PART: Final = re.compile(r"[A-Z0-9]{1,3}")
 
-class Countries:
-    """Looks up countries in the operator's own GeoIP2 or GeoLite2 country file.
 
-    The address is used in memory and kept nowhere. Raises ConfigurationError if the file can't be read.
+class Spot(NamedTuple):
+    """Where a visitor is: a country (ISO 3166-1 alpha-2), a part of it (ISO 3166-2 behind the country)."""
+
+    country: str | None = None
+    region: str | None = None
+
+
+NOWHERE: Final = Spot()
+
+
+class Atlas:
+    """Looks up addresses in the operator's file: of countries or cities (GeoIP2, GeoLite2), or a flat one.
+
+    An address is used in memory and kept nowhere. Raises ConfigurationError if the file can't be read.
     """
 
     def __init__(self, database: str | Path) -> None:
         import geoip2.database  # brings aiohttp and requests along, so only when it is asked for
+        import maxminddb
 
         try:
+            self._flat = maxminddb.open_database(str(database))
+            self._kind = self._flat.metadata().database_type
             self._reader = geoip2.database.Reader(str(database))
         except (OSError, ValueError, RuntimeError) as error:
             raise ConfigurationError(f"geo: {database} is no readable country file: {error}") from error
 
-    def country(self, address: str) -> str | None:
-        """Return the ISO 3166-1 code for an address, or None if it isn't known."""
+    def spot(self, address: str) -> Spot:
+        """Return where an address is, as far as the file tells."""
         from geoip2.errors import GeoIP2Error
 
         try:
-            return self._reader.country(address).country.iso_code
+            if "City" in self._kind or "Enterprise" in self._kind:
+                found = self._reader.city(address)
+                return Spot(
+                    found.country.iso_code, found.subdivisions[0].iso_code if found.subdivisions else None
+                )
+            if "Country" in self._kind:
+                return Spot(self._reader.country(address).country.iso_code)
+            return _flat(self._flat.get(address))
         except (GeoIP2Error, ValueError, TypeError):
-            return None
+            return NOWHERE
+
+
+def _flat(record: object) -> Spot:
+    """Read a row of a file that isn't MaxMind's: its country's code stands under one of two names."""
+    row = record if isinstance(record, dict) else {}
+    named = [code for code in map(row.get, ("country_code", "country")) if isinstance(code, str)]
+    return Spot(named[0].upper()) if named else NOWHERE
+
+
+class Whereabouts:
+    """Tells where requests come from: from headers that a trusted proxy wrote, else from the operator's file.
+
+    `headers` are the names (any case) of those with a country's and with a region's code, "" for none. What a
+    visitor's own request says counts for nothing, and a header that came twice tells no place.
+    """
+
+    def __init__(
+        self,
+        trusted: "Sequence[IPv4Network | IPv6Network]",
+        atlas: Atlas | None = None,
+        headers: tuple[str, str] = ("", ""),
+    ) -> None:
+        self._trusted = trusted
+        self._atlas = atlas
+        self._country, self._region = (name.lower().encode("latin-1") for name in headers)
+        # Addresses, in memory alone, and no more of them than are asked for again and again.
+        self._address = lru_cache(maxsize=MOST)(lambda peer, sent: client_address(peer, sent, trusted))
+        self._vouched = lru_cache(maxsize=MOST)(self._vouches)
+        self._found = lru_cache(maxsize=MOST)(atlas.spot) if atlas else None
+
+    @property
+    def placing(self) -> bool:
+        """Whether there is anything that tells a place."""
+        return self._atlas is not None or bool(self._country)
+
+    def address(self, scope: Scope) -> str | None:
+        """Return the visitor's address, None if it can't be told."""
+        sent = [value for name, value in scope["headers"] if name == FORWARDED]
+        peer: str | None = self._address(_peer(scope), b",".join(sent).decode("latin-1"))
+        return peer
+
+    def spot(self, scope: Scope) -> Spot:
+        """Return where the visitor is, as far as that can be told."""
+        if self._country and self._vouched(_peer(scope)):
+            countries, regions = [], []
+            for name, value in scope["headers"]:
+                if name == self._country:
+                    countries.append(value)
+                elif name == self._region:
+                    regions.append(value)
+            if countries:
+                return _stated(tuple(countries), tuple(regions))
+        address = self.address(scope) if self._found else None
+        return self._found(address) if self._found and address else NOWHERE
+
+    def regime(self, scope: Scope) -> str:
+        """Return the regime of the place that a request comes from; UNKNOWN where nobody can tell."""
+        return _regime(self.spot(scope))
+
+    def _vouches(self, peer: str) -> bool:
+        address = _address(peer)
+        return address is not None and any(address in network for network in self._trusted)
+
+
+_regime = lru_cache(maxsize=MOST)(lambda spot: regime_of(*spot))
+
+
+@lru_cache(maxsize=MOST)
+def _stated(countries: tuple[bytes, ...], regions: tuple[bytes, ...]) -> Spot:
+    """What a proxy's headers say: `XX` and `T1` are no countries, and a region may name its country, too."""
+    country, region = (
+        sent[0].decode("latin-1").strip().upper() if len(sent) == 1 else "" for sent in (countries, regions)
+    )
+    if not _CODE.fullmatch(country):
+        return NOWHERE
+    part = region.removeprefix(country + "-")
+    return Spot(country, part if _PART.fullmatch(part) else None)
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def networks(names: "str | Iterable[str]") -> "list[IPv4Network | IPv6Network]":

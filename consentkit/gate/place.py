@@ -1,4 +1,4 @@
-"""Which regime a visitor is under, as far as the application tells."""
+"""Which regime a visitor is under, as far as the application or the network tells."""
 
 from collections.abc import Callable
 from inspect import iscoroutinefunction
@@ -8,6 +8,7 @@ from starlette.types import Scope
 
 from consentkit.errors import ConfigurationError
 from consentkit.gate.told import Tell
+from consentkit.policy.places import WIDER
 from consentkit.policy.regimes import REGIMES, UNKNOWN
 from consentkit.policy.version import Policy
 
@@ -32,14 +33,16 @@ def check_teller(option: str, teller: Any) -> None:
 def regime_at(place: Place, scope: Scope, policy: Policy, tell: Tell) -> str:
     """Return the regime that counts for a request's visitor; UNKNOWN on any doubt.
 
-    So it is for one that the policy has no table for, as visitors are told what it says; for what is no
-    regime at all, and where `place` raises an Exception, the operator is told, once. What is none stops the
-    request or the server, as a cancellation does, and passes.
+    So it is for one that the policy has no table for, nor for the wider one around it, as visitors are told
+    what it says; for what is no regime at all, and where `place` raises an Exception, the operator is told,
+    once. What is none stops the request or the server, as a cancellation does, and passes.
     """
     try:
         told = place(scope)
         if told is not None and told in policy.answers:
             return told
+        if told is not None and WIDER.get(told) in policy.answers:
+            return WIDER[told]
     except Exception as error:  # noqa: BLE001 - the site's own code; a page is worth more than a place
         tell("regime= fails, so the strictest counts: %r", error, of=type(error).__name__)
         return UNKNOWN

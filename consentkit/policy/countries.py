@@ -23,6 +23,12 @@ def _names(locale: str) -> Mapping[str, str]:
     return dict(zip(table["codes"].split(), table.get(locale, ()), strict=False))
 
 
+@cache
+def codes() -> frozenset[str]:
+    """Return the codes of ISO 3166-1 (alpha-2)."""
+    return frozenset(_table()["codes"].split())
+
+
 def country_name(code: str, locale: str) -> str:
     """Return what readers of `locale` call a country (ISO 3166-1 alpha-2); the code where nobody knows it."""
     return _names(locale).get(code, code)
