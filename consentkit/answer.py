@@ -10,8 +10,8 @@ from consentkit.publication import Publications
 MECHANISMS = ("banner", "preferences", "reopened", "page", "form", "api", "placeholder")
 """The banner's first layer, its second; the second as the visitor opened it again; a button of the site's
 own; the page that works without JavaScript; a program; what stands where an embed is blocked."""
-ACCEPT_ALL = "accept-all"
-CONTROLS = (ACCEPT_ALL, "reject-all", "save", "always")
+ACCEPT_ALL, OPT_OUT = "accept-all", "opt-out"
+CONTROLS = (ACCEPT_ALL, OPT_OUT, "reject-all", "save", "always")
 SIZES = ("narrow", "wide")
 """How the banner lays itself out on a small screen, and on any other."""
 MOST_CLIENT = 253_402_300_799_999
@@ -36,6 +36,11 @@ class Answer:
     size: str | None = None
     gpc: bool | None = None
 
+    @property
+    def is_opt_out(self) -> bool:
+        """Whether this only says that nothing is to be sold or shared."""
+        return self.control == OPT_OUT and not any(self.choices.values())
+
     def heeding(self, off: Collection[str], said: Container[str]) -> "Answer":
         """Return this as it was understood by somebody whose browser objects to the categories `off`.
 
@@ -57,8 +62,9 @@ def problems_of(answer: Answer, shown: Policy, published: Publications) -> Itera
     for category in answer.choices.keys() - set(shown.categories):
         yield Problem(f"choices.{category}", "is not a category this site asks about", shown.categories)
     for category in shown.categories:
-        # A placeholder asks about what it needs alone: no other answer is made up, or given again.
-        alone = answer.mechanism == "placeholder" and answer.choices
+        # A placeholder asks about what it needs alone, who opts out of a sale says no more than that: no
+        # other answer is made up, or given again.
+        alone = answer.choices and (answer.mechanism == "placeholder" or answer.is_opt_out)
         if category not in answer.choices and not alone:
             yield Problem(f"choices.{category}", "is missing; every category needs a yes or a no")
     if answer.locale not in (locales := published.locales(answer.version)):

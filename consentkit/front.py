@@ -38,6 +38,7 @@ def kernel_script(policy: Policy, prefix: str, linked: Iterable[Asset]) -> bytes
         "policy": policy.version,
         "prefix": prefix,
         "categories": policy.categories,
+        "sold": denied(policy, GPC),
         "services": _categories(policy),
         "trackers": _trackers(policy),
         **{name.removesuffix(".js"): address[name] for name in ON_DEMAND},

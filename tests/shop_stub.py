@@ -165,7 +165,8 @@ class Shop:
 
     def kernel(self) -> bytes:
         config = {
-            "policy": POLICY, "prefix": "/consent", "categories": CATEGORIES, "services": SERVICES,
+            "policy": POLICY, "prefix": "/consent", "categories": CATEGORIES, "sold": ["marketing"],
+            "services": SERVICES,
             "trackers": {
                 "marketing": [["cookie:_ads*", "local:ads_*"]], "": [["cookie:_early", "cookie:__*-ads"]],
             },

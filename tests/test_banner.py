@@ -134,6 +134,15 @@ def test_analytics_only_revives_in_document_order_in_every_tab_without_a_reload(
     }
 
 
+def test_a_control_of_the_page_opts_out_of_a_sale_and_of_no_more(page: Page, shop: Shop) -> None:
+    page.evaluate("manage.dataset.consent = 'opt-out'")
+    page.locator("#manage").click()
+    expect(page.get_by_role("status").filter(has_text=TEXTS["en"]["status"]["saved"])).to_have_count(1)
+    sent = shop.posted()
+    assert (sent["choices"], sent["control"], sent["mechanism"]) == ({"marketing": False}, "opt-out", "page")
+    assert shop.tracker.asked == []
+
+
 def test_what_the_browser_objects_to_comes_alive_by_no_hint_no_answer_and_no_cached_page(
     page: Page, context: BrowserContext, shop: Shop
 ) -> None:

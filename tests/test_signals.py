@@ -1,5 +1,6 @@
 """What a browser objects to is denied while it does, and nothing is ever allowed for it (D1, L24, L31)."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -239,3 +240,49 @@ def test_the_site_says_where_others_look_that_it_obeys(client: TestClient, clock
     assert client.head("/.well-known/gpc.json").status_code == 200
     assert client.post("/.well-known/gpc.json").status_code == 405
     assert client.get("/.well-known/gpc").status_code == 404
+
+
+# Do not sell or share -------------------------------------------------------------------------------------
+
+
+def test_one_press_without_a_script_opts_out_of_any_sale_and_of_nothing_else(
+    client: TestClient, clock: Clock
+) -> None:
+    """California Civil Code 1798.135(a), 11 CCR 7026(a)(4): a link of its own, no other answer."""
+    choose(client, "analytics", "marketing")
+    page = client.get("/consent/do-not-sell?lang=fr").text
+    assert "<h1>Ne pas vendre ni partager mes données personnelles</h1>" in page
+    assert "Demande d’opposition respectée" not in page
+    clock.move(minutes=1)
+    sent = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
+    answer = client.post("/consent/", data=sent, headers={"sec-fetch-site": "same-origin"})
+    assert sent["action"] == "opt-out"
+    assert "/consent/do-not-sell?saved=1&lang=fr" in str(answer.url)
+    assert "Demande d’opposition respectée" in answer.text
+    entry = next(client.app.kit.log.entries(newest_first=True))  # type: ignore[attr-defined]
+    assert (entry.kind.label, entry.stmt["control"]) == ("withdrawal", "opt-out")
+    assert entry.stmt["decided"].keys() == {"preferences", "analytics"}, "what was said before"
+    assert client.get("/consent/state").json()["allowed"] == ["necessary", "analytics"]
+    assert client.app.kit.log.verify(claims()).ok  # type: ignore[attr-defined]
+
+
+def test_who_opts_out_first_is_asked_about_the_rest_and_by_no_yes(client: TestClient) -> None:
+    choose(client, control="opt-out", choices={"marketing": False})
+    state = client.get("/consent/state").json()
+    assert (state["reasons"]["marketing"], state["reasons"]["analytics"]) == ("refused", "unknown")
+    wrong = choose(client, control="opt-out", choices={"marketing": True})
+    assert wrong.status_code == 422
+
+
+def test_the_page_of_a_browser_that_objects_says_that_it_is_heard(client: TestClient) -> None:
+    """11 CCR 7025(c)(6): whether the signal was processed is displayed."""
+    page = client.get("/consent/do-not-sell", headers=GPC).text
+    assert "Opt-out request honoured" in page
+    assert "stay off: Marketing" in page
+    assert "Opt-out request honoured" not in client.get("/consent/do-not-sell").text
+    assert "do-not-sell" not in client.get("/consent/").text, "no link where every category waits for a yes"
+
+
+def test_where_marketing_is_on_until_a_no_the_visitors_page_links_to_it(tmp_path: Path) -> None:
+    with browsing(app(), tmp_path, policy=policy(regime="us")) as browser:
+        assert 'href="/consent/do-not-sell?lang=en"' in browser.get("/consent/").text

@@ -10,8 +10,10 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from consentkit.answer import Answer, StaleGrant
+from consentkit.answer import OPT_OUT, Answer, StaleGrant
 from consentkit.errors import ChoiceError, ConsentKitError, OutcomeUnknown, Problem, StoreUnavailable
+from consentkit.policy.signals import GPC, denied
+from consentkit.policy.version import Policy
 
 MOST_HOUSEHOLDS = 100_000
 LARGEST = 16 * 1024
@@ -20,7 +22,7 @@ LARGEST = 16 * 1024
 FIELDS = ("choices", "policy", "mechanism", "locale", "control", "notice", "client", "size", "gpc")
 OPTIONAL_FIELDS: Mapping[str, type] = {"control": str, "notice": str, "client": int, "size": str, "gpc": bool}
 WANTED = {str: "a string", int: "a whole number", bool: "true or false"}
-FORM_CONTROLS = {"accept": "accept-all", "reject": "reject-all", "save": "save"}
+FORM_CONTROLS = {"accept": "accept-all", "reject": "reject-all", "save": "save", OPT_OUT: OPT_OUT}
 TOLD_FIELDS = ("trackers",)
 MOST_TOLD = 200
 JSON_TYPE = "application/json"
@@ -144,16 +146,16 @@ def _media_type(headers: Headers) -> str:
     return headers.get("content-type", "").split(";")[0].strip().lower()
 
 
-async def read_answer(request: Request, categories: Sequence[str]) -> Answer:
+async def read_answer(request: Request, policy: Policy) -> Answer:
     """Return the answer in a request's body; raises WrongType, TooLarge, ChoiceError with every problem.
 
-    `categories` are those the form asks about: an unticked box is a no.
+    The form asks about the categories of `policy`: an unticked box is a no.
     """
     media = _media_type(request.headers)
     if media not in (JSON_TYPE, FORM_TYPE):
         raise WrongType(f"send {JSON_TYPE} or {FORM_TYPE}, not {media or 'a body without a type'}")
     body = await _bounded(request)
-    return _from_json(body) if media == JSON_TYPE else _from_form(_fields(body), categories)
+    return _from_json(body) if media == JSON_TYPE else _from_form(_fields(body), policy)
 
 
 async def read_told(request: Request) -> Mapping[str, str]:
@@ -240,16 +242,17 @@ def _answer_problems(raw: Any) -> Iterator[Problem]:
             yield Problem(f"choices.{category}", f"must be true or false, not {granted!r}", ("true", "false"))
 
 
-def _from_form(fields: Sequence[tuple[str, str]], categories: Sequence[str]) -> Answer:
+def _from_form(fields: Sequence[tuple[str, str]], policy: Policy) -> Answer:
     single = dict(fields)
     ticked = {value for name, value in fields if name == "choice"}
     action = single.get("action", "save")
     if action not in FORM_CONTROLS:
         raise ChoiceError([Problem("action", f"{action!r} is unknown", tuple(FORM_CONTROLS))])
+    categories = denied(policy, GPC) if action == OPT_OUT else policy.categories
     if action != "save":
         ticked = set(categories) if action == "accept" else set()
     choices = {category: category in ticked for category in categories} | dict.fromkeys(
-        ticked - set(categories), True
+        ticked - set(policy.categories), True
     )
     control = FORM_CONTROLS[action]
     return Answer(choices, single.get("policy", ""), "form", single.get("locale", ""), control)

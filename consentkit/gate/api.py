@@ -1,7 +1,7 @@
-"""The visitor's routes: page, choice, state, receipt and export (design §2)."""
+"""The visitor's routes: page, choice and state, and where the others are answered (design §2)."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,26 +9,26 @@ from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from consentkit.answer import Answer
 from consentkit.errors import ConsentKitError, StoreUnavailable
 from consentkit.gate import answer as answers
 from consentkit.gate.ending import at_page, left, onward
-from consentkit.gate.form import Form, Shown
+from consentkit.gate.form import OPT_OUT_PATH, Form, Shown
 from consentkit.gate.geo import Whereabouts
-from consentkit.gate.held import held
 from consentkit.gate.keeping import kept
+from consentkit.gate.own import Own, state_of
 from consentkit.gate.page import Gate
 from consentkit.gate.public import Public
-from consentkit.gate.reply import PRIVATE, Json, instant
+from consentkit.gate.reply import PRIVATE, Json
 from consentkit.gate.state import HINT_COOKIE, State
 from consentkit.gate.ua import family
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.kit import ConsentKit
 from consentkit.policy.decision import Consent, Decision, Reason
-from consentkit.proof.statement import newest_answer
+from consentkit.proof.entry import Stored
 
 logger = logging.getLogger("consentkit")
 
@@ -44,14 +44,14 @@ class Api:
         self.kit = kit
         self.gate = gate
         self.whereabouts = whereabouts
-        self.form, self.public = Form(kit), Public(kit)
+        self.form, self.public, self.own = Form(kit), Public(kit), Own(kit, gate)
         self.choices, self.reports = answers.Pace(), answers.Pace()
         self.routes: Mapping[str, Mapping[str, Handler]] = {
             "/": {"GET": self.page, "POST": self.choose},
             "/state": {"GET": self.state},
             "/sync": {"POST": self.sync},
-            "/receipt": {"GET": self.receipt},
-            "/export": {"GET": self.export},
+            **{path: {"GET": handler} for path, handler in self.own.routes.items()},
+            OPT_OUT_PATH: {"GET": self.opt_out},
             **{path: {"GET": handler} for path, handler in self.public.routes.items()},
         }
 
@@ -74,11 +74,9 @@ class Api:
         further = onward(self.gate.orders, request, self._visitor(request))
         if further is not None:
             return further
-        handler = self._handler("GET" if request.method == "HEAD" else request.method, path)
+        method = "GET" if request.method == "HEAD" else request.method
+        handler = self.routes.get(path or "/", {}).get(method)
         return await handler(request) if handler else self._elsewhere(request, path)
-
-    def _handler(self, method: str, path: str) -> Handler | None:
-        return self.routes.get(path or "/", {}).get(method)
 
     def _elsewhere(self, request: Request, path: str) -> Response:
         if (path or "/") in self.routes:
@@ -103,10 +101,10 @@ class Api:
         """Record a choice: 201 with the receipt, 303 for the form; errors as in STATUS, nothing granted."""
         visitor = self._visitor(request)
         consent, decision, now = visitor.consent, visitor.decision, visitor.now
-        shown = Shown(decision, visitor.signals, None, consent is not None)
+        shown = _shown(visitor, None)
         try:
             answers.check_origin(request.headers, request.url.scheme)
-            answer = await answers.read_answer(request, self.kit.edition.policy.categories)
+            answer = await answers.read_answer(request, self.kit.edition.policy)
             if visitor.minor:
                 answers.check_age(answer)
         except ConsentKitError as error:
@@ -146,10 +144,11 @@ class Api:
         if answers.is_form(request.headers):
             page = quote(request.query_params.get("page", ""))
             further = f"&ending={place}&page={page}" if place else ""
-            address = f"{prefix}/?saved=1&lang={answer.locale}{further}"
+            shown = prefix + (OPT_OUT_PATH if answer.is_opt_out else "/")
+            address = f"{shown}?saved=1&lang={answer.locale}{further}"
             return RedirectResponse(address, 303, {"cache-control": "no-store"})
         ending = {"ending": f"{prefix}/state?ending={place}"} if place else {}
-        return Json({**self._state(decision), **proof, **ending}, status)
+        return Json({**state_of(self.kit.edition.policy, decision), **proof, **ending}, status)
 
     def _failed(
         self, request: Request, error: ConsentKitError, shown: Shown, answer: Answer | None = None
@@ -181,18 +180,6 @@ class Api:
 
     # Reading ----------------------------------------------------------------------------------------
 
-    def _state(self, decision: Decision) -> dict[str, Any]:
-        policy = self.kit.edition.policy
-        order = ("necessary", *policy.categories)
-        return {
-            "policy": policy.version,
-            "allowed": [category for category in order if category in decision.allowed],
-            "ask": decision.ask,
-            "until": {category: instant(until) for category, until in decision.until.items()},
-            "regime": decision.regime,
-            "reasons": decision.reasons,
-        }
-
     async def state(self, request: Request) -> Response:
         """Answer what is allowed now, and set the hint again if the page's script has an old one.
 
@@ -207,7 +194,7 @@ class Api:
             self.kit.history.noted, policy=policy, signals=signals, now=now, regime=visitor.placed
         )
         consent, decision = await self._latest(visitor, noted)
-        response = Json(self._state(decision))
+        response = Json(state_of(self.kit.edition.policy, decision))
         if consent is not None and Reason.UNPROVEN not in decision.reasons.values():
             _set(response, kept(self.gate.orders, request.scope, State(consent, decision), now))
         return response
@@ -254,40 +241,15 @@ class Api:
             records = await run_in_threadpool(self.kit.history.records, consent) if consent else []
         except ConsentKitError:
             logger.exception("the history can't be read; the page goes out without it")
-        shown = Shown(visitor.decision, visitor.signals, records, consent is not None)
-        return self.form.page(request, shown)
+        return self.form.page(request, _shown(visitor, records))
 
-    async def receipt(self, request: Request) -> Response:
-        """Answer the visitor's own receipt: C2SP text, or the readable record for JSON.
+    async def opt_out(self, request: Request) -> Response:
+        """Answer the page with one button that opts out of any sale (California Civil Code 1798.135(a))."""
+        return self.form.opt_out(request, _shown(self._visitor(request), ()))
 
-        `?cosigned` has it against the newest checkpoint that witnesses have cosigned, once one has the entry.
-        """
-        consent = self._visitor(request).consent
-        records = await run_in_threadpool(self.kit.history.records, consent) if consent else []
-        record = newest_answer(records)
-        if record is None:
-            return Json({"error": "there is no choice of this browser yet"}, 404)
-        try:
-            proof = self.kit.log.proof(record.index, cosigned="cosigned" in request.query_params)
-        except ValueError:
-            return Json({"error": "no witness has cosigned this choice yet"}, 404)
-        if "application/json" in request.headers.get("accept", ""):
-            return Json(self.form.readable(record) | proof)
-        headers = {**PRIVATE, "content-disposition": f'attachment; filename="receipt-{record.index}.txt"'}
-        return PlainTextResponse(proof["receipt"], headers=headers)
 
-    async def export(self, request: Request) -> Response:
-        """Answer everything the log holds on this browser, and what it keeps of ours, as JSON (F8, Q28)."""
-        visitor = self._visitor(request)
-        rows = await run_in_threadpool(self._records, visitor.consent) if visitor.consent else []
-        cookies = held(self.gate.orders.seal, request.cookies)
-        state, vkey = self._state(visitor.decision), self.kit.log.vkey
-        headers = {**PRIVATE, "content-disposition": 'attachment; filename="consent.json"'}
-        return Json({"state": state, "cookies": cookies, "records": rows, "vkey": vkey}, 200, headers)
-
-    def _records(self, consent: Consent) -> list[dict[str, Any]]:
-        records = self.kit.history.records(consent)
-        return [self.form.readable(r) | self.kit.log.proof(r.index) for r in records]
+def _shown(visitor: VisitorConsent, records: Sequence[Stored] | None) -> Shown:
+    return Shown(visitor.decision, visitor.signals, records, visitor.consent is not None)
 
 
 def _set(response: Response, lines: Iterable[str]) -> None:

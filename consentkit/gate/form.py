@@ -16,12 +16,15 @@ from consentkit.gate.sheet import address, language, moment, sheet, until
 from consentkit.kit import ConsentKit
 from consentkit.policy.decision import Decision, Reason
 from consentkit.policy.notice import beforehand, compose, lifetime_text
+from consentkit.policy.regimes import REGIMES
 from consentkit.policy.registry import Service
 from consentkit.policy.rendering import page_names
+from consentkit.policy.signals import GPC, denied
 from consentkit.policy.version import Policy
 from consentkit.policy.words import filled, isolated
 from consentkit.proof.entry import Stored
 
+OPT_OUT_PATH = "/do-not-sell"
 PRIVATE = {"cache-control": "no-store"}
 SAID = (Reason.GRANTED, Reason.REFUSED, Reason.EXPIRED, Reason.CHANGED, Reason.SIGNAL)
 """Why a category is on or off, where visitors are told more than that they haven't chosen."""
@@ -49,6 +52,19 @@ class Form:
         # A browser that keeps no cookies has a choice on record, and nothing that it would count for.
         saved = "saved" in request.query_params and shown.known
         return self._page(request, shown, _granted(shown.decision), 200, saved=saved)
+
+    def opt_out(self, request: Request, shown: Shown) -> HTMLResponse:
+        """Return the page that says no to any sale, and whether the visitor or their browser has."""
+        policy, prefix = self.kit.edition.policy, self.kit.edition.prefix
+        locale, sold = language(request, policy), denied(policy, GPC)
+        off = bool(sold) and not shown.decision.allowed.intersection(sold)
+        values = {
+            "notice": compose(policy, locale, prefix),
+            "sold": sold,
+            "honoured": off and (shown.known or bool(shown.signals)),
+            "objected": beforehand(policy, locale, shown.signals),
+        }
+        return sheet("opt_out.html", policy, locale, prefix, values, headers=PRIVATE)
 
     def failure(
         self,
@@ -99,6 +115,7 @@ class Form:
             "minor": texts["scope"]["under_age"] if minor else "",
             "withdrawable": shown.known if minor else len(_granted(shown.decision)) > 1,
             "history": chronicle(shown.records or (), texts),
+            "opt_out": prefix + OPT_OUT_PATH if _may_opt_out(shown.decision) else "",
             "unread": shown.records is None,
             "kept": _kept(policy, locale),
             "vkey": self.kit.log.vkey,
@@ -113,16 +130,10 @@ class Form:
         }
         return sheet("page.html", policy, locale, prefix, values, status=status, headers=PRIVATE)
 
-    def readable(self, record: Stored) -> dict[str, Any]:
-        """Return one log entry as the visitor may keep it: what was said, and what opens its commitment."""
-        return {
-            "index": record.index,
-            "kind": record.kind.label,
-            "entry": record.entry.hex(),
-            "statement": record.stmt,
-            "subject": record.subj,
-            "salts": [salt.hex() if salt else None for salt in record.salts],
-        }
+
+def _may_opt_out(decision: Decision) -> bool:
+    """Whether the law of the visitor's place has marketing on until they say no, and has a link for that."""
+    return REGIMES[decision.regime].kinds["marketing"] == "opt-out"
 
 
 def _granted(decision: Decision) -> frozenset[str]:

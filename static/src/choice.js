@@ -1,13 +1,20 @@
 import { pickLocale, wishes } from "./notice.js";
 
 /**
- * A choice for every category; one that `wanted` says nothing of stays as it is.
+ * What a control says: a choice for every category; of those to save, one that `wanted` says nothing of stays as
+ * it is. Who opts out of a sale says no more than that.
  *
  * @param {Kernel} kernel
- * @param {(category: string) => boolean | undefined} wanted
+ * @param {string} verb
+ * @param {Record<string, boolean>} wanted
  */
-export const chosen = ({ config, may }, wanted) =>
-  Object.fromEntries(config.categories.map((category) => [category, !!(wanted(category) ?? may(category))]));
+export const chosen = ({ config, may }, verb, wanted) =>
+  Object.fromEntries(
+    (verb === "opt-out" ? config.sold : config.categories).map((category) => [
+      category,
+      verb === "save" ? !!(wanted[category] ?? may(category)) : verb === "accept-all",
+    ]),
+  );
 
 /**
  * @param {Kernel} kernel
@@ -78,7 +85,7 @@ async function post({ config, locale: drawn }, answer) {
  */
 export async function save(kernel, wanted, answer, trusted) {
   const named = Array.isArray(wanted) ? Object.fromEntries(wanted.map((each) => [each, answer])) : wanted;
-  const choices = chosen(kernel, (category) => named[category]);
+  const choices = chosen(kernel, "save", named);
   if (!trusted && grants(kernel, choices)) throw new Error("consentkit: only the visitor's own action can accept");
   const wrong = await choose(kernel, choices, "save", "api");
   if (wrong) throw new Error("consentkit: the choice is not saved: " + wrong);

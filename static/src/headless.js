@@ -14,9 +14,7 @@ export default async function headless(kernel) {
     async act(verb, from, trusted) {
       const wanted = verb === "save" ? ticked(from?.closest("form"), config) : {};
       if (verb === "open" || !wanted) throw new Error("consentkit: the visitor's page has the choices");
-      const choices = chosen(kernel, (/** @type {string} */ category) =>
-        verb === "save" ? wanted[category] : verb === "accept-all",
-      );
+      const choices = chosen(kernel, verb, wanted);
       if (!trusted && grants(kernel, choices)) return;
       const wrong = await choose(kernel, choices, verb, "page");
       if (wrong) throw new Error("consentkit: the choice is not saved: " + wrong);

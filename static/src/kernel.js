@@ -216,7 +216,7 @@ export default function start(kit, hint, revived, queue) {
     (event) => {
       const control = /** @type {any} */ (event.target).closest?.("[data-consent]");
       const verb = control?.dataset.consent;
-      if (!/^(open|save|(accept|reject)-all)$/.test(verb)) return;
+      if (!/^(accept-all|reject-all|opt-out|open|save)$/.test(verb)) return;
       event.preventDefault();
       void act(/** @type {Verb} */ (verb), control, event.isTrusted || navigator.userActivation?.isActive);
     },

@@ -133,9 +133,7 @@ export function panel(kernel, notice, box, put) {
       const wanted = verb === "save" ? ticked(from?.closest("form"), config) || ticked(layer === 2 ? box : null, config) : {};
       if (verb === "open" || !wanted) return open(from);
       /** @type {Record<string, boolean>} */
-      const choices = chosen(kernel, (/** @type {string} */ category) =>
-        verb === "save" ? wanted[category] : verb === "accept-all",
-      );
+      const choices = chosen(kernel, verb, wanted);
       // A script may refuse for the visitor, but only the visitor can grant.
       if (trusted || !grants(kernel, choices)) await choose(() => record(kernel, choices, verb, mechanism(from)));
     },

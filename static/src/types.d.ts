@@ -7,6 +7,8 @@ interface Config {
   prefix: string;
   /** Optional categories, in the order they are shown. */
   categories: string[];
+  /** Those of which something is sold or shared, as laws with an opt-out have it. */
+  sold: string[];
   /** Declared services: id to category. */
   services: Record<string, string>;
   /** What each service keeps, by category: `area:key` with globs; "" holds what is known but not declared. */
@@ -47,7 +49,7 @@ interface State extends Pick<ConsentKitState, "allowed" | "ask"> {
 
 type ConsentKit = Partial<ConsentKitApi> & ConsentKitQueue;
 
-type Verb = "open" | "accept-all" | "reject-all" | "save";
+type Verb = "open" | "accept-all" | "reject-all" | "save" | "opt-out";
 
 /** What the kernel lends to the banner. */
 interface Kernel {
