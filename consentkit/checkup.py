@@ -1,4 +1,4 @@
-"""What `consentkit check` looks at beside the policy: the application's code, its pages, what was seen."""
+"""What `consentkit check` looks at beside the policy file: the site's code, its pages, what was seen."""
 
 import sys
 from collections.abc import Iterable, Iterator

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from consentkit.access import is_personal
+from consentkit.attaching import attach, attached
 from consentkit.auditing import evidence, export, verify
 from consentkit.checkup import declared_by, missing_from, still_in
 from consentkit.closing import close
@@ -175,6 +176,8 @@ audit.add_command(verify)
 audit.add_command(export)
 audit.add_command(close)
 audit.add_command(evidence)
+audit.add_command(attach)
+audit.add_command(attached)
 
 
 @audit.command("log")

@@ -237,7 +237,15 @@ def test_nothing_is_decided_after_it_was_logged() -> None:
     assert about(decided=decided) == ["was decided after it was logged"]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in ANSWERS])
+def test_what_is_attached_and_the_version_it_shows_are_logged_before() -> None:
+    attached = entry(Kind.ATTACHMENT, {"t": 2, "policy": "v1", "sha256": "n-en"})
+    assert said(entry(Kind.POLICY, POLICY), attached) == []
+    assert said(attached) == ["attaches to policy version v1, which was not published before it"]
+    other = entry(Kind.ATTACHMENT, {"t": 2, "policy": "v1", "sha256": "png"})
+    assert said(entry(Kind.POLICY, POLICY), other) == ["attaches the file png, which is not logged before it"]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in (*ANSWERS, Kind.ATTACHMENT)])
 def test_other_entries_answer_nothing(kind: Kind) -> None:
     assert said(entry(kind, POLICY)) == []
 

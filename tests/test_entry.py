@@ -196,7 +196,7 @@ def test_an_altered_payload_is_read_but_not_called_intact() -> None:
 
 
 @pytest.mark.parametrize(
-    "entry", [b"", b"\x01", b"\x02\x01" + bytes(64), b"\x01\x08" + bytes(64), b"\x01\x01" + bytes(63)]
+    "entry", [b"", b"\x01", b"\x02\x01" + bytes(64), b"\x01\x0f" + bytes(64), b"\x01\x01" + bytes(63)]
 )
 def test_foreign_bytes_are_no_entry(entry: bytes) -> None:
     with pytest.raises(VerificationError):

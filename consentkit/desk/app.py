@@ -20,7 +20,7 @@ from consentkit.errors import ConsentKitError
 from consentkit.kit import ConsentKit
 from consentkit.proof.claims import claims
 from consentkit.proof.entry import Stored
-from consentkit.proof.told import about, when
+from consentkit.proof.told import about, when, words_of
 from consentkit.request import is_secure
 
 logger = logging.getLogger("consentkit")
@@ -126,10 +126,8 @@ class Desk:
         document = self.kit.log.document(str(stmt.get("notice") or stmt.get("sha256") or ""))
         if document is None:
             return title, ""
-        text = document.body.decode("utf-8", "replace")
-        if document.media_type == "application/json":
-            text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-        return title, text
+        words = words_of(document)
+        return title, words if isinstance(words, str) else json.dumps(words, indent=2, ensure_ascii=False)
 
     def _trackers(self, request: Request) -> Response:
         wanted = request.query_params.get("days", "")

@@ -7,6 +7,9 @@ from typing import Any
 from consentkit.proof.recount import Finding
 from consentkit.proof.store import DocumentRow, Source
 
+ATTACHED = "attached"
+"""What the statement of a `document` entry has besides where it is a file that somebody attached."""
+
 
 class Cited:
     """Hears of each `document` entry, then looks at what is stored; `rows` is how many that were."""

@@ -22,8 +22,8 @@ def claims() -> Sequence[Check]:
 
     They hold that a policy is published after its texts; that every answer names policy versions, and a
     notice, that the log published before it, how it came about and under which law, the visitor's entry
-    before, says yes or no about `necessary` and each optional category, on what basis, and until when; and
-    that an operator says yes to nothing.
+    before, says yes or no about `necessary` and each optional category, on what basis, and until when; that
+    an operator says yes to nothing; and that what is attached to a version is logged, as the version is.
     """
     return (_Claims().check,)
 
@@ -53,6 +53,8 @@ class _Claims:
             return self._policy(stmt)
         if entry.kind is Kind.DOCUMENT:
             self._documents.add(str(stmt.get("sha256")))
+        elif entry.kind is Kind.ATTACHMENT:
+            return self._attached(stmt)
         elif entry.kind is Kind.SUCCESSION and type(stmt.get("first")) is int:
             self._first = stmt["first"]
         return ()
@@ -64,6 +66,12 @@ class _Claims:
         for digest in (version, *notices) if "manifest" in stmt else ():
             if digest not in self._documents:
                 yield f"publishes the text {digest}, which is not logged before it"
+
+    def _attached(self, stmt: dict[str, Any]) -> Iterator[str]:
+        if stmt.get("policy") not in self._versions:
+            yield f"attaches to policy version {stmt.get('policy')}, which was not published before it"
+        if stmt.get("sha256") not in self._documents:
+            yield f"attaches the file {stmt.get('sha256')}, which is not logged before it"
 
     def _answer(self, kind: Kind, stmt: dict[str, Any], look: bytes | None) -> Iterator[str]:
         holds = True

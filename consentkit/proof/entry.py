@@ -36,6 +36,8 @@ class Kind(IntEnum):
     POLICY = 0x05
     OPERATOR = 0x06
     ACCESS = 0x07
+    ATTACHMENT = 0x08
+    MESSAGE = 0x09
     TOMBSTONE = 0x10
     KEY = 0x11
     DOCUMENT = 0x12

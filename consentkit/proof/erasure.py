@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, Literal
 
 from consentkit.errors import VerificationError
@@ -18,6 +19,8 @@ from consentkit.proof.store import Reading
 from consentkit.proof.tombstones import SEGMENTS, Range, Tombstones
 
 Segment = Literal["subj", "both"]
+LASTING = (Kind.POLICY, Kind.ATTACHMENT)
+"""The committed kinds that are about nobody, so that no rule's months end them."""
 
 _MOST_ENTRIES = 10_000  # in one transaction, for which every visitor's choice has to wait
 _MOST_RANGES = 1_000  # a public entry holds 64 kB
@@ -72,7 +75,7 @@ def _requested(indexes: list[int], segment: Segment, first: int, view: Reading) 
         if entry is None:
             raise ValueError(f"the log has no entry {first + index}")
         kind = kind_of(entry)
-        if kind.public or (kind is Kind.POLICY and segment != "subj"):
+        if kind.public or (kind in LASTING and segment != "subj"):
             raise ValueError(f"entry {first + index} is a {kind.label}: it holds nothing about a visitor")
     left = [index for index in indexes if any(_left(o, segment) for _, o in view.openings(index, index + 1))]
     return _plan(left, None, segment, {"reason": "request"})
@@ -80,8 +83,9 @@ def _requested(indexes: list[int], segment: Segment, first: int, view: Reading) 
 
 def _aged(before_ms: int, why: Mapping[str, Any], now_ms: int | None, view: Reading) -> Plan:
     size = _size(view)
-    # What was published has to outlive the answers to it, which name it.
-    kept = view.by_kind(Kind.POLICY, 0, size, newest_first=False, limit=size)
+    # What was published, with what shows it, has to outlive the answers to it, which name it.
+    of_each = (view.by_kind(kind, 0, size, newest_first=False, limit=size) for kind in LASTING)
+    kept = sorted(chain.from_iterable(of_each))
     spared = frozenset(kept)
     old = [i for i, o in _before(view, before_ms, now_ms, size) if i not in spared and _left(o, "both")]
     return _plan(old, kept, "both", {"reason": "retention", **why})

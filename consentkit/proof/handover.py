@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from consentkit.errors import ConfigurationError, LogClosed, LogRefused, SizeMoved, StoreUnavailable
 from consentkit.proof.address import beside
+from consentkit.proof.cited import ATTACHED
 from consentkit.proof.entry import Kind, Record, Stored
 from consentkit.proof.keys import Keys, recorded_origin, used
 from consentkit.proof.log import ProofLog
@@ -197,6 +198,8 @@ def _beginning(shard: Shard) -> Iterator[Record]:
     for entry in merge(*named, key=attrgetter("index")):
         stmt = entry.stmt or {}
         if entry.kind is Kind.DOCUMENT:
+            if ATTACHED in stmt:
+                continue  # no answer names it
             if document := shard.log.document(str(stmt.get("sha256"))):
                 yield Record(Kind.DOCUMENT, t, _said(stmt), body=document.body)
         elif stmt and entry.intact:

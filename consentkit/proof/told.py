@@ -40,6 +40,8 @@ def about(entry: Stored) -> str:
     stmt = entry.stmt or {}
     if entry.kind is Kind.TOMBSTONE:
         return f"{stmt.get('segment')} of {stmt.get('list') or [stmt.get('first'), stmt.get('last')]}"[:60]
+    if entry.kind in (Kind.ATTACHMENT, Kind.MESSAGE):
+        return f"{str(stmt.get('policy'))[:16]} {stmt.get('name', '')}".strip()
     if entry.kind is Kind.ACCESS:
         return f"{stmt.get('action')} {stmt.get('object', [stmt.get('from'), stmt.get('to')])}"[:60]
     answers = stmt.get("categories") or stmt.get("expired")
@@ -54,7 +56,7 @@ def texts(log: Shards, entry: Stored) -> dict[str, Any]:
     for field, name in CITED.items():
         document = log.document(stmt[field]) if isinstance(stmt.get(field), str) else None
         if document is not None:
-            found[name] = _words(document)
+            found[name] = words_of(document)
     details = _details(log, found.get("notice_text"))
     if details is not None:
         found["details_text"] = details
@@ -66,7 +68,7 @@ def _details(log: Shards, notice: object) -> Any:
     """What a notice names by its hash: the words that its second layer shows besides."""
     digest = notice.get("details") if isinstance(notice, dict) else None
     document = log.document(digest) if isinstance(digest, str) else None
-    return _words(document) if document is not None else None
+    return words_of(document) if document is not None else None
 
 
 def _layer(log: Shards, stmt: Mapping[str, Any]) -> Any:
@@ -76,10 +78,13 @@ def _layer(log: Shards, stmt: Mapping[str, Any]) -> Any:
     announced = edition.stmt if edition is not None and edition.intact else None
     digest = ((announced or {}).get("manifest") or {}).get("renderings", {}).get(locale)
     document = log.document(digest) if isinstance(digest, str) else None
-    return _words(document)["layers"][layer] if document is not None else None
+    return words_of(document)["layers"][layer] if document is not None else None
 
 
-def _words(document: Document) -> Any:
+def words_of(document: Document) -> Any:
+    """Return what a document says: JSON as a value, other text as it is, of all else what it is."""
+    if not document.media_type.startswith(("text/", "application/json")):
+        return f"{document.media_type}, {len(document.body)} bytes"
     if document.media_type.startswith("application/json"):
         with suppress(orjson.JSONDecodeError):
             return orjson.loads(document.body)
