@@ -47,11 +47,13 @@ def notice(locale: str) -> dict[str, Any]:
 
     links = {key: {"href": "/consent/", "text": t["links"][key]} for key in ("policy", "details")}
     plain = {
-        key: t[key] for key in ("locale", "dir", "purposes_intro", "buttons", "labels", "embed", "status")
+        key: t[key]
+        for key in ("locale", "dir", "purposes_intro", "buttons", "labels", "embed", "status", "dates")
     }
     body = [text.format(months="6 months") for text in t["body"]]
     cats = [category(cid) for cid in ("necessary", *CATEGORIES)]
-    plain |= {"manage": t["labels"]["unblock"], "changes": t["links"]["changes"]}
+    plain |= {"manage": t["labels"]["unblock"], "withdraw": t["buttons"]["withdraw"]}
+    plain["changes"] = t["links"]["changes"]
     off = t["signal"]["beforehand"].format(categories=t["categories"]["marketing"]["name"])
     plain |= {"signal": {"gpc": [t["signal"]["honoured"], off]}}
     return plain | {"title": t["title"].format(site="Shop"), "body": body, "categories": cats, "links": links}
@@ -230,6 +232,7 @@ class Shop:
             "policy": POLICY,
             "allowed": ["necessary", *granted],
             "ask": not {*CATEGORIES} <= {*(self.choices or ())},
+            "reasons": {c: "changed" for c in CATEGORIES if self.choices and c not in self.choices},
         }
         hint = "".join(f".{c}{'+' if v else '-'}{self.ends}" for c, v in (self.choices or {}).items())
         today = day_of(datetime.now(UTC))

@@ -13,7 +13,7 @@ from samples import first
 from shop_stub import CATEGORIES, NOTICE, POLICY, TEXTS, Shop, notice
 
 from consentkit.gate.markup import Rewriter
-from consentkit.policy.rendering import banner_layer, preferences_layer
+from consentkit.policy.rendering import again_layer, banner_layer, preferences_layer
 from consentkit.policy.whose import Whose
 
 pytestmark = pytest.mark.browser
@@ -200,10 +200,10 @@ def test_the_second_layer_says_until_when_each_answer_counts(page: Page, shop: S
     choose_analytics(page)
     page.evaluate("document.body.insertAdjacentHTML('beforeend', '<b id=out data-consent=save>Save</b>')")
     page.click("#out")  # of no form: there is nothing to save yet
-    end = datetime.fromtimestamp(shop.ends).astimezone()
+    end = datetime.fromtimestamp(shop.ends, UTC)
     for name in ("Preferences", "Analytics", "Marketing"):
         told = page.locator("label", has_text=name)
-        expect(told).to_contain_text(f"until {end:%B} {end.day}, {end.year}")
+        expect(told).to_contain_text(f"until {end.day} {end:%B} {end.year}")
     expect(page.locator("label", has_text="Necessary")).not_to_contain_text("until")
     assert shop.server.paths().count("POST /consent/") == 1
 
@@ -249,8 +249,21 @@ def test_without_the_kernel_the_hint_answers_and_the_visitor_s_page_is_what_open
     page.wait_for_url("**/consent/")
 
 
-def test_in_a_partial_re_ask_reject_all_still_refuses_every_optional_category(page: Page, shop: Shop) -> None:
-    shop.choices = {"analytics": True}  # the others have changed since
+def test_a_question_that_comes_again_names_what_it_is_about_and_a_yes_is_to_that_alone(
+    page: Page, shop: Shop
+) -> None:
+    """L9: drawn as the log says; reject all still refuses every optional category."""
+    shop.choices = {"preferences": False, "analytics": True}  # the last one has changed since
+    page.reload()
+    page.wait_for_function("consentkit.state.allowed.includes('analytics')")
+    asked = [{"id": "necessary", "locked": True}, *notice("en")["categories"][3:]]
+    drawn = again_layer({**notice("en"), "categories": asked})
+    assert page.get_by_role("dialog").evaluate(DRAWN) == json.loads(json.dumps(drawn))
+    press(page, "Accept all")
+    gone(page)
+    assert shop.posted()["choices"] == {"preferences": False, "analytics": True, "marketing": True}
+    shop.choices = {"analytics": True}
+    page.context.clear_cookies()
     page.reload()
     page.wait_for_function("consentkit.state.allowed.includes('analytics')")
     press(page, "Reject all")

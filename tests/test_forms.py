@@ -63,7 +63,8 @@ def test_what_the_small_button_says_is_logged_where_there_is_one() -> None:
     edition = compile_edition(resolve(policy(banner={"button": "top-left"})), "/consent")
     for locale in edition.policy.site.languages:
         logged = json.loads(edition.renderings[locale].body)
-        assert logged["corner"]["parts"] == [TEXTS[locale]["labels"]["unblock"]]
+        words = [TEXTS[locale]["labels"]["unblock"], TEXTS[locale]["buttons"]["withdraw"]]
+        assert [each["parts"][0] for each in logged["corner"]["parts"]] == words
         assert logged["banner"]["button"] == "top-left"
     assert {"corner.js", "corner.css"} <= edition.manifest["files"].keys()
     plain = compile_edition(resolve(policy()), "/consent")
@@ -273,7 +274,7 @@ def test_a_decided_visitor_finds_the_same_small_button_in_its_corner_of_every_pa
     """A3, A5, A6, 2.4.11, 2.5.8, 3.2.4."""
     shop.banner = Banner(button=corner)
     tab.goto(shop.url)
-    small = tab.locator(".consentkit-corner")  # a placeholder's button has its name
+    small = tab.locator(".consentkit-corner [data-consent=open]")  # a placeholder's link has its name
     tab.get_by_role("dialog").get_by_role("button", name="Accept all").click()
     small.wait_for()
     expect(small).to_have_accessible_name("Manage cookies")
@@ -297,11 +298,17 @@ def test_a_decided_visitor_finds_the_same_small_button_in_its_corner_of_every_pa
     tab.keyboard.press("Escape")
     expect(small).to_be_focused()
     assert small.count() == 1
+    withdraw = tab.get_by_role("button", name="Withdraw everything")
+    withdraw.press("Enter")
+    expect(withdraw).to_have_count(0)
+    assert shop.posted()["choices"] == dict.fromkeys(CATEGORIES, False)
+    assert small.bounding_box() == place
 
 
 def test_withdrawing_takes_no_more_presses_than_accepting(tab: Page, shop: Shop) -> None:
     """A7, GDPR 7(3): by each way that there is, counted in trusted events."""
-    shop.more = "<button data-consent=reject-all>Withdraw everything</button>"
+    shop.banner = Banner(button="bottom-right")
+    shop.more = "<button data-consent=reject-all>None of it</button>"
     tab.add_init_script("addEventListener('click', event => event.isTrusted && counted(), true)")
     presses: list[int] = []
     tab.expose_function("counted", lambda: presses.append(1))
@@ -319,5 +326,7 @@ def test_withdrawing_takes_no_more_presses_than_accepting(tab: Page, shop: Shop)
     accept, reject = (box.get_by_role("button", name=f"{verb} all") for verb in ("Accept", "Reject"))
     first = presses_of(4, accept)
     assert presses_of(1, tab.get_by_text("Withdraw everything")) <= first == 1
+    assert presses_of(4, manage, accept) == 2
+    assert presses_of(1, tab.get_by_text("None of it")) <= first
     again = presses_of(4, manage, accept)
     assert presses_of(1, manage, reject) <= again

@@ -147,7 +147,7 @@ def test_the_page_says_so_beside_its_content_and_once(site: Site) -> None:
         tab.goto(url)
         box = tab.locator(".consentkit-message[role=status]")
         day = site.clock.now
-        expect(box).to_contain_text(f"was updated on {day:%B} {day.day}, {day.year}.")
+        expect(box).to_contain_text(f"was updated on {day.day} {day:%B} {day.year}.")
         assert tab.evaluate("document.activeElement === document.body")
         assert box.evaluate("e => e.scrollWidth <= e.clientWidth && e.getBoundingClientRect().right <= 320")
         site.lang = "fr"

@@ -30,7 +30,7 @@ FIRST_WORDS = {
     "status": ("saved", "failed", "offline"),
 }
 """Of these tables, what the banner's first layer says: the rest is read later, if ever."""
-SECOND_WORDS = ("embed", "changes", "signal")
+SECOND_WORDS = ("embed", "changes", "dates", "signal")
 """What few visitors are told, of whole tables."""
 
 
@@ -80,10 +80,15 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
         "embed": words["embed"] | {"blocked": _around_names(words["embed"]["blocked"], words["dir"])},
         "status": words["status"],
         "changes": words["links"]["changes"],
+        "dates": words["dates"],
         "signal": _signal(policy, locale),
-        # Where a small button has its place in each page, what it says comes with the first words (A6).
-        **({"manage": words["labels"]["unblock"]} if policy.banner.corner else {}),
+        # Where small buttons have their place in each page, what they say comes with the first words (A6).
+        **(_corner(words) if policy.banner.corner else {}),
     }
+
+
+def _corner(words: Mapping[str, Any]) -> dict[str, str]:
+    return {"manage": words["labels"]["unblock"], "withdraw": words["buttons"]["withdraw"]}
 
 
 def _around_names(text: str, direction: str) -> str:

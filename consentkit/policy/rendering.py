@@ -16,8 +16,9 @@ from consentkit.policy.version import Policy
 from consentkit.policy.words import filled, isolated
 
 SIZES = {"narrow": {"below": "60rem"}, "wide": {"from": "60rem"}}
-LAYERS = ("banner", "preferences", "page")
-"""The banner's first layer and its second, and the page that works without JavaScript."""
+LAYERS = ("banner", "again", "preferences", "page")
+"""The banner's first layer, that of a question that comes again, the second layer, and the page that works
+without JavaScript."""
 
 Node = dict[str, Any]
 
@@ -29,6 +30,7 @@ def stored_rendering(policy: Policy, locale: str, prefix: str, code: Mapping[str
     order = policy.banner.order
     layers = {
         "banner": banner_layer(notice, order),
+        "again": again_layer(notice, order),
         "preferences": preferences_layer(notice, order),
         "page": page_layer(notice, words, page_names(policy, locale)),
     }
@@ -41,7 +43,7 @@ def stored_rendering(policy: Policy, locale: str, prefix: str, code: Mapping[str
         "layers": layers,
         # Behind the title of both layers, where the browser objects.
         "signal": {name: [_node("p", text) for text in said] for name, said in notice["signal"].items()},
-        **({"corner": _button(notice["manage"], "open")} if policy.banner.corner else {}),
+        **({"corner": _corner(notice)} if policy.banner.corner else {}),
     }
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
@@ -56,6 +58,17 @@ def banner_layer(notice: Mapping[str, Any], order: Sequence[str] = CONTROLS) -> 
         _links(notice),
     ]
     return [_node("div", *text), _node("div", *_equals(notice, order, _button(notice["buttons"]["choose"])))]
+
+
+def again_layer(notice: Mapping[str, Any], order: Sequence[str] = CONTROLS) -> list[Node]:
+    """Return the first layer as it is where some answers count no longer.
+
+    It lists those categories alone, each of which may be one, and leads to what has changed if that is why.
+    """
+    asked = [each for each in notice["categories"] if not each["locked"]]
+    text, actions = banner_layer({**notice, "categories": asked}, order)
+    text["parts"][-1]["parts"] += [" ", _node("a", notice["changes"])]
+    return [text, actions]
 
 
 def preferences_layer(notice: Mapping[str, Any], order: Sequence[str] = CONTROLS) -> list[Node]:
@@ -105,6 +118,11 @@ def page_layer(notice: Mapping[str, Any], words: Mapping[str, str], names: Mappi
 
 def _node(element: str, *parts: Node | str, **attributes: object) -> Node:
     return {"element": element, **attributes, "parts": [part for part in parts if part != ""]}
+
+
+def _corner(notice: Mapping[str, Any]) -> Node:
+    """The small buttons; the second is there as long as there is a yes to end."""
+    return _node("div", _button(notice["manage"], "open"), _button(notice["withdraw"], "reject-all"))
 
 
 def _button(text: str, control: str = "") -> Node:

@@ -1,4 +1,8 @@
 import { form } from "./form.js";
 
-// First in the page, so that the keyboard meets it before everything else.
-export default form("div", "dialog", (box) => document.body.prepend(box));
+// First in the page, so that the keyboard meets it before everything else; drawn over all that the page can do.
+export default form("div", "dialog", (box) => {
+  document.body.prepend(box);
+  box.popover = "manual";
+  box.showPopover?.();
+});

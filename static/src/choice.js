@@ -1,27 +1,50 @@
+import { unanswered } from "./answers.js";
+import { ticked } from "./controls.js";
 import { pickLocale, wishes } from "./notice.js";
 
 /**
- * What a control says: a choice for every category; of those to save, one that `wanted` says nothing of stays as
- * it is. Who opts out of a sale says no more than that.
+ * A choice for every category; one that `wanted` says nothing of stays as it is.
  *
  * @param {Kernel} kernel
- * @param {string} verb
- * @param {Record<string, boolean>} wanted
+ * @param {(category: string) => boolean | undefined} wanted
  */
-export const chosen = ({ config, may }, verb, wanted) =>
-  Object.fromEntries(
-    (verb === "opt-out" ? config.sold : config.categories).map((category) => [
-      category,
-      verb === "save" ? !!(wanted[category] ?? may(category)) : verb === "accept-all",
-    ]),
-  );
+const chosen = ({ config, may }, wanted) =>
+  Object.fromEntries(config.categories.map((category) => [category, !!(wanted(category) ?? may(category))]));
 
 /**
+ * Whether choices must not be recorded: a script may refuse for the visitor, but what isn't allowed yet takes
+ * the visitor's own hand.
+ *
  * @param {Kernel} kernel
  * @param {Record<string, boolean>} choices
- * @returns {boolean} whether they allow something that isn't allowed yet: that takes the visitor's own hand
+ * @param {boolean | undefined} trusted whether that is known already
  */
-export const grants = ({ config, may }, choices) => config.categories.some((each) => choices[each] && !may(each));
+const forbidden = ({ config, may }, choices, trusted) =>
+  !trusted &&
+  !navigator.userActivation?.isActive &&
+  config.categories.some((category) => choices[category] && !may(category));
+
+/**
+ * What a control that was pressed answers: undefined where the visitor has to be shown the choices, false where
+ * nothing may be recorded.
+ *
+ * @param {Kernel} kernel
+ * @param {Press} press
+ * @param {Element | false} [layer] whose boxes a control in no form is about
+ * @param {boolean} [again] whether it is on a first layer: a yes there is about what the question is about
+ */
+export function answerOf(kernel, [verb, control, trusted], layer, again) {
+  const { config } = kernel;
+  const boxes = verb === "save" && (ticked(control?.closest("form"), config) || ticked(layer, config));
+  if (verb === "open" || (verb === "save" && !boxes)) return;
+  // Who opts out of a sale says no more than that.
+  if (verb === "opt-out") return Object.fromEntries(config.sold.map((category) => [category, false]));
+  const accepted = verb === "accept-all" && (again ? unanswered(kernel) : config.categories);
+  const choices = chosen(kernel, (category) =>
+    boxes ? boxes[category] : accepted && (accepted.includes(category) || undefined),
+  );
+  return !forbidden(kernel, choices, trusted) && choices;
+}
 
 /**
  * Has the server record choices; what they deny ends before it is asked.
@@ -85,8 +108,8 @@ async function post({ config, locale: drawn }, answer) {
  */
 export async function save(kernel, wanted, answer, trusted) {
   const named = Array.isArray(wanted) ? Object.fromEntries(wanted.map((each) => [each, answer])) : wanted;
-  const choices = chosen(kernel, "save", named);
-  if (!trusted && grants(kernel, choices)) throw new Error("consentkit: only the visitor's own action can accept");
+  const choices = chosen(kernel, (category) => named[category]);
+  if (forbidden(kernel, choices, trusted)) throw new Error("consentkit: only the visitor's own action can accept");
   const wrong = await choose(kernel, choices, "save", "api");
   if (wrong) throw new Error("consentkit: the choice is not saved: " + wrong);
 }

@@ -7,7 +7,7 @@ function expire(name) {
   for (let path = location.pathname + "/"; path; ) {
     path = path.replace(/\/[^/]*$/, "");
     // Ends with an empty domain, which means this host only.
-    for (let host = "." + location.hostname, last = ""; host !== last; ) {
+    for (let host = "." + location.hostname, last = ""; host != last; ) {
       // A name that begins with `__Secure-` is only taken with `secure`, one with `__Host-` without a domain too.
       for (const end of ["", "/"]) {
         for (const flags of ["", ";secure;partitioned", ";secure"]) {
@@ -55,7 +55,7 @@ export async function sweep(visit, wanted = Object.keys(areas)) {
 
 /** @param {string[]} names globs */
 export const pattern = (names) =>
-  new RegExp(`^(${names.map((name) => name.replace(/\W/g, (sign) => (sign === "*" ? ".*" : "\\" + sign))).join("|")})$`, "s");
+  new RegExp(`^(${names.map((name) => name.replace(/\W/g, (sign) => (sign == "*" ? ".*" : "\\" + sign))).join("|")})$`, "s");
 
 /**
  * The names of trackers by service, of the categories among `allowed`, or, with `wanted` false, of any other.
@@ -65,7 +65,7 @@ export const pattern = (names) =>
  * @param {boolean} wanted
  */
 export const declared = ({ trackers }, allowed, wanted) =>
-  Object.keys(trackers).flatMap((category) => (allowed.includes(category) === wanted ? (trackers[category] ?? []) : []));
+  Object.keys(trackers).flatMap((category) => (allowed.includes(category) == wanted ? (trackers[category] ?? []) : []));
 
 /**
  * Removes cookies and storage keys of every category not in `allowed`, as far as script can see them.

@@ -14,8 +14,7 @@ export const form = (tag, role, put) =>
   /** @param {Kernel} kernel @returns {Promise<Ui>} */
   async (kernel) => {
     const { config } = kernel;
-    const [notice] = await Promise.all([loadNotice(config), loadStyle(location.origin + config.styles.banner)]);
-    kernel.locale = notice.locale;
-    notice.objection = await objection(config, notice);
+    const [notice] = await Promise.all([loadNotice(kernel), loadStyle(location.origin + config.styles.banner)]);
+    notice.objection = await objection(kernel, notice);
     return panel(kernel, notice, make(tag, { class: "banner", role, "aria-labelledby": TITLE }), put);
   };

@@ -6,21 +6,27 @@
  * further away than any answer lasts was not set by the server. What the browser objects to is `off`, whatever the
  * hint says: that may be of a time before (W3C GPC §3.2).
  *
- * @param {{ categories: string[]; months: number; off: string[]; policy: string }} terms the policy by its first 16 digits
- * @param {string} cookies as document.cookie gives them
- * @param {number} now milliseconds since the epoch
+ * @param {string} policy its first 16 digits
+ * @param {number} months as long as an answer counts at most
+ * @param {string[]} categories the optional ones
+ * @param {string[]} off
  * @returns {Hint}
  */
-export function readHint({ categories, months, off, policy }, cookies, now) {
-  const raw = /(?:^|; )consentkit_allows=([^;~]*)/.exec(cookies)?.[1] ?? "";
+export function readHint(policy, months, categories, off) {
+  let raw = "";
+  try {
+    raw = document.cookie.match(/(^|; )consentkit_allows=([^;~]*)/)?.[2] ?? "";
+  } catch {
+    // A sandboxed frame has no cookies.
+  }
   const signs = categories.map((category) => {
-    const [, sign, until] = new RegExp(`[.]${category}([+-])(\\d+)`).exec(raw) ?? [];
-    const left = Number(until) - now / 1e3;
+    const [, sign, until] = /** @type {any[]} */ (raw.match(`[.]${category}([+-])(\\d+)`) ?? []);
+    const left = until - Date.now() / 1e3;
     return left > 0 && left < months * 2.7e6 && (off.includes(category) ? "-" : sign);
   });
   return {
-    allowed: ["necessary", ...categories.filter((_, i) => signs[i] === "+")],
-    known: raw.startsWith(policy) && signs.every(Boolean),
+    allowed: ["necessary", ...categories.filter((_, i) => signs[i] == "+")],
+    known: raw.startsWith(policy) && !signs.includes(false),
     key: raw + signs,
     off,
   };

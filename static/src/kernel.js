@@ -2,7 +2,6 @@ import { clear } from "./clear.js";
 
 // Script, frames, images and connections stay inside this origin; nothing that the page itself draws changes.
 const LOCK = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval';form-action 'self'";
-const NECESSARY = "necessary";
 
 /**
  * Takes over from the starter: keeps the page's state and every open tab in step with the visitor's choices.
@@ -16,37 +15,46 @@ export default function start(kit, hint, revived, queue) {
   const config = __CONFIG__;
   const channel = new BroadcastChannel("consentkit");
   /** @type {State} */
-  const none = { allowed: [NECESSARY], ask: false };
+  const none = { allowed: ["necessary"], ask: false };
   let state = none;
   /** What has been loaded for a reason. @type {Record<string, Promise<any>>} */
-  const parts = {};
+  const loaded = {};
+  /** A browser may remember that an address failed: the next attempt's is another one. */
+  let attempt = "";
   /** @type {Promise<unknown> | undefined} */
   let synced;
   let told = "";
   let locked = false;
+  /** Whether this is a frame in a page of the site that asks, and tells, for both. @type {boolean | undefined} */
+  let inner;
   /** The hint's key at the last look; "?" if it must not be trusted, "" before the first look. */
   let seen = "";
   /** @type {(value?: unknown) => void} */
   let decide;
   const decided = new Promise((resolve) => (decide = resolve));
   const parsed = new Promise((resolve) =>
-    document.readyState === "loading" ? addEventListener("DOMContentLoaded", resolve) : resolve(0),
+    document.readyState == "loading" ? addEventListener("DOMContentLoaded", resolve) : resolve(0),
   );
 
   /** @param {string} category */
   const may = (category) => !locked && !!category && state.allowed.includes(category);
   const wipe = () => clear(config, state.allowed);
   const reload = () => location.reload();
-  /** @param {"sync" | "choice" | "revive" | "banner" | "corner" | "message" | "placeholders"} name */
-  const fetched = (name) => import(location.origin + config[name]);
-  /** @param {"revive" | "banner" | "corner" | "message" | "placeholders"} name */
-  const load = (name) => (parts[name] ??= fetched(name).then((module) => module.default(kernel)));
+  /** @type {Kernel["once"]} */
+  const once = (name, make = () => import(location.origin + config[/** @type {"choice"} */ (name)] + attempt)) =>
+    (loaded[name] ??= make().catch((/** @type {unknown} */ error) => {
+      attempt += "#";
+      setTimeout(() => {
+        delete loaded[name];
+        settle();
+      }, 1e4);
+      throw error;
+    }));
+  /** @param {PartName} name @returns {Promise<any>} */
+  const load = (name) => once("+" + name, async () => (await once(name)).default(kernel));
 
-  /** @param {Verb} verb @param {Element | null} opener @param {boolean} [trusted] */
-  const act = (verb, opener, trusted) =>
-    load("banner")
-      .then((banner) => banner.act(verb, opener, trusted))
-      .catch(() => location.assign(location.origin + config.prefix + "/"));
+  /** @type {Ui["act"]} */
+  const act = async (...press) => (await load("banner")).act(...press);
 
   /**
    * Stops what already runs, in a tab where something does that isn't allowed without these categories: a policy
@@ -55,7 +63,7 @@ export default function start(kit, hint, revived, queue) {
    * @param {string[]} denied
    */
   function lock(denied) {
-    state = { ask: state.ask, allowed: state.allowed.filter((category) => !denied.includes(category)) };
+    state = { ...state, allowed: state.allowed.filter((category) => !denied.includes(category)) };
     wipe();
     if (locked || [...revived].every(may)) return;
     locked = true;
@@ -75,23 +83,25 @@ export default function start(kit, hint, revived, queue) {
 
   /** Everything that touches the page's elements is in files of their own, each only loaded for a reason. */
   function settle() {
-    const marked = state.allowed[1] ? "[data-consentkit],[data-category]" : `[data-category=${NECESSARY}]`;
+    if (!told) return;
+    const marked = state.allowed[1] ? "[data-consentkit],[data-category]" : "[data-category=necessary]";
     use("revive", document.querySelector(marked), synced);
-    const waiting = "iframe:is([data-consentkit],[data-src]),[data-consent-for]";
+    const waiting = ":is(iframe,object,embed):is([data-consentkit],[data-src]),[data-consent-for]";
     use("placeholders", !state.allowed[config.categories.length] && document.querySelector(waiting));
+    if (inner) return;
     use("banner", state.ask);
     use("corner", config.corner);
     // What changed for somebody who is asked nothing, as the server has it in the hint until they close it.
-    use("message", document.cookie.match(/_allows[^;]*!/));
+    use("message", /_allows[^;]*!/.test(document.cookie));
   }
 
   /**
-   * @param {"revive" | "banner" | "corner" | "message" | "placeholders"} name
+   * @param {PartName} name
    * @param {unknown} reason
    * @param {unknown} [first] what has to be done before
    */
   const use = (name, reason, first) =>
-    (reason || parts[name]) &&
+    (reason || loaded[name]) &&
     Promise.all([load(name), first])
       .then(([part]) => part.refresh())
       .catch(() => {});
@@ -113,12 +123,12 @@ export default function start(kit, hint, revived, queue) {
     await parsed;
     const detail = calls.state;
     const now = state.allowed + " " + state.ask;
-    if (now !== told) {
+    if (now != told) {
       if (Array.isArray(window.dataLayer)) window.dataLayer.push({ event: "consentkit", allowed: detail.allowed });
       document.dispatchEvent(new CustomEvent("consentkit:" + (told ? "change" : "ready"), { detail }));
       // Trackers whose life is over go before anything that is allowed runs.
       if (!state.ask || state.allowed[1]) {
-        synced = fetched("sync").then((module) => module.default(kernel)).catch(() => {});
+        synced = once("sync").then((module) => module.default(kernel)).catch(() => {});
       }
     }
     told = now;
@@ -129,10 +139,10 @@ export default function start(kit, hint, revived, queue) {
   async function check() {
     const { allowed, known, key } = hint();
     // So a locked page stays as it is as long as its answer is under way.
-    if (key === seen) return;
+    if (key == seen) return;
     if (locked) return reload();
     // A hint that changes later may be an older answer's, whose cookies came last: the log knows.
-    const unsure = seen || !known || (allowed[1] && sessionStorage.consentkit !== key);
+    const unsure = seen || !known || (allowed[1] && sessionStorage.consentkit != key);
     seen = key;
     let next = { allowed, ask: false };
     // What runs already goes on meanwhile, and keeps what it has kept; nothing comes alive before `apply`.
@@ -161,7 +171,8 @@ export default function start(kit, hint, revived, queue) {
     config,
     may,
     revived,
-    asking: () => state.ask,
+    once,
+    asking: () => state.ask && !inner && state,
     ends: () => calls.state.until,
     withdraw(denied) {
       channel.postMessage(denied);
@@ -180,25 +191,23 @@ export default function start(kit, hint, revived, queue) {
     (/** @type {boolean} */ answer) =>
     async (/** @type {any} */ wanted = config.categories) => {
       const trusted = navigator.userActivation?.isActive;
-      return (await fetched("choice")).save(kernel, wanted, answer, trusted);
+      return (await once("choice")).save(kernel, wanted, answer, trusted);
     };
 
   const calls = {
     save: saving(false),
     accept: saving(true),
     reject: saving(false),
-    open: () => act("open", document.activeElement),
     /** @param {string} category */
     allows(category) {
       // Whoever asks will load something; a withdrawal then has to end it.
-      if (may(category) && category !== NECESSARY) revived.add(category);
-      return may(category);
+      return may(category) && !!revived.add(category);
     },
     /** @param {string} id */
     allowsService: (id) => calls.allows(config.services[id] ?? ""),
     get state() {
-      const ends = [...hint().key.matchAll(/[.](\w+)[+-](\d+)/g)];
-      const until = Object.fromEntries(ends.map(([, category, end]) => [category, new Date(+`${end}e3`).toJSON()]));
+      const ends = /** @type {any[]} */ ([...hint().key.matchAll(/[.](\w+)[+-](\d+)/g)]);
+      const until = Object.fromEntries(ends.map(([, category, end]) => [category, new Date(end * 1e3).toJSON()]));
       return { allowed: [...state.allowed], ask: state.ask, until };
     },
     /** @param {(kit: ConsentKitApi) => void} callback */
@@ -211,25 +220,20 @@ export default function start(kit, hint, revived, queue) {
   addEventListener("pagehide", wipe);
   addEventListener("pageshow", ({ persisted }) => persisted && check());
   addEventListener("visibilitychange", check);
-  addEventListener(
-    "click",
-    (event) => {
-      const control = /** @type {any} */ (event.target).closest?.("[data-consent]");
-      const verb = control?.dataset.consent;
-      if (!/^(accept-all|reject-all|opt-out|open|save)$/.test(verb)) return;
-      event.preventDefault();
-      void act(/** @type {Verb} */ (verb), control, event.isTrusted || navigator.userActivation?.isActive);
-    },
-    true,
-  );
   // The guard marks a frame that is there already, too.
   new MutationObserver((records) => {
     const isNews = (/** @type {any} */ { addedNodes: [...nodes] }) => 
       !nodes[0] || nodes.some((/** @type {Element} */ { localName }) => localName);
-    if (told && records.some(isNews)) settle();
+    if (records.some(isNews)) settle();
   }).observe(document, { childList: true, subtree: true, attributeFilter: ["data-consentkit"] });
 
+  try {
+    inner = top != window && !!(/** @type {any} */ (top).consentkit.allows);
+  } catch {
+    // It is another site's.
+  }
   // Until the server has answered, a choice made under another policy still protects what it allowed.
   clear(config, hint().allowed);
   void check();
+  return act;
 }

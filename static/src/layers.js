@@ -1,3 +1,4 @@
+import { unanswered } from "./answers.js";
 import { button, make } from "./elements.js";
 
 export const TITLE = "consentkit-title";
@@ -11,8 +12,9 @@ export const paragraphs = (texts) => texts.map((text) => make("p", { class: "par
 /** The site's own address, whatever `<base>` the page has. @param {{ href: string; text: string }} link */
 const anchor = ({ href, text }) => make("a", { class: "link", href: new URL(href, location.origin).href }, text);
 
-/** @param {Notice} notice */
-export const links = ({ links: { details, policy } }) => make("p", { class: "links" }, anchor(details), " ", anchor(policy));
+/** @param {Notice} notice @param {(Node | string)[]} more */
+export const links = ({ links: { details, policy } }, ...more) =>
+  make("p", { class: "links" }, anchor(details), " ", anchor(policy), ...more);
 
 /**
  * The three equal buttons of a layer, in the site's order.
@@ -25,17 +27,25 @@ export const equals = ({ buttons }, order, choose) =>
   order.map((name) => (name === "choose" ? choose : button(buttons[name], `${name}-all`)));
 
 /**
- * The first layer: what for, who, what follows, and its buttons.
+ * The first layer: what for, who, what follows, and its buttons. One that comes again, as something has changed
+ * or an answer has run out, says so, and names what it is about alone.
  *
+ * @param {Kernel} kernel
  * @param {Notice} notice
- * @param {Config["order"]} order
  * @param {() => void} choose
  */
-export function firstLayer(notice, order, choose) {
+export function firstLayer(kernel, notice, choose) {
+  const { asking, config } = kernel;
+  const asked = unanswered(kernel);
   const always = make("strong", { class: "name" }, notice.labels.always);
-  const purposes = notice.categories.map(({ name, description, locked }) =>
-    make("li", { class: "purpose" }, make("strong", { class: "name" }, name), ` ${description} `, locked && always),
-  );
+  const purposes = notice.categories
+    .filter(({ id }) => !config.categories[asked.length] || asked.includes(id))
+    .map(({ name, description, locked }) =>
+      make("li", { class: "purpose" }, make("strong", { class: "name" }, name), ` ${description} `, locked && always),
+    );
+  const { reasons = {} } = asking() || {};
+  const news = `${config.prefix}/policy/${config.policy}?lang=${notice.locale}#changes`;
+  const changed = asked.some((category) => reasons[category] === "changed");
   return [
     make(
       "div",
@@ -43,8 +53,8 @@ export function firstLayer(notice, order, choose) {
       heading(notice),
       ...paragraphs([...notice.objection, ...notice.body, notice.purposes_intro]),
       make("ul", { class: "purposes" }, ...purposes),
-      links(notice),
+      links(notice, ...(changed ? [" ", anchor({ href: news, text: notice.changes })] : [])),
     ),
-    make("div", { class: "actions" }, ...equals(notice, order, button(notice.buttons.choose, choose))),
+    make("div", { class: "actions" }, ...equals(notice, config.order, button(notice.buttons.choose, choose))),
   ];
 }

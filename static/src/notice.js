@@ -29,31 +29,37 @@ async function words(path) {
 
 export const wishes = () => [document.documentElement.lang, ...navigator.languages];
 
-/** @param {Config} config @returns {Promise<Notice>} */
-export const loadNotice = (config) => words(config.notices[pickLocale(config, wishes())] ?? "");
+/** The page's one notice, in the language that all of it is drawn in. @param {Kernel} kernel @returns {Promise<Notice>} */
+export const loadNotice = (kernel) =>
+  kernel.once("notice", async () => {
+    const { config } = kernel;
+    const notice = await words(config.notices[pickLocale(config, wishes())] ?? "");
+    kernel.locale = notice.locale;
+    return notice;
+  });
 
 /**
  * What stays off whatever is pressed, as the browser objects to it: that has to be said beforehand. Nobody else
  * has the details fetched for it.
  *
- * @param {Config} config
+ * @param {Kernel} kernel
  * @param {Notice} notice
  * @returns {Promise<string[]>}
  */
-export async function objection(config, notice) {
+export async function objection(kernel, notice) {
   const { doNotTrack, globalPrivacyControl } = navigator;
   const objects = doNotTrack === "1";
   if (!objects && !globalPrivacyControl) return [];
-  const { dnt, gpc } = (await loadDetails(config, notice)).signal;
+  const { dnt, gpc } = (await loadDetails(kernel, notice)).signal;
   return (objects && dnt) || (globalPrivacyControl && gpc) || [];
 }
 
 /**
  * What the second layer and the placeholders say besides: the notice names it by its hash.
  *
- * @param {Config} config
+ * @param {Kernel} kernel
  * @param {Notice} notice
  * @returns {Promise<Details>}
  */
-export const loadDetails = ({ prefix }, { locale, details }) =>
-  words(`${prefix}/static/details-${locale}.${details.slice(0, 16)}.json`);
+export const loadDetails = ({ config, once }, { locale, details }) =>
+  once("details", () => words(`${config.prefix}/static/details-${locale}.${details.slice(0, 16)}.json`));

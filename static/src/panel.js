@@ -1,7 +1,5 @@
-import { ticked } from "./controls.js";
-import { loadStyle, make } from "./elements.js";
+import { make } from "./elements.js";
 import { firstLayer, TITLE } from "./layers.js";
-import { loadDetails } from "./notice.js";
 
 const ROOT = document.documentElement;
 const OPEN = "consentkit-open";
@@ -27,8 +25,6 @@ export function panel(kernel, notice, box, put) {
   let byVisitor = false;
   /** @type {Element | null} */
   let opener = null;
-  /** What the second layer takes. @type {Promise<any[]> | undefined} */
-  let later;
 
   size.observe(box);
   addEventListener("keydown", (event) => {
@@ -36,7 +32,7 @@ export function panel(kernel, notice, box, put) {
   });
 
   // At hand before it is needed: an answer must not wait for a file.
-  const recording = import(location.origin + config.choice);
+  kernel.once("choice").catch(() => {});
   const away = () => location.assign(location.origin + config.prefix + "/");
 
   /** @param {1 | 2} wanted @param {(Node | string)[]} parts */
@@ -45,20 +41,14 @@ export function panel(kernel, notice, box, put) {
     status.textContent = "";
     box.replaceChildren(...parts, status);
     if (!box.isConnected) put(box);
-    if (!saved.isConnected) document.body.append(saved);
     ROOT.classList.add(OPEN);
   }
 
-  const showFirst = () => show(1, firstLayer(notice, config.order, () => void showChoices().catch(away)));
+  const showFirst = () => show(1, firstLayer(kernel, notice, () => void showChoices().catch(away)));
 
   async function showChoices() {
-    later ??= Promise.all([
-      loadDetails(config, notice),
-      import(location.origin + config.preferences),
-      loadStyle(location.origin + config.styles.preferences),
-    ]);
-    const [details, { default: secondLayer }] = await later;
-    show(2, secondLayer(kernel, notice, details, close));
+    const { default: secondLayer } = await kernel.once("preferences");
+    show(2, await secondLayer(kernel, notice, close));
     focusTitle();
   }
 
@@ -98,6 +88,7 @@ export function panel(kernel, notice, box, put) {
   /** @param {() => Promise<"failed" | "offline" | undefined>} record */
   async function choose(record) {
     const pressed = document.activeElement;
+    if (!saved.isConnected) document.body.append(saved);
     setBusy(true);
     const wrong = await record();
     setBusy(false);
@@ -127,15 +118,14 @@ export function panel(kernel, notice, box, put) {
       if (kernel.asking()) (layer && box.isConnected) || showFirst();
       else if (layer && !byVisitor && !busy) hide();
     },
-    async act(verb, from, trusted) {
-      const { choose: record, chosen, grants } = await recording;
+    async act(...press) {
+      const { answerOf, choose: record } = await kernel.once("choice");
       if (busy) return;
-      const wanted = verb === "save" ? ticked(from?.closest("form"), config) || ticked(layer === 2 ? box : null, config) : {};
-      if (verb === "open" || !wanted) return open(from);
-      /** @type {Record<string, boolean>} */
-      const choices = chosen(kernel, verb, wanted);
-      // A script may refuse for the visitor, but only the visitor can grant.
-      if (trusted || !grants(kernel, choices)) await choose(() => record(kernel, choices, verb, mechanism(from)));
+      const [verb, from = document.activeElement] = press;
+      const place = mechanism(from);
+      const choices = answerOf(kernel, press, layer === 2 && box, place === "banner");
+      if (choices) await choose(() => record(kernel, choices, verb, place));
+      else if (choices === undefined) await open(from);
     },
   };
 }

@@ -2,7 +2,9 @@ import { claimsOf } from "./claims.js";
 import { loadStyle, make } from "./elements.js";
 import { loadDetails, loadNotice } from "./notice.js";
 
-const PLACES = "iframe:is([data-consentkit],[data-src]),[data-consent-for]";
+const PLACES = ":is(iframe,object,embed):is([data-consentkit],[data-src]):not(object *),[data-consent-for]";
+/** @type {Partial<Details>} */
+const NOTHING = {};
 // What a theme may set; a frame inherits nothing from the page that it stands in.
 const THEME = ["background", "text", "border", "button", "button-text", "radius", "font"];
 
@@ -19,12 +21,12 @@ function waitsFor({ config: { services, categories }, config, may }, place) {
   return missing.every((category) => categories.includes(category)) ? missing : [];
 }
 
-/** @param {Kernel} kernel @param {HTMLElement} place @param {Notice} notice @param {Details} details */
-function told(kernel, place, notice, details) {
-  const { consentkit, service: own, consentFor, consentkitSrc, src } = place.dataset;
+/** @param {Kernel} kernel @param {HTMLElement} place @param {Notice} notice @param {Partial<Details>} details */
+function told(kernel, place, notice, { services = {} }) {
+  const { consentkit, service: own, consentFor, consentkitSrc, consentkitData, src } = place.dataset;
   const id = consentFor ?? consentkit ?? own;
-  const service = Object.values(details.services).flat().find((each) => each.id === id);
-  const { host } = make("a", { href: consentkitSrc ?? src ?? "" });
+  const service = Object.values(services).flat().find((each) => each.id === id);
+  const { host } = make("a", { href: consentkitSrc ?? consentkitData ?? src ?? "" });
   const names = notice.categories.filter((each) => waitsFor(kernel, place).includes(each.id)).map(({ name }) => name);
   const words = { service: service?.name ?? host, vendor: service?.vendor ?? host, category: names.join(", ") };
   return { ...words, instead: service?.instead };
@@ -42,28 +44,21 @@ function otherWay({ dataset: { consentInstead } }, link) {
   return link && [make("a", { href: link.href }, link.text)];
 }
 
-/** @param {Config} config */
-async function words(config) {
-  const notice = await loadNotice(config);
-  return { notice, details: await loadDetails(config, notice) };
-}
-
 /**
  * Has each blocked frame say itself what it is: it keeps its place and its size. An element that stands for
- * something without a frame gets one.
+ * something without a frame gets one in it, an object gets one beside it.
  *
  * @param {Kernel} kernel
  * @returns {Part}
  */
 export default function placeholders(kernel) {
   const { config } = kernel;
-  const drawn = new WeakSet();
+  /** What was known of it as each document was drawn. @type {WeakMap<Document, Partial<Details>>} */
+  const drawn = new WeakMap();
   /** The frames that were put in, by what they stand for. @type {Map<HTMLElement, HTMLIFrameElement>} */
   const frames = new Map();
   /** What has been loaded once: its categories, and what it was before. @type {Map<Element, [string[], Node]>} */
   const loaded = new Map();
-  /** @type {ReturnType<typeof words> | undefined} */
-  let said;
 
   // A no, in whatever tab, ends what has been loaded once too.
   new BroadcastChannel("consentkit").onmessage = ({ data }) => {
@@ -78,31 +73,33 @@ export default function placeholders(kernel) {
    * Loads this one, on this page. It is what the visitor asks for, and no more (L1): no answer is recorded, the
    * category stays denied, and what the frame leaves behind is cleared as ever.
    *
-   * @param {HTMLElement} frame
+   * @param {HTMLElement} place
    */
-  async function once(frame) {
-    const { restore } = await import(location.origin + config.revive);
-    loaded.set(frame, [waitsFor(kernel, frame), frame.cloneNode()]);
-    restore(frame);
-    frame.focus();
+  async function once(place) {
+    const { restore } = await kernel.once("revive");
+    loaded.set(place, [waitsFor(kernel, place), place.cloneNode(true)]);
+    restore(place);
+    place.focus();
+    await refresh();
   }
 
   /** Answers about what this one waits for, alone. @param {HTMLElement} place @returns {Promise<string | undefined>} */
   async function always(place) {
-    const { choose } = await import(location.origin + config.choice);
+    const { choose } = await kernel.once("choice");
     place.addEventListener("load", () => document.activeElement === document.body && place.focus(), { once: true });
     return choose(kernel, Object.fromEntries(waitsFor(kernel, place).map((each) => [each, true])), "always", "placeholder");
   }
 
-  /** @param {HTMLElement} place @param {HTMLIFrameElement} frame @param {Notice} notice @param {Details} details */
+  /** @param {HTMLElement} place @param {HTMLIFrameElement} frame @param {Notice} notice @param {Partial<Details>} details */
   function draw(place, frame, notice, details) {
     const page = frame.contentDocument;
     // Anything else is a document of the site's own, or cannot be written into.
-    if (page?.URL !== "about:blank" || drawn.has(page)) return;
-    drawn.add(page);
+    const { embed, labels } = details;
+    if (page?.URL !== "about:blank" || drawn.get(page) === details) return;
+    drawn.set(page, details);
     // Some browsers replace the first, empty document by another one.
     frame.addEventListener("load", refresh);
-    const { embed, labels } = details;
+    const { consentFor } = place.dataset;
     const { instead, ...names } = told(kernel, place, notice, details);
     const say = (/** @type {string} */ text) => text.replace(/\{(\w+)\}/g, (_, key) => names[/** @type {"vendor"} */ (key)]);
     frame.title ||= names.service;
@@ -131,11 +128,12 @@ export default function placeholders(kernel) {
       },
     };
     const way = otherWay(place, instead);
+    // Without its words, it says what the page itself tells of it.
     const parts = [
-      make("p", {}, say(embed.blocked)),
-      way && make("div", {}, embed.instead + " ", ...way),
-      make("div", {}, place === frame && control(embed.once, () => once(place)), control(embed.always, () => always(place))),
-      make("a", manage, labels.unblock),
+      make("p", {}, embed ? say(embed.blocked) : [frame.title, names.vendor].join(" · ")),
+      way && make("div", {}, embed ? embed.instead + " " : "", ...way),
+      embed && make("div", {}, !consentFor && control(embed.once, () => once(place)), control(embed.always, () => always(place))),
+      make("a", manage, labels?.unblock ?? notice.links.details.text),
       status,
     ];
     Object.assign(page.documentElement, { lang: notice.locale, dir: notice.dir });
@@ -144,7 +142,7 @@ export default function placeholders(kernel) {
       page.documentElement.style.setProperty(name, theme.getPropertyValue(name));
     }
     const show = () => {
-      page.body.append(...parts.filter((each) => !!each));
+      page.body.replaceChildren(...parts.filter((each) => !!each));
       if (frame !== place && !frame.style.height) frame.height = page.documentElement.scrollHeight + "";
     };
     page.head.append(make("base", { target: "_top" }));
@@ -155,8 +153,9 @@ export default function placeholders(kernel) {
     /** @type {HTMLElement[]} */ ([...document.querySelectorAll(PLACES)]).filter((place) => waitsFor(kernel, place)[0]);
 
   async function refresh() {
-    if (!said && !blocked()[0]) return;
-    const { notice, details } = await (said ??= words(config));
+    if (!frames.size && !blocked()[0]) return;
+    const notice = await loadNotice(kernel);
+    const details = await loadDetails(kernel, notice).catch(() => NOTHING);
     const places = blocked();
     for (const [place, frame] of frames) {
       if (places.includes(place)) continue;
@@ -167,10 +166,16 @@ export default function placeholders(kernel) {
       let frame = place instanceof HTMLIFrameElement ? place : frames.get(place);
       if (!frame) {
         frame = make("iframe", {});
-        const height = place.clientHeight ? "100%" : "";
-        Object.assign(frame.style, { border: 0, display: "block", height, width: "100%" });
         frames.set(place, frame);
-        place.append(frame);
+        if (place.matches("object,embed")) {
+          const { width, height } = /** @type {HTMLObjectElement} */ (place);
+          Object.assign(frame, { width, height });
+          place.after(frame);
+        } else {
+          const height = place.clientHeight ? "100%" : "";
+          Object.assign(frame.style, { border: 0, display: "block", height, width: "100%" });
+          place.append(frame);
+        }
       }
       draw(place, frame, notice, details);
     }

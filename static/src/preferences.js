@@ -1,5 +1,7 @@
-import { button, make } from "./elements.js";
+import { day } from "./dates.js";
+import { button, loadStyle, make } from "./elements.js";
 import { equals, heading, links, paragraphs } from "./layers.js";
+import { loadDetails } from "./notice.js";
 
 /** @param {string} code @param {string} locale */
 function country(code, locale) {
@@ -69,7 +71,7 @@ function categoryItem(notice, details, category, on, end) {
       box,
       make("strong", { class: "name" }, name),
       locked && make("span", { class: "always" }, notice.labels.always),
-      !!end && make("span", { class: "until" }, details.labels.until.replace("{date}", day(end, notice.locale))),
+      !!end && make("span", { class: "until" }, details.labels.until.replace("{date}", day(details.dates, end))),
     ),
     make("p", { class: "paragraph", id: about }, description),
     services.length > 0 &&
@@ -82,19 +84,20 @@ function categoryItem(notice, details, category, on, end) {
   );
 }
 
-/** @param {string} instant @param {string} locale */
-const day = (instant, locale) => new Intl.DateTimeFormat(locale, { dateStyle: "long" }).format(new Date(instant));
-
 /**
  * The second layer: every category with its services, and until when an answer counts; boxes ticked only where
  * the visitor has said yes.
  *
  * @param {Kernel} kernel
  * @param {Notice} notice
- * @param {Details} details
  * @param {() => void} back
  */
-export default function secondLayer({ config, may, ends }, notice, details, back) {
+export default async function secondLayer(kernel, notice, back) {
+  const { config, may, ends, once } = kernel;
+  const [details] = await Promise.all([
+    loadDetails(kernel, notice),
+    once("look", () => loadStyle(location.origin + config.styles.preferences)),
+  ]);
   const until = ends();
   return [
     make(

@@ -10,15 +10,7 @@ if (typeof Object(early).allows != "function") {
   /** @type {Set<string>} */
   const asked = new Set();
   const queue = Array.isArray(early) ? early : [];
-  const hint = () => {
-    let cookies = "";
-    try {
-      cookies = document.cookie;
-    } catch {
-      // A sandboxed frame has none.
-    }
-    return readHint({ policy, months, off, categories }, cookies, Date.now());
-  };
+  const hint = () => readHint(policy, months, categories, off);
   /** @type {ConsentKit} */
   const kit = (window.consentkit = {
     allows(category) {
@@ -26,13 +18,24 @@ if (typeof Object(early).allows != "function") {
       // Whoever asks will load something; a withdrawal then has to end it.
       return (known || category == "necessary") && allowed.includes(category) && !!asked.add(category);
     },
-    open: () => loaded.then(() => kit.open()),
-    push: (/** @type {(kit: ConsentKitApi) => void} */ callback) => void queue.push(callback),
+    open: () => act("open"),
+    push: (/** @type {(kit: ConsentKitApi) => void} */ callback) => queue.push(callback),
   });
-  const loaded = import(address)
-    .then((kernel) => kernel.default(kit, hint, asked, queue))
-    .catch(() => {
-      // The visitor's page is two levels above the kernel.
-      kit.open = async () => location.assign(address + "/../..");
-    });
+  const loaded = import(address).then((kernel) => kernel.default(kit, hint, asked, queue)).catch(() => {});
+  // The visitor's page is two levels above the kernel.
+  const act = (/** @type {any[]} */ ...press) =>
+    loaded.then((kernel) => kernel(...press)).catch(() => (location.href = address + "/../.."));
+  // What is pressed before the kernel has come waits for it. What stands in an open shadow tree counts too.
+  addEventListener(
+    "click",
+    (event) => {
+      const control = /** @type {any[]} */ (event.composedPath()).find((each) =>
+        /^(open|save|opt-out|(accept|reject)-all)$/.test(each.dataset?.consent),
+      );
+      if (!control) return;
+      event.preventDefault();
+      void act(control.dataset.consent, control, event.isTrusted);
+    },
+    true,
+  );
 }

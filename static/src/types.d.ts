@@ -43,6 +43,8 @@ interface Hint {
 
 /** The answer of GET {prefix}/state, as far as the page needs it. */
 interface State extends Pick<ConsentKitState, "allowed" | "ask"> {
+  /** Why each category is allowed or not. */
+  reasons?: Record<string, string>;
   /** After a withdrawal: where the answers begin that end what is left of its cookies. */
   ending?: string;
 }
@@ -51,6 +53,11 @@ type ConsentKit = Partial<ConsentKitApi> & ConsentKitQueue;
 
 type Verb = "open" | "accept-all" | "reject-all" | "save" | "opt-out";
 
+/** What was pressed, and whether by the visitor. */
+type Press = [verb: Verb, control?: Element | null, trusted?: boolean];
+
+type PartName = "revive" | "banner" | "corner" | "message" | "placeholders";
+
 /** What the kernel lends to the banner. */
 interface Kernel {
   config: Config;
@@ -58,7 +65,10 @@ interface Kernel {
   locale?: string;
   /** Whether something of the category may run now. */
   may(category: string): boolean;
-  asking(): boolean;
+  /** What is so while this page has to ask; else false. */
+  asking(): State | false;
+  /** What is made once: a module, by its name in the configuration, if nothing else. What fails is tried again. */
+  once(name: string, make?: () => Promise<any>): Promise<any>;
   /** Until when each answer counts. */
   ends(): Record<string, string>;
   /** The categories of which something runs in this tab. */
@@ -80,7 +90,7 @@ interface Part {
 
 /** What the banner lends to the kernel. */
 interface Ui extends Part {
-  act(verb: Verb, opener: Element | null, trusted?: boolean): Promise<void>;
+  act(...press: Press): Promise<void>;
 }
 
 interface NoticeService {
@@ -112,8 +122,11 @@ interface Notice {
   links: Record<"policy" | "details", { href: string; text: string }>;
   labels: Record<"always", string>;
   status: Record<"saved" | "failed" | "offline", string>;
-  /** What the small button says, if the site has one. */
+  /** What leads to what has changed. */
+  changes: string;
+  /** What the small buttons say, if the site has them. */
   manage: string;
+  withdraw: string;
   /** The SHA-256 of the details. */
   details: string;
   /** That the browser's objection is heard, and what it keeps off: from the details, where it has one. */
@@ -126,8 +139,8 @@ interface Details {
   buttons: Record<"save" | "back" | "close", string>;
   labels: Record<"services" | "vendor" | "trackers" | "privacy" | "unblock" | "until", string>;
   status: Record<"changed", string>;
-  /** What leads to what has changed. */
-  changes: string;
+  /** How a day is written: {day}, {month} and {year}. */
+  dates: { pattern: string; months: string[] };
   embed: Record<"blocked" | "once" | "always" | "instead", string>;
   signal: Partial<Record<"gpc" | "dnt", string[]>>;
 }
