@@ -21,7 +21,8 @@ MORE = """<section style="max-width: 40rem"><p>Before</p>
  data-consent-instead="#address" width="560" style="max-width: 100%%" height="200"></iframe>
 <p id="address">12 Tea Lane, <a href="tel:+33100000000">+33 1 00 00 00 00</a></p>
 <div id="chat" data-consent-for="shop-stats" style="height: 12rem"></div>
-<div id="form" data-consent-for="shop-ads"></div><div id="unknown" data-consent-for="nobody"></div>
+<object id="plan" data-consentkit="youtube" data-consentkit-data="%(tracker)s/plan" width="300" height="160">
+</object><div id="form" data-consent-for="shop-ads"></div><div id="unknown" data-consent-for="nobody"></div>
 <iframe id="pixel" data-consentkit="youtube" data-consentkit-src="%(tracker)s/x" width="1" height="1">
 </iframe>
 <iframe id="late" width="400" height="200"></iframe><p id="after">After</p></section>"""
@@ -56,6 +57,8 @@ def box(page: Page, frame: str) -> FrameLocator:
     return page.frame_locator(frame)
 
 
+SAVED = """fetch("/consent/static/saved.js").then((answer) => answer.text()).then((text) =>
+  document.head.append(Object.assign(document.createElement("script"), { text })))"""
 VIDEO = "iframe[width='480']"
 PLACES = (
     "[...document.querySelectorAll('iframe, #after')].map((e) => JSON.stringify(e.getBoundingClientRect()))"
@@ -105,6 +108,13 @@ def test_loading_once_is_for_one_frame_on_one_page_until_the_next_no(page: Page,
     expect(once).to_be_visible()
     assert shop.posted()["choices"] == dict.fromkeys(CATEGORIES, False)
     assert shop.tracker.paths() == ["GET /video"]
+    box(page, "#plan + iframe").get_by_role("button", name="Load once").click()
+    until(page, lambda: shop.tracker.paths() == ["GET /video", "GET /plan"], "the object is not loaded")
+    expect(page.locator("#plan + iframe")).to_have_count(0)
+    # A no on the visitor's page is heard here, though nothing changes by it that was recorded.
+    page.evaluate(SAVED)
+    expect(box(page, "#plan + iframe").get_by_role("button", name="Load once")).to_be_visible()
+    assert shop.tracker.paths() == ["GET /video", "GET /plan"]
 
 
 @browser_test

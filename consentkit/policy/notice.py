@@ -30,7 +30,7 @@ FIRST_WORDS = {
     "status": ("saved", "failed", "offline"),
 }
 """Of these tables, what the banner's first layer says: the rest is read later, if ever."""
-SECOND_WORDS = ("embed", "changes", "dates", "signal")
+SECOND_WORDS = ("embed", "dates", "signal")
 """What few visitors are told, of whole tables."""
 
 

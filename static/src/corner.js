@@ -14,7 +14,8 @@ export default async function corner(kernel) {
   const { locale, dir } = notice;
   const manage = button(notice.manage, "open");
   const withdraw = button(notice.withdraw, "reject-all");
-  const box = make("div", { class: "corner consentkit-" + config.button, lang: locale, dir }, manage);
+  const shape = { class: "corner consentkit-" + config.button, role: "region", "aria-label": notice.manage };
+  const box = make("div", { ...shape, lang: locale, dir }, manage);
   return {
     refresh() {
       if (asking()) return box.remove();

@@ -102,8 +102,8 @@ export default function placeholders(kernel) {
     const { consentFor } = place.dataset;
     const { instead, ...names } = told(kernel, place, notice, details);
     const say = (/** @type {string} */ text) => text.replace(/\{(\w+)\}/g, (_, key) => names[/** @type {"vendor"} */ (key)]);
-    frame.title ||= names.service;
-    page.title = frame.title;
+    if (embed) frame.title ||= names.service;
+    page.title = frame.title || names.vendor;
     const status = make("p", { role: "status" });
     const control = (/** @type {string} */ text, /** @type {() => Promise<any>} */ run) =>
       make("button", {
@@ -130,7 +130,7 @@ export default function placeholders(kernel) {
     const way = otherWay(place, instead);
     // Without its words, it says what the page itself tells of it.
     const parts = [
-      make("p", {}, embed ? say(embed.blocked) : [frame.title, names.vendor].join(" · ")),
+      make("p", {}, embed ? say(embed.blocked) : [frame.title, names.vendor].filter(Boolean).join(" · ")),
       way && make("div", {}, embed ? embed.instead + " " : "", ...way),
       embed && make("div", {}, !consentFor && control(embed.once, () => once(place)), control(embed.always, () => always(place))),
       make("a", manage, labels?.unblock ?? notice.links.details.text),
