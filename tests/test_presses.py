@@ -1,4 +1,4 @@
-"""What is pressed, and what is drawn, whatever the page does meanwhile: early, in shadow trees, in frames, over it."""
+"""What is pressed, and drawn, whatever the page does meanwhile: early, in shadow trees, in frames, over it."""
 
 from collections.abc import Iterator
 
@@ -9,19 +9,26 @@ from shop_stub import CATEGORIES, Shop
 
 pytestmark = pytest.mark.browser
 
-SHADOW = """<div><template shadowrootmode="open"><button data-consent="reject-all">None</button></template></div>"""
-FRAME = "document.body.append(Object.assign(document.createElement('iframe'), { name: 'inner', src: '/shop/in' }))"
+SHADOW = """<div><template shadowrootmode="open">
+<button data-consent="reject-all">None</button></template></div>"""
+FRAME = """() => {
+  const frame = document.createElement("iframe");
+  document.body.append(Object.assign(frame, { name: "inner", src: "/shop/in" }));
+}"""
 HOSTILE = """html { overflow: hidden } body { transform: translateX(-200vw) scale(0.5); z-index: 0 }
 body::after { background: red; content: ""; inset: 0; position: fixed; z-index: 2147483647 }"""
 SEEN = """() => {
   const box = document.querySelector(".consentkit-banner").getBoundingClientRect();
   const met = document.elementFromPoint(innerWidth / 2, box.bottom - 30);
-  return [box.left, box.right - innerWidth, box.bottom - innerHeight, met.closest(".consentkit-banner") !== null];
+  const ours = met.closest(".consentkit-banner") !== null;
+  return [box.left, box.right - innerWidth, box.bottom - innerHeight, ours];
 }"""
 BUTTONS = """() => {
   const box = document.querySelector(".consentkit-banner").getBoundingClientRect();
-  const buttons = [...document.querySelectorAll(".consentkit-actions button")].map((e) => e.getBoundingClientRect());
-  const seen = buttons.every(({ top, bottom }) => top >= box.top && bottom <= Math.min(box.bottom, innerHeight));
+  const found = [...document.querySelectorAll(".consentkit-actions button")];
+  const buttons = found.map((each) => each.getBoundingClientRect());
+  const last = Math.min(box.bottom, innerHeight);
+  const seen = buttons.every(({ top, bottom }) => top >= box.top && bottom <= last);
   return [seen, document.querySelector(".consentkit-text").clientHeight >= 48, box.height / innerHeight];
 }"""
 SMALL = {(320, 480): 0.6, (320, 568): 0.6, (480, 320): 0.7, (640, 360): 0.63}
@@ -68,7 +75,7 @@ def test_what_is_pressed_before_the_kernel_has_come_happens_once_it_has(page: Pa
 
 
 def test_the_bar_stands_over_all_that_the_page_draws_and_the_page_alone_asks(page: Page, shop: Shop) -> None:
-    """2.4.11, 1.4.10; its frame of the same site asks nothing, but one in a page that has no consentkit does."""
+    """2.4.11, 1.4.10; its own frame asks nothing, one in a page without consentkit does."""
     page.goto(shop.url)
     box = page.get_by_role("dialog")
     box.wait_for()

@@ -1,6 +1,6 @@
 import { unanswered } from "./answers.js";
 import { ticked } from "./controls.js";
-import { pickLocale, wishes } from "./notice.js";
+import { loadDetails, pickLocale, wishes } from "./notice.js";
 
 /**
  * A choice for every category; one that `wanted` says nothing of stays as it is.
@@ -112,4 +112,17 @@ export async function save(kernel, wanted, answer, trusted) {
   if (forbidden(kernel, choices, trusted)) throw new Error("consentkit: only the visitor's own action can accept");
   const wrong = await choose(kernel, choices, "save", "api");
   if (wrong) throw new Error("consentkit: the choice is not saved: " + wrong);
+}
+
+/**
+ * What stays off whatever is pressed, as the browser objects to it: that has to be said beforehand. Nobody else
+ * has the details fetched for it.
+ *
+ * @param {Kernel} kernel
+ * @param {Notice} notice
+ * @returns {Promise<string[]>}
+ */
+export async function objection(kernel, notice) {
+  const { dnt, gpc } = (await loadDetails(kernel, notice)).signal;
+  return (navigator.doNotTrack === "1" && dnt) || (navigator.globalPrivacyControl && gpc) || [];
 }

@@ -1,6 +1,6 @@
 import { loadStyle, make } from "./elements.js";
 import { TITLE } from "./layers.js";
-import { loadNotice, objection } from "./notice.js";
+import { loadNotice } from "./notice.js";
 import { panel } from "./panel.js";
 
 /**
@@ -15,6 +15,8 @@ export const form = (tag, role, put) =>
   async (kernel) => {
     const { config } = kernel;
     const [notice] = await Promise.all([loadNotice(kernel), loadStyle(location.origin + config.styles.banner)]);
-    notice.objection = await objection(kernel, notice);
+    const { doNotTrack, globalPrivacyControl } = navigator;
+    const objects = doNotTrack == "1" || globalPrivacyControl;
+    notice.objection = objects ? await (await kernel.once("choice")).objection(kernel, notice) : [];
     return panel(kernel, notice, make(tag, { class: "banner", role, "aria-labelledby": TITLE }), put);
   };

@@ -39,22 +39,6 @@ export const loadNotice = (kernel) =>
   });
 
 /**
- * What stays off whatever is pressed, as the browser objects to it: that has to be said beforehand. Nobody else
- * has the details fetched for it.
- *
- * @param {Kernel} kernel
- * @param {Notice} notice
- * @returns {Promise<string[]>}
- */
-export async function objection(kernel, notice) {
-  const { doNotTrack, globalPrivacyControl } = navigator;
-  const objects = doNotTrack === "1";
-  if (!objects && !globalPrivacyControl) return [];
-  const { dnt, gpc } = (await loadDetails(kernel, notice)).signal;
-  return (objects && dnt) || (globalPrivacyControl && gpc) || [];
-}
-
-/**
  * What the second layer and the placeholders say besides: the notice names it by its hash.
  *
  * @param {Kernel} kernel
