@@ -1,4 +1,4 @@
-"""What is pressed, and drawn, whatever the page does meanwhile: early, in shadow trees, in frames, over it."""
+"""What is pressed, and drawn, whatever the page does meanwhile: early, in shadow trees, in frames, above."""
 
 from collections.abc import Iterator
 
