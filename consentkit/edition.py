@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-from consentkit.assets import SERVED, Asset, asset, served_assets
-from consentkit.front import kernel_script, starter_script
+from consentkit.assets import SERVED, WORDS, Asset, asset, served_assets
+from consentkit.front import kernel_script, starter_script, words_script
 from consentkit.guard import guard_script
 from consentkit.policy.match import Matcher
 from consentkit.policy.notice import stored_notice
@@ -79,7 +79,8 @@ def compile_edition(policy: Policy, prefix: str, environment: str | None = None)
     words = {locale: stored_notice(policy, locale, prefix) for locale in policy.site.languages}
     notices = {locale: asset(f"notice-{locale}.json", notice) for locale, (notice, _) in words.items()}
     details = [asset(f"details-{locale}.json", body) for locale, (_, body) in words.items()]
-    files_ = [*served_assets((*_form(policy), *SERVED)), *details]
+    spoken = [asset(WORDS, words_script(policy))] if policy.hooks else []
+    files_ = [*served_assets((*_form(policy), *SERVED)), *details, *spoken]
     kernel = asset("kernel.js", kernel_script(policy, prefix, (*files_, *notices.values())))
     starter = asset("starter.js", starter_script(policy, prefix, kernel))
     guard = asset("guard.js", guard_script(policy, prefix)) if policy.pages.guard else None

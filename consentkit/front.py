@@ -1,16 +1,21 @@
 """What pages start with, per policy: the inline starter, and the kernel that it loads."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
-from consentkit.assets import ON_DEMAND, Asset, static_asset
+from consentkit.assets import ON_DEMAND, WORDS, Asset, static_asset
+from consentkit.policy.hooks import PHASES, Hook
 from consentkit.policy.signals import DNT, GPC, denied
 from consentkit.policy.version import Policy
 
+_GTAG = "gtag=function(){(window.dataLayer??=[]).push(arguments)}"
 CONFIG_MARK = b"__CONFIG__"
 STARTER_MARK = b"__STARTER__"
+FIRST_MARK = b"__FIRST__"
+WORDS_MARK = b"__WORDS__"
 SIGNALS = {GPC: b"navigator.globalPrivacyControl", DNT: b'navigator.doNotTrack=="1"'}
 """How a browser tells scripts what it objects to, the signal that denies more behind (W3C GPC §3.3)."""
 DIGITS = 16
@@ -21,7 +26,8 @@ def starter_script(policy: Policy, prefix: str, kernel: Asset) -> bytes:
     """Return the script that stands in every page; `kernel` is what it loads from below `prefix`."""
     before = [_address(prefix, kernel), policy.version[:DIGITS], _longest(policy)]
     terms = [*map(_written, before), _objections(policy), *map(_written, policy.categories)]
-    return static_asset("starter.js").body.replace(STARTER_MARK, b"[%b]" % b",".join(terms))
+    body = static_asset("starter.js").body.replace(FIRST_MARK, _first(policy))
+    return body.replace(STARTER_MARK, b"[%b]" % b",".join(terms))
 
 
 def kernel_script(policy: Policy, prefix: str, linked: Iterable[Asset]) -> bytes:
@@ -42,6 +48,7 @@ def kernel_script(policy: Policy, prefix: str, linked: Iterable[Asset]) -> bytes
         "services": _categories(policy),
         "trackers": _trackers(policy),
         **{name.removesuffix(".js"): address[name] for name in ON_DEMAND},
+        **({"words": address[WORDS]} if policy.hooks else {}),
         "banner": address[banner.script],
         "styles": {name: address[style] for name, style in styles.items()},
         "order": policy.banner.order,
@@ -50,6 +57,35 @@ def kernel_script(policy: Policy, prefix: str, linked: Iterable[Asset]) -> bytes
         "locale": policy.site.default_language,
     }
     return _filled("kernel.js", CONFIG_MARK, config)
+
+
+def words_script(policy: Policy) -> bytes:
+    """Return the module that tells vendors what visitors chose, in the words of one policy's services."""
+    rows = [_spoken(policy, hook) for hook in policy.hooks if not hook.none]
+    return _filled(WORDS, WORDS_MARK, rows)
+
+
+def _spoken(policy: Policy, hook: Hook) -> dict[str, Any]:
+    category = hook.category or policy.category_of(hook.services[0])
+    said = ("default",) if hook.made == "starter" else ()
+    fields = {"made", "ready", *PHASES}.difference(said)
+    root = next(word.call for phase in PHASES for word in hook.words(phase) if word.call).partition(".")[0]
+    return {"root": root, "category": category, **hook.model_dump(include=fields, exclude_defaults=True)}
+
+
+def _first(policy: Policy) -> bytes:
+    """The defaults that have to stand in the page itself, as one expression; "0" for none.
+
+    Google's tags tell the words from a page's own data by their being an `arguments` object.
+    """
+    words = [word for hook in policy.hooks if hook.made == "starter" for word in hook.default]
+    said = ",".join(f"{word.call}({_arguments(word.given)})" for word in words)
+    return f"{_GTAG},{said}".encode("ascii") if words else b"0"
+
+
+def _arguments(given: list[Any]) -> str:
+    """What a function is given, as JavaScript, without the quotes that names don't need."""
+    return re.sub(r'(?<=[{,])"(\w+)":', r"\1:", orjson.dumps(given)[1:-1].decode("ascii"))
 
 
 def _address(prefix: str, item: Asset) -> str:

@@ -136,7 +136,7 @@ def _with_a_say(policy: Policy) -> Iterator[Service]:
 
 
 def _owner(policy: Policy, service: Service) -> Owner | None:
-    if service.category == "necessary":
+    if service.category == "necessary" or service.id in policy.early:
         return None
     return (service.category, service.id) if service.id in policy.services else ("", "")
 

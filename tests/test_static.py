@@ -10,7 +10,7 @@ import pytest
 from sample import policy
 from shop_stub import ROOT, STATIC, TEXTS, stored
 
-from consentkit.assets import ON_DEMAND
+from consentkit.assets import ON_DEMAND, WORDS
 from consentkit.edition import compile_edition
 from consentkit.policy.banner import Banner
 from consentkit.policy.version import resolve
@@ -34,6 +34,7 @@ BUILT = (
     "corner.js",
     "corner.css",
     "message.css",
+    WORDS,
     *ON_DEMAND,
     *sorted(DRAWN),
 )
@@ -63,6 +64,7 @@ def size(*parts: bytes) -> int:
         ("corner.js", 800),
         ("message.js", 1088),
         ("message.css", 416),
+        ("words.js", 704),
     ],
 )
 def test_each_file_keeps_its_byte_budget(name: str, most: int) -> None:
@@ -81,8 +83,13 @@ def test_what_asks_a_visitor_is_4096_bytes_with_styles_and_words() -> None:
 
 
 def test_what_stands_in_every_page_is_700_bytes_with_all_that_a_policy_adds() -> None:
-    """Google's consent defaults are to join it: there is room for them."""
-    assert size(compile_edition(resolve(policy()), "/consent").starter.body) <= 624
+    """Google's consent defaults among it, where the site declares a service of Google's, as this one does."""
+    starter = compile_edition(resolve(policy()), "/consent").starter.body
+    assert b"ad_user_data" in starter
+    assert size(starter) <= 700
+    without = compile_edition(resolve(policy(services=["youtube"])), "/consent").starter.body
+    assert b"gtag" not in without
+    assert size(starter) - size(without) <= 110
 
 
 @needs_node
@@ -108,6 +115,7 @@ def test_built_files_hold_nothing_that_a_strict_csp_refuses(name: str) -> None:
     markup = r"innerHTML *=" if name in ("guard.js", "ways.js") else "innerHTML|outerHTML|insertAdjacentHTML"
     assert not re.search(markup + r"|\beval\(|new Function|style=|cookie-banner", text)
     assert "</script" not in text.lower()
-    assert text.count("__STARTER__") == (name == "starter.js")
+    assert text.count("__STARTER__") == text.count("__FIRST__") == (name == "starter.js")
+    assert text.count("__WORDS__") == (name == "words.js")
     assert text.count("__CONFIG__") == (name == "kernel.js")
     assert text.count("__GUARD__") == text.count("__WAYS__") == (name == "guard.js")

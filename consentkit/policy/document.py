@@ -15,6 +15,8 @@ from consentkit.policy.banner import WANTED, Banner, banner_problems
 from consentkit.policy.bounds import LIMITS, REGIME_LIMITS, Limit
 from consentkit.policy.coded import Declared, with_coded
 from consentkit.policy.declared import declared_services
+from consentkit.policy.hooks import WANTED as CONSENT_MODE
+from consentkit.policy.hooks import ConsentMode, consent_mode_problems
 from consentkit.policy.instead import way_problems, without_ways
 from consentkit.policy.reading import unstorable
 from consentkit.policy.regimes import UNKNOWN, RegimeId
@@ -72,6 +74,7 @@ _WANTED = {
     "regimes.*.[key]": "a regime that is known",
     **{f"regimes.*.{field}": _months(limit) for field, limit in REGIME_LIMITS.items()},
     **tables.WANTED,
+    **CONSENT_MODE,
     "categories": "a list of one category or more",
     "categories.*": "a category a visitor can be asked about",
     "services": "a list of services",
@@ -153,6 +156,7 @@ class PolicyDocument(_Table):
     banner: Banner = Banner()
     signals: Signals = Signals()
     retention: Retention | None = None
+    consent_mode: ConsentMode = ConsentMode()
     categories: list[OptionalCategory] = Field(default=list(OPTIONAL_CATEGORIES), min_length=1)
     services: list[Any] = []
     texts: dict[str, dict[str, Any]] = {}
@@ -183,6 +187,7 @@ def parse(
     problems += _cookies(raw.get("cookies"))
     problems += _pages(raw.get("pages"), services)
     problems += banner_problems(raw.get("banner"))
+    problems += consent_mode_problems(raw.get("consent_mode"))
     problems += _languages(raw)
     problems += words.text_problems(raw.get("texts", {}), _offered(raw))
     if problems or document is None:
@@ -235,6 +240,7 @@ def _fields(place: tuple[Any, ...]) -> tuple[str, ...]:
         ("signals",): Signals,
         ("retention",): Retention,
         ("regimes",): Answers,
+        ("consent_mode",): ConsentMode,
     }
     model = tables.get(place[:1])
     return tuple(model.model_fields) if model else ()

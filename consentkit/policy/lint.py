@@ -13,6 +13,7 @@ from consentkit.policy.balance import one_sided
 from consentkit.policy.bounds import RULES, Rule
 from consentkit.policy.coded import Declared
 from consentkit.policy.contested import contested
+from consentkit.policy.hooks import findings_on
 from consentkit.policy.periods import exceeds
 from consentkit.policy.regimes import REGIMES, UNKNOWN
 from consentkit.policy.registry import DECLARED, Cookie, Service, known_services, shown
@@ -54,6 +55,7 @@ def lint(policy: Policy, coded: Sequence[Declared] = ()) -> list[Finding]:
     findings = [
         *(Finding("warning", place, message) for place, message in contested(policy, coded)),
         *(Finding("warning", *found) for found in (*one_sided(policy), *unfilled(policy))),
+        *(Finding("warning", *finding) for finding in findings_on(policy.hooks, policy.answers)),
         *(*_loosened(policy), *_unguarded(policy), *_walls(policy), *_unjustified(policy)),
         *(*_months(policy), *_capped(policy), *_empty(policy), *_shared(policy)),
     ]

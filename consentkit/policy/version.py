@@ -14,6 +14,8 @@ from consentkit.policy import words
 from consentkit.policy.banner import Banner
 from consentkit.policy.coded import Declared
 from consentkit.policy.document import Pages, PolicyDocument, Site, parse
+from consentkit.policy.hooks import FIELD as HOOKS
+from consentkit.policy.hooks import Hook, hooks_from, hooks_of
 from consentkit.policy.instead import FIELD, ways_of
 from consentkit.policy.regimes import UNKNOWN, Kind, Months, kinds_in, months_in
 from consentkit.policy.registry import Service, known_services, service_from, service_to
@@ -35,7 +37,8 @@ class Policy:
     where that holds for every visitor, else for UNKNOWN and each that the policy has a table for. `kinds` are
     the categories that a regime doesn't have wait for a yes.
     `services` are declared by the site, by id; `known` are the further services that are recognised and
-    held back for good, because no visitor was told about them. `instead` are other ways, by service.
+    held back for good, because no visitor was told about them. `instead` are other ways, by service. `hooks`
+    are what their vendors are told.
     """
 
     body: bytes
@@ -54,6 +57,7 @@ class Policy:
     texts: Mapping[str, Mapping[str, Any]] = field(repr=False)
     instead: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     kinds: Mapping[str, Mapping[str, Kind]] = field(default_factory=dict)
+    hooks: tuple[Hook, ...] = field(default=(), repr=False)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Policy) and self.body == other.body
@@ -78,6 +82,14 @@ class Policy:
         """Return the regime that an answer under `regime` has to name: UNKNOWN where nothing differs."""
         same = self.months_of(regime) == self.months_of(UNKNOWN) and not self.kinds.get(regime)
         return UNKNOWN if same else regime
+
+    @cached_property
+    def early(self) -> frozenset[str]:
+        """The declared services whose tags load before a choice, because the policy says so in writing.
+
+        What they keep is held back all the same.
+        """
+        return frozenset(id_ for hook in self.hooks for id_ in hook.early)
 
     def category_of(self, service_id: str) -> str | None:
         """Return a service's category, or None if the site doesn't declare the service."""
@@ -120,6 +132,7 @@ def from_bytes(body: bytes) -> Policy:
             texts=words.completed(data["texts"]),
             instead=data.get(FIELD, {}),
             kinds={each: own["kinds"] for each, own in data.get("regimes", {}).items() if "kinds" in own},
+            hooks=hooks_from(data.get(HOOKS, ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise PolicyError([Problem("policy", f"is not a stored policy: {error!r}")]) from error
@@ -131,6 +144,7 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
     retention = {"retention": document.retention.model_dump()} if document.retention else {}
     signals = {"signals": _sorted(document.signals)} if document.signals != Signals() else {}
     ways = ways_of(document.services)
+    hooks = [hook.plain() for hook in hooks_of(services, document.consent_mode)]
     known = {id_: service for id_, service in known_services().items() if id_ not in services}
     return {
         "format": FORMAT,
@@ -143,6 +157,7 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
         **signals,
         **retention,
         **({FIELD: ways} if ways else {}),
+        **({HOOKS: hooks} if hooks else {}),
         **_regimes(document),
         "categories": sorted(document.categories, key=CATEGORIES.index),
         "services": [service_to(service) for service in services.values()],

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -225,8 +226,9 @@ class Whose:
 
 def rules_of(policy: Policy) -> Whose:
     """Return the rules of a published policy."""
+    declared = policy.services.values()
     return Whose(
-        policy.services.values(),
+        [replace(each, category="necessary") if each.id in policy.early else each for each in declared],
         policy.known.values(),
         categories=policy.categories,
         allow=policy.pages.allow,

@@ -120,11 +120,13 @@ export default function start(kit, hint, revived, queue) {
     // A server that the browser's signal doesn't reach may allow what it denies.
     lock(hint().off);
     if (locked) return reload();
+    // Vendors are told before anything runs that is allowed only now.
+    await (synced = use("words", config.words && (told || next.allowed[1])));
     await parsed;
     const detail = calls.state;
     const now = state.allowed + " " + state.ask;
     if (now != told) {
-      if (Array.isArray(window.dataLayer)) window.dataLayer.push({ event: "consentkit", allowed: detail.allowed });
+      /** @type {any} */ (window.dataLayer)?.push?.({ event: "consentkit", allowed: detail.allowed });
       document.dispatchEvent(new CustomEvent("consentkit:" + (told ? "change" : "ready"), { detail }));
       // Trackers whose life is over go before anything that is allowed runs.
       if (!state.ask || state.allowed[1]) {
@@ -218,7 +220,7 @@ export default function start(kit, hint, revived, queue) {
 
   channel.onmessage = ({ data }) => (data ? lock(data) : recheck());
   addEventListener("pagehide", wipe);
-  addEventListener("pageshow", ({ persisted }) => persisted && check());
+  addEventListener("pageshow", check);
   addEventListener("visibilitychange", check);
   // The guard marks a frame that is there already, too.
   new MutationObserver((records) => {

@@ -166,17 +166,21 @@ export function restore(element) {
  * @param {Kernel} kernel
  * @returns {Part}
  */
-export default function revive({ config, may, revived }) {
+export default function revive({ config, may: allowed, revived }) {
   const seen = new WeakSet();
+  /** What had been prepared for when the kernel last asked. @type {string[]} */
+  let ready = [];
+  const may = (/** @type {string} */ category) => ready.includes(category) && allowed(category);
   let busy = false;
   const next = () => {
-    const ready = [...document.querySelectorAll(MARKED)].filter(
+    const waiting = [...document.querySelectorAll(MARKED)].filter(
       (element) => !seen.has(element) && claimsOf(config, element).every(may),
     );
-    return ready.find((element) => !element.matches(LATE)) ?? ready[0];
+    return waiting.find((element) => !element.matches(LATE)) ?? waiting[0];
   };
   return {
     async refresh() {
+      ready = ["necessary", ...config.categories].filter(allowed);
       if (busy) return;
       busy = true;
       // What the guard held back as markup, and copies.

@@ -38,4 +38,5 @@ if (typeof Object(early).allows != "function") {
     },
     true,
   );
+  __FIRST__;
 }

@@ -21,6 +21,8 @@ interface Config {
   choice: string;
   preferences: string;
   message: string;
+  /** Only where a declared service's vendor is told something. */
+  words: string;
   styles: Record<"banner" | "preferences" | "placeholders" | "corner" | "message", string>;
   /** Where the small button's script is, if the site has one, and the corner that it stands in. */
   corner: string;
@@ -56,7 +58,7 @@ type Verb = "open" | "accept-all" | "reject-all" | "save" | "opt-out";
 /** What was pressed, and whether by the visitor. */
 type Press = [verb: Verb, control?: Element | null, trusted?: boolean];
 
-type PartName = "revive" | "banner" | "corner" | "message" | "placeholders";
+type PartName = "words" | "revive" | "banner" | "corner" | "message" | "placeholders";
 
 /** What the kernel lends to the banner. */
 interface Kernel {
@@ -148,6 +150,26 @@ interface Details {
 declare const __STARTER__: Terms;
 
 declare const __CONFIG__: Config;
+
+/** The calls of `gtag` that say Google's defaults. */
+declare const __FIRST__: unknown;
+
+/** One call of what the path leads to from the window, or what is set there. */
+interface Word {
+  call?: string;
+  set?: string;
+  given?: unknown[];
+}
+
+/** What one vendor's tool understands: see policy/hooks.py. */
+interface Hook extends Partial<Record<"default" | "update" | "granted" | "denied", Word[]>> {
+  root: string;
+  made?: "starter" | "array" | "function" | "snippet";
+  ready?: string;
+  category: string;
+}
+
+declare const __WORDS__: Hook[];
 
 /**
  * A pattern, the category of what it names, and whose it is: a service's id; or the days a cookie lives at most,
