@@ -19,9 +19,10 @@ from consentkit.errors import PolicyError
 from consentkit.keygen import keygen
 from consentkit.kit import read_policy, utc_now
 from consentkit.policy.document import schema
+from consentkit.policy.hooks import known_hooks
 from consentkit.policy.lint import lint
 from consentkit.policy.locales import ENDONYMS
-from consentkit.policy.registry import known_services
+from consentkit.policy.registry import known_services, service_to
 from consentkit.policy.words import locales
 from consentkit.proof.entry import Kind
 from consentkit.proof.shards import Shards
@@ -127,12 +128,30 @@ def check(
 
 
 @main.command()
+@click.argument("id_", metavar="[ID]", required=False)
 @json_option
-def services(as_json: bool) -> None:
-    """List the services that consentkit knows, by the id that a policy names them with."""
+def services(id_: str | None, as_json: bool) -> None:
+    """List the services that consentkit knows, by the id that a policy names them with.
+
+    Or show one: what is said to its vendor of a visitor's choice, word by word, in each mode there is.
+    """
+    if id_ is not None:
+        _show_service(id_, as_json=as_json)
+        return
     for known in sorted(known_services().values(), key=lambda service: service.id):
         text = f"{known.id:<24}  {known.category:<11}  {known.name}"
         say({"id": known.id, "category": known.category, "name": known.name}, text, as_json=as_json)
+
+
+def _show_service(id_: str, *, as_json: bool) -> None:
+    service = known_services().get(id_)
+    if service is None:
+        raise click.ClickException(f"{id_!r} is not a known service; consentkit services lists them")
+    hooks = [hook for hook in known_hooks() if id_ in hook.services]
+    words = [line for hook in hooks for line in hook.lines()] or ["Its vendor is told nothing."]
+    head = f"{service.id}: {service.name}, of {service.vendor} ({service.country}), {service.category}"
+    value = {**service_to(service), "hooks": [hook.plain() for hook in hooks]}
+    say(value, "\n".join([head, *words]), as_json=as_json)
 
 
 @main.command()

@@ -1,6 +1,5 @@
 """What pages start with, per policy: the inline starter, and the kernel that it loads."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -79,13 +78,7 @@ def _first(policy: Policy) -> bytes:
     Google's tags tell the words from a page's own data by their being an `arguments` object.
     """
     words = [word for hook in policy.hooks if hook.made == "starter" for word in hook.default]
-    said = ",".join(f"{word.call}({_arguments(word.given)})" for word in words)
-    return f"{_GTAG},{said}".encode("ascii") if words else b"0"
-
-
-def _arguments(given: list[Any]) -> str:
-    """What a function is given, as JavaScript, without the quotes that names don't need."""
-    return re.sub(r'(?<=[{,])"(\w+)":', r"\1:", orjson.dumps(given)[1:-1].decode("ascii"))
+    return ",".join([_GTAG, *(word.text for word in words)]).encode("ascii") if words else b"0"
 
 
 def _address(prefix: str, item: Asset) -> str:

@@ -189,6 +189,21 @@ def test_the_known_services_are_listed_by_id() -> None:
     assert json.loads(run("services", "--json").stdout.splitlines()[0]).keys() == {"id", "category", "name"}
 
 
+def test_a_service_is_shown_with_the_exact_words_that_its_vendor_is_told() -> None:
+    told = run("services", "matomo").stdout.splitlines()
+    assert told[0] == "matomo: Matomo, of InnoCraft (NZ), analytics"
+    assert '  where the policy says so: [consent_mode] matomo = "cookieless"' in told
+    assert 'no longer allowed:     _paq.push(["forgetCookieConsentGiven"])' in told[-4].strip()
+    google = run("services", "google-analytics").stdout
+    assert 'ad_storage:marketing?"granted":"denied",' in google
+    assert "told nothing" in run("services", "youtube").stdout
+    plain = json.loads(run("services", "meta-pixel", "--json").stdout)
+    assert plain["hooks"][0]["granted"] == [{"call": "fbq", "given": ["consent", "grant"]}]
+    unknown = run("services", "meta")
+    assert unknown.exit_code == 2
+    assert "consentkit services lists them" in unknown.stderr
+
+
 def test_languages_lists_those_with_texts_by_the_name_their_readers_give_them() -> None:
     assert "fr     Français" in run("languages").stdout.splitlines()
     listed = [json.loads(line)["code"] for line in run("languages", "--json").stdout.splitlines()]

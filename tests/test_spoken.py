@@ -1,4 +1,4 @@
-"""What stands in each vendor's own queue, in order, at each step: a real Chromium, snippets as vendors have them."""
+"""What stands in each vendor's own queue, in order, at each step: a real Chromium, snippets as they are."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Final, Literal
 
+import orjson
 from pydantic import BaseModel, Field, TypeAdapter, model_validator
 
 from consentkit.errors import Problem
@@ -26,6 +27,12 @@ EUROPE: Final = frozenset((
 # fmt: on
 """Where Google itself wants to be told: the European Economic Area, the United Kingdom and Switzerland."""
 
+_WHEN: Final = {
+    "default": "before anything else:",
+    "update": "with each choice:",
+    "granted": "allowed:",
+    "denied": "no longer allowed:",
+}
 WANTED: Final = {
     "consent_mode": "a table",
     "consent_mode.google": "one of two words",
@@ -36,6 +43,9 @@ WANTED: Final = {
 _ELSEWHERE: Final = frozenset({"us", "br", "ca-qc"})
 _WITHOUT_COOKIES: Final = "EDPB Guidelines 2/2023, v2.0: what is read without cookies is within ePrivacy 5(3)"
 _REGION: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
+_NAMED: Final = re.compile(r'(?<=[{,])"(\w+)":')
+_ANSWER: Final = re.compile(r'"([@?])(\w+)"')
+_STATES: Final = {"@": '?"granted":"denied"'}
 _NAME = r"[A-Za-z_$][\w$]*"
 Path = Annotated[str, Field(pattern=rf"^{_NAME}(\.{_NAME})*$")]
 
@@ -59,9 +69,12 @@ class Word(BaseModel):
         return self
 
     @property
-    def path(self) -> str:
-        """What it calls or sets."""
-        return self.call or self.set or ""
+    def text(self) -> str:
+        """The word as JavaScript, in which a category's id stands for whether it is allowed."""
+        given = orjson.dumps(self.given)[1:-1].decode("ascii")
+        given = _NAMED.sub(r"\1:", given)
+        given = _ANSWER.sub(lambda said: said[2] + _STATES.get(said[1], ""), given)
+        return f"{self.call}({given})" if self.call else f"{self.set}={given}"
 
 
 class Hook(BaseModel):
@@ -105,6 +118,17 @@ class Hook(BaseModel):
         """The words of one phase (PHASES)."""
         words: list[Word] = getattr(self, phase)
         return words
+
+    def lines(self) -> Iterator[str]:
+        """Yield the exact words, phase by phase, as they are told to people."""
+        yield f"{self.name} ({self.source})"
+        if self.tool:
+            yield f'  where the policy says so: [consent_mode] {self.tool} = "{self.mode}"'
+        if self.none:
+            yield f"  {self.none}"
+        for phase in PHASES:
+            for word in self.words(phase):
+                yield f"  {_WHEN[phase]:<22} {word.text}"
 
     def plain(self) -> dict[str, Any]:
         """Return the row as lists and dicts, without what isn't stated."""
