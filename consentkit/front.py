@@ -17,8 +17,8 @@ FIRST_MARK = b"__FIRST__"
 WORDS_MARK = b"__WORDS__"
 SIGNALS = {GPC: b"navigator.globalPrivacyControl", DNT: b'navigator.doNotTrack=="1"'}
 """How a browser tells scripts what it objects to, the signal that denies more behind (W3C GPC §3.3)."""
-DIGITS = 16
-"""Of a policy's version, as many stand in the readable cookie."""
+DIGITS = 8
+"""Of a policy's version, as many tell a page that the readable cookie, which has 16, is of its own policy."""
 
 
 def starter_script(policy: Policy, prefix: str, kernel: Asset) -> bytes:

@@ -8,15 +8,13 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, Field, ValidationError, WithJsonSchema, create_model, model_validator
 
 from consentkit.errors import PolicyError, Problem
-from consentkit.policy import tables, words
+from consentkit.policy import hooks, tables, words
 from consentkit.policy.aliases import ALIASES
 from consentkit.policy.allowed import allow_problems
 from consentkit.policy.banner import WANTED, Banner, banner_problems
 from consentkit.policy.bounds import LIMITS, REGIME_LIMITS, Limit
 from consentkit.policy.coded import Declared, with_coded
 from consentkit.policy.declared import declared_services
-from consentkit.policy.hooks import WANTED as CONSENT_MODE
-from consentkit.policy.hooks import ConsentMode, consent_mode_problems
 from consentkit.policy.instead import way_problems, without_ways
 from consentkit.policy.reading import unstorable
 from consentkit.policy.regimes import UNKNOWN, RegimeId
@@ -74,7 +72,7 @@ _WANTED = {
     "regimes.*.[key]": "a regime that is known",
     **{f"regimes.*.{field}": _months(limit) for field, limit in REGIME_LIMITS.items()},
     **tables.WANTED,
-    **CONSENT_MODE,
+    **hooks.WANTED,
     "categories": "a list of one category or more",
     "categories.*": "a category a visitor can be asked about",
     "services": "a list of services",
@@ -156,7 +154,7 @@ class PolicyDocument(_Table):
     banner: Banner = Banner()
     signals: Signals = Signals()
     retention: Retention | None = None
-    consent_mode: ConsentMode = ConsentMode()
+    consent_mode: hooks.ConsentMode = hooks.ConsentMode()
     categories: list[OptionalCategory] = Field(default=list(OPTIONAL_CATEGORIES), min_length=1)
     services: list[Any] = []
     texts: dict[str, dict[str, Any]] = {}
@@ -187,7 +185,7 @@ def parse(
     problems += _cookies(raw.get("cookies"))
     problems += _pages(raw.get("pages"), services)
     problems += banner_problems(raw.get("banner"))
-    problems += consent_mode_problems(raw.get("consent_mode"))
+    problems += hooks.consent_mode_problems(raw.get("consent_mode"))
     problems += _languages(raw)
     problems += words.text_problems(raw.get("texts", {}), _offered(raw))
     if problems or document is None:
@@ -240,7 +238,7 @@ def _fields(place: tuple[Any, ...]) -> tuple[str, ...]:
         ("signals",): Signals,
         ("retention",): Retention,
         ("regimes",): Answers,
-        ("consent_mode",): ConsentMode,
+        ("consent_mode",): hooks.ConsentMode,
     }
     model = tables.get(place[:1])
     return tuple(model.model_fields) if model else ()

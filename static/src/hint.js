@@ -6,7 +6,7 @@
  * further away than any answer lasts was not set by the server. What the browser objects to is `off`, whatever the
  * hint says: that may be of a time before (W3C GPC §3.2).
  *
- * @param {string} policy its first 16 digits
+ * @param {string} policy its first digits
  * @param {number} months as long as an answer counts at most
  * @param {string[]} categories the optional ones
  * @param {string[]} off

@@ -237,5 +237,6 @@ export default function start(kit, hint, revived, queue) {
   // Until the server has answered, a choice made under another policy still protects what it allowed.
   clear(config, hint().allowed);
   void check();
-  return act;
+  /** @param {HTMLElement} [control] @param {boolean} [trusted] */
+  return (control, trusted) => act(/** @type {Verb} */ (control?.dataset.consent ?? "open"), control, trusted);
 }
