@@ -2,7 +2,7 @@
 
 An answer that has run out, under the regime that it was given under, and a browser's objection, are entries
 only for a visitor who has an id, once for each answer; written with the question for a state or the next
-answer, never by a page view.
+answer, never by a page view. So is the end of a message, once for each policy version that it told of.
 """
 
 import logging
@@ -76,30 +76,48 @@ class History:
             return consent
 
     def past(
-        self, consent: Consent, policy: Policy, signals: Iterable[str], now: datetime, regime: str | None
+        self,
+        consent: Consent,
+        policy: Policy,
+        signals: Iterable[str],
+        now: datetime,
+        regime: str | None,
+        closed: int | None = None,
     ) -> Past:
         """Return what an answer at `now` follows, as the log has it; `regime` is the visitor's, None for the
-        site's. Raises StoreUnavailable.
+        site's, `closed` as `noted` has it. Raises StoreUnavailable.
         """
         after = self._log.newest.first - 1
         found = self._log.of_visitor(consent.id)
         after = max(after, found[-1].index) if found else after
         records = _theirs(consent, found)
         newest = _state(consent, records)
-        due = tuple(self._due(newest, records, policy, signals, now, regime))
+        due = (
+            *self._due(newest, records, policy, signals, now, regime),
+            *self._closed(newest, records, policy, closed, now),
+        )
         # An erased one isn't named: that would say whose it was.
         return Past(newest, records[-1].index if records else None, due, after)
 
     def noted(
-        self, consent: Consent, policy: Policy, signals: Iterable[str], now: datetime, regime: str | None
+        self,
+        consent: Consent,
+        policy: Policy,
+        signals: Iterable[str],
+        now: datetime,
+        regime: str | None,
+        closed: int | None = None,
     ) -> Consent:
         """Return a visitor's newest state, and write what has become true of it and isn't in the log yet.
+
+        `closed` is the UTC day that the message told which they have closed just now, if they have: on it
+        what they are told of had changed (E3).
 
         Never raises: where the log can't be used, the cookie's word counts.
         """
         try:
             for _ in range(TRIES):
-                past = self.past(consent, policy, signals, now, regime)
+                past = self.past(consent, policy, signals, now, regime, closed)
                 consent = past.consent or consent
                 if not past.due:
                     break
@@ -146,6 +164,21 @@ class History:
                 against = [category for category in off if reasons.get(category) is Reason.GRANTED]
                 stmt = {**about, "signal": signal, "denied": off, "against": against}
                 yield self._record(Kind.SIGNAL, consent, stmt, now)
+
+    def _closed(
+        self,
+        consent: Consent,
+        records: Collection[Stored],
+        policy: Policy,
+        closed: int | None,
+        now: datetime,
+    ) -> Iterator[Record]:
+        """That a visitor has been told of a version, and has closed the message: once for each (E3, E4)."""
+        before = (stmt["policy"] for stmt in _statements(records, Kind.MESSAGE))
+        if closed is None or policy.version in before or all(r.index != consent.index for r in records):
+            return
+        stmt = {"answer": consent.index, "policy": policy.version, "changed": closed}
+        yield self._record(Kind.MESSAGE, consent, stmt, now)
 
     @staticmethod
     def _record(kind: Kind, consent: Consent, stmt: Mapping[str, Any], now: datetime) -> Record:

@@ -20,13 +20,13 @@ from consentkit.proof.forked import anew
 logger = logging.getLogger("consentkit")
 
 Kind = Literal[
-    "undeclared", "cut", "blocked", "passed", "overridden", "clamped", "expired", "refused", "signal"
+    "undeclared", "cut", "blocked", "passed", "overridden", "clamped", "expired", "refused", "signal", "told"
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """undeclared: passed, though the policy doesn't name it. cut: a cookie that didn't, for that. blocked: held
 back. passed: necessary, or allowed by the policy's list. overridden: the site's own mark let it through or
 moved it. clamped: a cookie's life was shortened. expired: a cookie was removed. refused: an answer that can't
-be read. signal: a visitor who hasn't answered, whose browser objects."""
+be read. signal: a visitor who hasn't answered, whose browser objects. told: one who has, of a change."""
 
 FLUSH_SECONDS = 10.0
 MONTHS_KEPT = 13
@@ -59,7 +59,7 @@ _MADE_UP: Final = re.compile(
     r"(?<![a-z0-9_-])(?:[0-9a-f_-]{8,}(?=\.)|[a-z0-9_-]*?[0-9]{8,}[a-z0-9_-]*+(?=\.))"
 )
 # Ids of services, and patterns of the policy: what these kinds name, but for hosts in strict mode.
-_OURS: Final = frozenset(("blocked", "passed", "overridden", "expired", "signal"))
+_OURS: Final = frozenset(("blocked", "passed", "overridden", "expired", "signal", "told"))
 _BROUGHT: Final = frozenset(("undeclared", "cut"))
 _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*|")
 

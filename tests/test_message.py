@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from starlette.testclient import TestClient
 
 from consentkit.gate.state import HINT_COOKIE
 from consentkit.policy.months import day_of
+from consentkit.proof.claims import claims
+from consentkit.proof.entry import Kind
 
 PAGE = """<!doctype html><html lang="%s"><head><meta charset="utf-8"><title>Shop</title>
 <meta name="viewport" content="width=device-width"></head><body><h1>Shop</h1>
@@ -79,8 +82,9 @@ def test_who_is_asked_nothing_is_told_on_which_day_the_words_changed(site: Site,
 
 
 def test_the_message_lasts_until_it_is_closed_and_nothing_is_asked_of_the_visitor(site: Site) -> None:
+    """Showing it writes nothing; closing it is an entry, once for a version, about who had it to close."""
     day = changed(site, FEWER, "analytics")
-    size = site.kit.log.size
+    size, before = site.kit.log.size, dict(site.client.cookies)
     site.clock.move(days=7)  # our own cookies are set again, by a page
     site.client.get("/", headers={"accept": "text/html"})
     assert site.client.post("/consent/sync", headers=SAME).status_code == 204
@@ -91,6 +95,29 @@ def test_the_message_lasts_until_it_is_closed_and_nothing_is_asked_of_the_visito
     assert site.told() == ""
     assert not state["ask"]
     assert state["allowed"] == ["necessary", "analytics"]
+    assert site.kit.log.size == size + 1
+    [entry] = site.kit.log.entries(kind=Kind.MESSAGE)
+    assert entry.stmt["policy"] == site.kit.edition.policy.version
+    assert entry.stmt["changed"] == int(day)
+    [choice] = site.kit.log.entries(kind=Kind.CHOICE)
+    assert (entry.stmt["answer"], entry.subj["sub"]) == (choice.index, choice.subj["sub"])
+    site.client.cookies.update(before)
+    assert site.client.post("/consent/sync?closed", headers=SAME).status_code == 204
+    assert site.kit.log.size == size + 1
+    assert site.kit.log.verify(claims()).ok
+    site.kit.tally.flush()
+    told = [
+        row for row in site.kit.tally.rows(site.clock.now.date() - timedelta(days=9)) if row.kind == "told"
+    ]
+    assert [(row.version, row.count) for row in told] == [(site.kit.edition.policy.version, 1)]
+
+
+def test_closing_what_nobody_was_told_is_no_entry(site: Site) -> None:
+    choose(site.client, "analytics")
+    size = site.kit.log.size
+    assert site.client.post("/consent/sync?closed", headers=SAME).status_code == 204
+    site.client.cookies.clear()
+    assert site.client.post("/consent/sync?closed", headers=SAME).status_code == 204
     assert site.kit.log.size == size
 
 

@@ -40,6 +40,8 @@ MEANING: Final[Mapping[str, str]] = {
     "refused": "Pages in this encoding can't be checked for trackers.",
     "signal": "Pages of visitors who haven't answered and whose browser objects (gpc: Global Privacy Control,"
     " dnt: Do Not Track), counted as they ask for their state. Who has answered has an entry in the log.",
+    "told": "Visitors who have answered and whose page tells them that the policy has changed, counted as"
+    " they ask for their state. Who closes the message has an entry in the log.",
 }
 
 

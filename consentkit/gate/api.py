@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from consentkit.answer import Answer
 from consentkit.errors import ConsentKitError, StoreUnavailable
 from consentkit.gate import answer as answers
+from consentkit.gate.changed import changed_for
 from consentkit.gate.ending import at_page, left, onward
 from consentkit.gate.form import OPT_OUT_PATH, Form, Shown
 from consentkit.gate.geo import Whereabouts
@@ -184,19 +185,18 @@ class Api:
         """Answer what is allowed now, and set the hint again if the page's script has an old one.
 
         Of a visitor with an id, what has run out and what their browser objects to is logged, once; of all
-        others such objections are counted.
+        others such objections are counted, and how often somebody is told that what they read has changed.
         """
         visitor = self._visitor(request)
-        policy, signals, now = self.kit.edition.policy, visitor.signals, visitor.now
+        version, now = self.kit.edition.policy.version, visitor.now
         if visitor.consent is None:
-            self.kit.tally.count(policy.version, [("signal", signal) for signal in signals], now)
-        noted = partial(
-            self.kit.history.noted, policy=policy, signals=signals, now=now, regime=visitor.placed
-        )
-        consent, decision = await self._latest(visitor, noted)
+            self.kit.tally.count(version, [("signal", signal) for signal in visitor.signals], now)
+        consent, decision = await self._latest(visitor, self._noted(visitor))
         response = Json(state_of(self.kit.edition.policy, decision))
         if consent is not None and Reason.UNPROVEN not in decision.reasons.values():
             _set(response, kept(self.gate.orders, request.scope, State(consent, decision), now))
+            if self._changed(visitor, decision) is not None:
+                self.kit.tally.count(version, [("told", "policy")], now)
         return response
 
     async def _latest(
@@ -214,7 +214,7 @@ class Api:
         Trackers that have no anchor yet get one; cookies of ours that are old are set again, with what is
         left of their life. As the log knows the visitor: a report under way at a withdrawal brings back
         nothing (A10), and without the log none is taken in. `?closed`: the visitor has closed the message of
-        what has changed (E3); that is kept in the hint alone.
+        what has changed (E3); of one who had it to close, that is logged.
         """
         try:
             answers.check_origin(request.headers, request.url.scheme)
@@ -231,7 +231,21 @@ class Api:
             state, closed = State(consent, decision), "closed" in request.query_params
             lines = kept(self.gate.orders, request.scope, state, visitor.now, told, closed=closed)
             _set(response, lines)
+            day = self._changed(visitor, decision) if closed else None
+            if consent is not None and day is not None:
+                await run_in_threadpool(self._noted(visitor, day), consent)
         return response
+
+    def _noted(self, visitor: VisitorConsent, closed: int | None = None) -> Callable[[Consent], Consent]:
+        """What logs, once, all that has become true of a visitor by now."""
+        noted, policy, signals = self.kit.history.noted, self.kit.edition.policy, visitor.signals
+        return partial(
+            noted, policy=policy, signals=signals, now=visitor.now, regime=visitor.placed, closed=closed
+        )
+
+    def _changed(self, visitor: VisitorConsent, decision: Decision) -> int | None:
+        """The UTC day of what the page has to tell a visitor, as their cookies stand (E3)."""
+        return changed_for(self.gate.orders, visitor.cookies or b"", decision)
 
     async def page(self, request: Request) -> Response:
         """Answer the visitor's page, which works without JavaScript."""
