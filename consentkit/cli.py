@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from consentkit.access import is_personal
+from consentkit.asking import rates, visitor
 from consentkit.attaching import attach, attached
 from consentkit.auditing import evidence, export, verify
 from consentkit.checkup import declared_by, missing_from, still_in
@@ -197,6 +198,8 @@ audit.add_command(close)
 audit.add_command(evidence)
 audit.add_command(attach)
 audit.add_command(attached)
+audit.add_command(visitor)
+audit.add_command(rates)
 
 
 @audit.command("log")

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from consentkit.gate.sheet import moment, until
 from consentkit.policy.version import CATEGORIES
 from consentkit.proof.entry import Kind, Stored
-from consentkit.proof.statement import ANSWERS, GRANTED, REFUSED, newest_answer
+from consentkit.proof.statement import ANSWERS, GRANTED, REFUSED, end_of, newest_answer
 
 CONTROLS = {"accept-all": "accept", "reject-all": "reject", "save": "save"}
 """What was pressed, and the text on it."""
@@ -41,19 +41,13 @@ def chronicle(records: Iterable[Stored], texts: Mapping[str, Any]) -> list[Told]
 def ended(records: Iterable[Stored], category: str) -> datetime | None:
     """Return until when (UTC) a visitor's last answer about a category counts; None where none is told."""
     last = newest_answer(records)
-    end = _end(last.stmt, category) if last is not None and last.stmt is not None else None
+    end = end_of(last.stmt, category) if last is not None and last.stmt is not None else None
     return None if end is None else _instant(end)
 
 
 def _granted(stmt: Mapping[str, Any]) -> dict[str, int]:
     """What an answer says yes to, with the end of each (UTC ms)."""
-    return {each: _end(stmt, each) or 0 for each, yes in stmt["categories"].items() if yes}
-
-
-def _end(stmt: Mapping[str, Any], category: str) -> int | None:
-    ends, granted = stmt.get("until", {}), stmt["categories"].get(category)
-    end: int | None = ends.get(category, ends.get(GRANTED if granted else REFUSED))
-    return end
+    return {each: end_of(stmt, each) or 0 for each, yes in stmt["categories"].items() if yes}
 
 
 def _told(
@@ -82,7 +76,7 @@ def _facts(
         for category, yes in stmt["categories"].items():
             withdrawn = not yes and granted.get(category, 0) > (record.t or 0)
             said = [words["withdrawn"]] * withdrawn + [words[GRANTED if yes else REFUSED]]
-            end = _end(stmt, category)
+            end = end_of(stmt, category)
             if category != "necessary":
                 counted = [] if end is None else [until(_instant(end), texts)]
                 yield category, [*map(escape, said), *counted]

@@ -117,6 +117,13 @@ def choices_of(stmt: Mapping[str, Any]) -> dict[str, Choice]:
     }
 
 
+def end_of(stmt: Mapping[str, Any], category: str) -> int | None:
+    """Return from when (UTC ms) a statement's answer about a category no longer counts, if that is told."""
+    ends, granted = stmt.get("until", {}), stmt["categories"].get(category)
+    end: int | None = ends.get(category, ends.get(GRANTED if granted else REFUSED))
+    return end
+
+
 def newest_answer(records: Iterable[Stored]) -> Stored | None:
     """Return the last answer among a visitor's entries, oldest first; None if all are erased."""
     answers = [each for each in records if each.kind in ANSWERS and each.stmt is not None]

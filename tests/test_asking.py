@@ -1,0 +1,85 @@
+"""What an auditor asks of one visitor and of all: history, state at an instant, rates about nobody."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from sample import Clock, app, august, browsing, choose
+from starlette.testclient import TestClient
+
+from consentkit.cli import main
+from consentkit.proof.entry import Kind
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return august()
+
+
+@pytest.fixture
+def site(tmp_path: Path, clock: Clock) -> Iterator[TestClient]:
+    with browsing(app(), tmp_path, clock=clock) as client:
+        yield client
+
+
+def run(folder: Path, *arguments: str) -> Result:
+    where = ["--store", f"sqlite:///{folder / 'log.db'}", "--keys", str(folder / "keys")]
+    return CliRunner().invoke(main, ["audit", *arguments, *where])
+
+
+def told(folder: Path, *arguments: str) -> Any:
+    return json.loads(run(folder, *arguments, "--json").stdout)
+
+
+def test_one_visitor_s_history_and_what_was_in_force_at_an_instant(
+    site: TestClient, tmp_path: Path, clock: Clock
+) -> None:
+    """Q1, Q4, Q38."""
+    first = choose(site, "analytics", "marketing").json()["index"]
+    clock.move(days=10)
+    last = choose(site).json()["index"]
+    site.cookies.clear()
+    choose(site, "preferences")
+    value = told(tmp_path, "visitor", str(last), "--at", "2026-09-05")
+    assert [(each["index"], each["kind"]) for each in value["records"]] == [
+        (first, "choice"),
+        (last, "withdrawal"),
+    ]
+    held = value["in_force"]
+    assert held["entry"] == first
+    assert {c: (s["granted"], s["counts"]) for c, s in held["categories"].items()} == {
+        "preferences": (False, True),
+        "analytics": (True, True),
+        "marketing": (True, True),
+    }
+    assert held["categories"]["analytics"]["valid_until"] == "2027-02-28T12:00:00+00:00"
+    for at, said in (("2026-08-31T11:59:59Z", "nothing; no answer"), ("2029-01-01", "over by then")):
+        assert said in run(tmp_path, "visitor", str(first), "--at", at).stdout
+    read = site.app.kit.log.entries(kind=Kind.ACCESS)  # type: ignore[attr-defined]
+    assert [(each.stmt["action"], each.stmt["object"]) for each in read] == [("visitor", first)] * 3
+    assert run(tmp_path, "visitor").exit_code == 2
+    assert "Nothing is held" in run(tmp_path, "visitor", "--visitor", "0" * 32).stdout
+
+
+def test_rates_are_counted_by_what_is_asked_and_small_ones_stay_untold(
+    site: TestClient, tmp_path: Path, clock: Clock
+) -> None:
+    """Q13, Q22, Q23."""
+    for granted in [(), ("analytics",), ("analytics", "marketing", "preferences")] * 2:
+        site.cookies.clear()
+        choose(site, *granted)
+    choose(site)
+    clock.move(days=40)
+    choose(site, "analytics", locale="fr")
+    version = site.app.kit.edition.policy.version  # type: ignore[attr-defined]
+    [row] = told(tmp_path, "rates")["rows"]
+    assert (row["group"], row["answers"], row["withdrawals"]) == (version, 8, 1)
+    assert row["yes"] == {"analytics": 5, "marketing": 2, "preferences": 2}
+    assert (row["all"], row["some"], row["none"]) == (2, 3, 3)
+    months = {each["group"]: each["answers"] for each in told(tmp_path, "rates", "--by", "month")["rows"]}
+    assert months == {"2026-08": 7, "2026-10": None}
+    assert "fewer than 5" in run(tmp_path, "rates", "--by", "locale").stdout
+    assert told(tmp_path, "rates", "--from", "2026-10-01", "--to", "2026-10-02")["rows"] == []
