@@ -44,6 +44,7 @@ from consentkit.shell import (
 )
 from consentkit.signing import key
 from consentkit.tally_stores import open_store
+from consentkit.versions import inventory, versions
 from consentkit.withdrawing import withdraw
 
 PORT = click.IntRange(0, 65535)
@@ -200,6 +201,8 @@ audit.add_command(attach)
 audit.add_command(attached)
 audit.add_command(visitor)
 audit.add_command(rates)
+audit.add_command(versions)
+audit.add_command(inventory)
 
 
 @audit.command("log")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from sample import Clock, app, august, browsing, choose
+from sample import Clock, app, august, browsing, choose, policy, visits
 from starlette.testclient import TestClient
 
 from consentkit.cli import main
@@ -83,3 +83,33 @@ def test_rates_are_counted_by_what_is_asked_and_small_ones_stay_untold(
     assert months == {"2026-08": 7, "2026-10": None}
     assert "fewer than 5" in run(tmp_path, "rates", "--by", "locale").stdout
     assert told(tmp_path, "rates", "--from", "2026-10-01", "--to", "2026-10-02")["rows"] == []
+
+
+def test_versions_tell_who_published_what_when_and_the_inventory_what_was_declared_then(
+    tmp_path: Path, clock: Clock
+) -> None:
+    """Q8, Q17, Q24, Q26."""
+    with browsing(app(), tmp_path, clock=clock, actor="deploy-1"):
+        pass
+    clock.move(days=30)
+    later = policy(services=["google-analytics", visits(country="NZ", cookies=["_visit"])])
+    with browsing(app(), tmp_path, clock=clock, policy=later, actor="deploy-2"):
+        pass
+    old, new = told(tmp_path, "versions")["versions"]
+    assert [(each["since"][:10], each["actor"]) for each in (old, new)] == [
+        ("2026-08-31", "deploy-1"),
+        ("2026-09-30", "deploy-2"),
+    ]
+    assert old["changes"] == []
+    said = [(each["added"], each["about"]) for each in new["changes"]]
+    assert (True, ["Analytics", "Visit counter"]) in said
+    assert (False, ["Marketing", "YouTube"]) in said
+    assert told(tmp_path, "versions", "--at", "2026-09-01")["versions"] == [old]
+    assert "+ Analytics, Visit counter" in run(tmp_path, "versions").stdout
+    then, now = (told(tmp_path, "inventory", "--at", at) for at in ("2026-09-01", "2026-10-01"))
+    assert (then["version"], now["version"]) == (old["version"], new["version"])
+    since = {each["id"]: each["since"][:10] for each in now["services"]}
+    assert since == {"consentkit": "2026-08-31", "google-analytics": "2026-08-31", "visits": "2026-09-30"}
+    assert "youtube" in {each["id"] for each in then["services"]}
+    assert "Visit counter (Corner Shop SAS, NZ), since 2026-09-30" in run(tmp_path, "inventory").stdout
+    assert run(tmp_path, "inventory", "--at", "2026-01-01").exit_code == 2
