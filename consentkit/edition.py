@@ -7,7 +7,7 @@ from typing import Any
 
 from consentkit.assets import SERVED, WORDS, Asset, asset, served_assets
 from consentkit.front import kernel_script, starter_script, words_script
-from consentkit.guard import guard_script
+from consentkit.guard import guard_script, ways_script
 from consentkit.policy.match import Matcher
 from consentkit.policy.notice import stored_notice
 from consentkit.policy.registry import Service
@@ -83,8 +83,9 @@ def compile_edition(policy: Policy, prefix: str, environment: str | None = None)
     files_ = [*served_assets((*_form(policy), *SERVED)), *details, *spoken]
     kernel = asset("kernel.js", kernel_script(policy, prefix, (*files_, *notices.values())))
     starter = asset("starter.js", starter_script(policy, prefix, kernel))
-    guard = asset("guard.js", guard_script(policy, prefix)) if policy.pages.guard else None
-    scripts = (starter, kernel) if guard is None else (starter, kernel, guard)
+    ways = asset("ways.js", ways_script(policy, prefix))
+    guard = asset("guard.js", guard_script(policy, prefix, ways)) if policy.pages.guard else None
+    scripts = (starter, kernel) if guard is None else (starter, kernel, guard, ways)
     served = {item.served_name: item for item in (*files_, *notices.values(), *scripts)}
     matcher = Matcher(held_back(policy))
     renderings = _renderings(policy, prefix, served.values())

@@ -74,11 +74,14 @@ def test_the_guard_is_a_file_of_the_edition_unless_the_policy_does_without(editi
     assert b"__GUARD__" not in body
     assert b'"analytics","google-analytics"' in body
     assert b"_visit_.*" in body
-    assert b"connect\\.facebook" in body  # known and not declared: never
+    assert b"hotjar" not in body  # known and not declared: held as every stranger, until it is known
+    ways = next(item for item in edition.served.values() if item.name == "ways.js")
+    assert f'"/consent/static/{ways.served_name}"'.encode() in body
+    assert b"hotjar" in ways.body
     without = compile_edition(resolve(policy(pages={"guard": False})), "/consent")
     assert without.guard is None
     assert without.guard_address is None
-    assert "guard.js" not in without.manifest["files"]
+    assert not {"guard.js", "ways.js"} & without.manifest["files"].keys()
 
 
 def test_the_rules_of_an_edition_are_one_object_for_a_host(edition: Edition) -> None:

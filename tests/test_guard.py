@@ -319,6 +319,7 @@ def test_a_request_that_is_opened_anew_while_it_waits_is_only_the_new_one(
 
 def test_a_caller_that_gives_up_hears_so_at_once(page: Page, visit: Visit, site: str) -> None:
     page.goto(site)
+    page.evaluate(WHOLE)
     told = page.evaluate(
         """url => Promise.race([
           Promise.all([

@@ -5,11 +5,13 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import brotli
 import pytest
 from sample import policy, visits
 
+from consentkit.assets import asset
 from consentkit.edition import held_back
-from consentkit.guard import guard_script, guard_table
+from consentkit.guard import guard_script, ways_script
 from consentkit.policy.match import Matcher
 from consentkit.policy.months import add_months, end_day, least_days, start_of
 from consentkit.policy.names import cookie_names
@@ -18,8 +20,10 @@ from consentkit.policy.registry import known_services
 from consentkit.policy.urls import split_port
 from consentkit.policy.version import Policy, resolve
 from consentkit.policy.whose import rules_of
+from consentkit.tables import guard_table, known_pattern, lives_table
 
-ROW = re.compile(r'\[/((?:\\.|[^/\\])*)/s,("[^"]*"),("[^"]*"|\d+)(?:,([\d.e-]+))?\]')
+ROW = re.compile(r'\[/((?:\\.|[^/\\])*)/s,("[^"]*"),("[^"]*"|\d+)\]')
+LIFE = re.compile(r"\[/((?:\\.|[^/\\])*)/s,(\d+)(/864e2)?\]")
 PREFIX = "/consent"
 
 
@@ -52,29 +56,42 @@ POLICIES = {
 }
 
 
+TEN = [
+    *("google-analytics", "google-tag-manager", "meta-pixel", "youtube", "hotjar", "linkedin-insight"),
+    *("microsoft-clarity", "tiktok-pixel", "hubspot", "matomo"),
+]
+
+
 class Table:
     """The rows as the browser reads them; what is in them is an expression in Python's syntax as well."""
 
     def __init__(self, text: str) -> None:
-        found = ROW.findall(text)
         self.rows = [
-            (re.compile(source, re.DOTALL | re.ASCII), json.loads(f"[{category},{detail},{declared or 0}]"))
-            for source, category, detail, declared in found
+            (re.compile(source, re.DOTALL | re.ASCII), (json.loads(category), json.loads(detail)))
+            for source, category, detail in ROW.findall(text)
         ]
 
-    def _whole(self, text: str) -> tuple[str, str | int, float] | None:
-        return next((tuple(row) for pattern, row in self.rows if pattern.match(text)), None)
+    @classmethod
+    def whole(cls, policy: Policy) -> "Table":
+        """Both, in the order in which they are looked at once ways.js has come."""
+        return cls(f'[[/{known_pattern(policy, PREFIX)}/s,"",0],' + guard_table(policy, PREFIX)[1:])
 
     def __call__(self, text: str) -> tuple[str, str | int] | None:
         """A category, and a service's id or the most days of a tracker's life."""
-        row = self._whole(text)
-        return row and row[:2]
+        return next((row for pattern, row in self.rows if pattern.match(text)), None)
 
-    def declared(self, name: str) -> float:
-        """The days that a cookie is declared for."""
-        row = self._whole(f"cookie:{name}")
-        assert row is not None
-        return row[2]
+
+class Lives:
+    """For how many days each cookie is declared."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.rows = [
+            (re.compile(source, re.DOTALL | re.ASCII), int(number) / (86_400 if seconds else 1))
+            for source, number, seconds in LIFE.findall(lives_table(policy))
+        ]
+
+    def __call__(self, name: str) -> float:
+        return next(days for pattern, days in self.rows if pattern.match(name))
 
 
 @pytest.fixture(scope="module", params=sorted(POLICIES))
@@ -84,7 +101,7 @@ def resolved(request: pytest.FixtureRequest) -> Policy:
 
 @pytest.fixture(scope="module")
 def table(resolved: Policy) -> Table:
-    return Table(guard_table(resolved, PREFIX))
+    return Table.whole(resolved)
 
 
 def addresses(resolved: Policy) -> set[str]:
@@ -121,7 +138,7 @@ def test_every_address_is_the_same_service_s_as_for_the_gate(
         declared = owner in resolved.services
         # A host that nobody declared is the last row's, a function that only a browser can call.
         strange = owner is not None and owner.startswith("?")
-        wanted = (resolved.category_of(owner or ""), owner) if declared else ("", "")
+        wanted = (resolved.category_of(owner or ""), owner) if declared else ("", 0)
         found = table(url)
         if found != (None if owner is None or strange else wanted):
             wrong[url] = found, owner
@@ -132,7 +149,7 @@ def test_every_address_is_the_same_service_s_as_for_the_gate(
 def test_every_cookie_has_the_category_and_the_life_that_the_gate_gives_it(
     resolved: Policy, table: Table
 ) -> None:
-    matcher, facts = Matcher(held_back(resolved)), cookie_names(held_back(resolved))
+    matcher, facts, lives = Matcher(held_back(resolved)), cookie_names(held_back(resolved)), Lives(resolved)
     names = {"session", "_", "_g", "_gaa", "theme"}
     for each in (*resolved.services.values(), *resolved.known.values()):
         for cookie in each.cookies:
@@ -149,8 +166,39 @@ def test_every_cookie_has_the_category_and_the_life_that_the_gate_gives_it(
             assert found == (category, most), name
             stated = facts(name)
             assert stated is not None
-            wanted = days_in(stated.cookie.lifetime, resolved.lifetimes.cap(category)) if category else 0
-            assert table.declared(name) == wanted, name
+            if category:
+                wanted = days_in(stated.cookie.lifetime, resolved.lifetimes.cap(category))
+                assert lives(name) == pytest.approx(wanted), name
+
+
+def test_the_table_of_ten_services_is_1024_bytes() -> None:
+    table = guard_table(resolve(policy(services=TEN)), PREFIX)
+    assert len(brotli.compress(table.encode("ascii"))) <= 1024
+
+
+def test_what_is_not_declared_waits_for_the_file_that_comes_later(resolved: Policy) -> None:
+    first = Table(guard_table(resolved, PREFIX))
+    assert [row for _, row in first.rows if not row[0]] == [("", "consentkit")]
+    known = re.compile(known_pattern(resolved, PREFIX), re.DOTALL | re.ASCII)
+    # The guard finds it in the file by the marks around it.
+    ways = ways_script(resolved, PREFIX).decode("ascii")
+    found = re.search(r"`(\^.*?)`", ways)
+    assert found is not None
+    assert found[1] == known.pattern
+    assert "${" not in found[1]
+
+
+def test_what_is_declared_more_closely_is_left_out_of_what_is_known() -> None:
+    stats = service("stats", "analytics", "connect.facebook.net/en_US/sdk/own/", cookies=cookies("_fbp"))
+    wide = service("wide", "analytics", "*.facebook.net", cookies=cookies("_hj*", "_pk_id.1"))
+    resolved = resolve(policy(services=[stats, wide]))
+    table = Table.whole(resolved)
+    sdk = "https://connect.facebook.net/en_US/sdk/"
+    assert [table(f"{sdk}own/x"), table(f"{sdk}x")] == [("analytics", "stats"), ("", 0)]
+    assert table("https://other.facebook.net/") == ("analytics", "wide")
+    own = ("analytics", least_days(13))
+    asked = ("_hjx", "_hjid", "_pk_id.1", "_pk_id.1x")
+    assert [table(f"cookie:{name}") for name in asked] == [own, ("", 0), own, ("", 0)]
 
 
 def test_our_own_cookies_are_no_script_s_to_write_or_remove(table: Table) -> None:
@@ -179,9 +227,11 @@ def test_on_its_own_host_a_site_has_to_say_which_part_is_a_tracker() -> None:
 
 def test_strict_rules_put_what_nobody_declared_last() -> None:
     text = guard_table(resolve(POLICIES["strict"]), PREFIX)
-    assert text.count("{test:") == 1
-    assert "cdn\\.example" in text
-    assert "{test:" not in guard_table(resolve(POLICIES["own"]), PREFIX)
+    assert text.count("[RegExp(") == 1
+    assert "cdn\\\\.example" in text
+    assert '+"[:/])"),"",""]' in text
+    # Where they may pass they are strangers, until it is known who they are.
+    assert '+"[:/])"),"?",""]' in guard_table(resolve(POLICIES["own"]), PREFIX)
     cut = Table(guard_table(resolve(policy(services=OWN, cookies={"undeclared": "strict"})), PREFIX))
     assert cut("cookie:session") == ("", 0)
     assert cut("cookie:_st") == ("analytics", least_days(13))
@@ -193,8 +243,9 @@ def test_each_cookie_has_the_life_it_is_declared_for_though_a_service_has_severa
     several.append({"name": "_st_*", "lifetime": "P2W"})
     keys = [{"area": "local", "key": "_st_*"}]
     stats = service("stats", "analytics", cookies=several, storage=keys)
-    table = Table(guard_table(resolve(policy(services=[stats])), PREFIX))
-    found = [table.declared(f"_st_{n}") for n in range(7)]
+    resolved = resolve(policy(services=[stats]))
+    table, lives = Table(guard_table(resolved, PREFIX)), Lives(resolved)
+    found = [lives(f"_st_{n}") for n in range(7)]
     assert found == pytest.approx([30, 400, 400, 1, 1 / 48, 180, 14])
     assert {table(f"cookie:_st_{n}") for n in range(7)} == {("analytics", 392)}
     assert table("Storage:_st_0") == ("analytics", 392)
@@ -214,8 +265,8 @@ def test_a_life_of_the_least_days_never_outlives_the_months(months: int) -> None
 def test_nothing_in_a_policy_can_end_the_pattern_or_the_script_it_stands_in() -> None:
     odd = [{"area": "local", "key": "</script>/*\\/[x]*"}]
     resolved = resolve(policy(services=[service("odd", "analytics", "o.example/é(/", storage=odd)]))
-    script = guard_script(resolved, PREFIX).decode("ascii")
-    assert "</script" not in script
+    guard = guard_script(resolved, PREFIX, asset("ways.js", ways_script(resolved, PREFIX))).decode("ascii")
+    assert "</script" not in guard
     table = Table(guard_table(resolved, PREFIX))
     assert table("Storage:</script>/*\\/[x]1") == ("analytics", least_days(13))
     assert table("Storage:</script>/x\\/[x]1") == ("analytics", least_days(13))

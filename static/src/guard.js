@@ -3,7 +3,7 @@
 // is known to be denied stays denied. A call that isn't held is the browser's, with its errors and its `this`.
 //
 // What is out of its reach stands in consentkit/guard.py.
-import { endOf } from "./tracker.js";
+import { wrapper } from "./wrap.js";
 
 const MARK = "data-consentkit";
 // What has an address without loading it.
@@ -11,16 +11,23 @@ const IDLE = /^(a|area|base)$|-/;
 const CARRYING = /^(\w+:)?((image)?src(set|doc)?|href|data|poster)$/i;
 // Fails at once, as a network that is down, and without a word on any wire: nobody can listen on port 0.
 const NOWHERE = "wss://0:0";
+const WAYS = __WAYS__;
+// Hosts that are neither the site's own nor declared have the category "?": they wait until ways.js knows them.
 const rows = __GUARD__;
 
 /** @type {(() => unknown)[]} */
 const queue = [];
 /** Whether the visitor's choice is still to come. @type {unknown} */
 let asking = 1;
+/**
+ * "?", once all that is known has come: who is a stranger then is nobody's business. Until then the row of one
+ * whose element waits for that, if there is any: no later script may overtake it. @type {any}
+ */
+let passing = 0;
 /** Holds what is known of a request, a store, a realm. @type {any} */
 const KNOWN = Symbol();
 const nothing = async () => {};
-/** Each window with its `on`, for what comes later. @type {any} */
+/** Each window with its `on`, for ways.js, which says here when a tracker must end. @type {any} */
 const news = [];
 
 /**
@@ -28,15 +35,15 @@ const news = [];
  *
  * @param {string} category "" is never allowed
  */
-const allows = (category) => /** @type {any} */ (window.consentkit)?.allows?.(category);
+const allows = (category) => category === passing || /** @type {any} */ (window.consentkit)?.allows?.(category);
 
 /** @param {string} text */
 const find = (text) => rows.find(([globs]) => globs.test(text));
 
-/** @param {string} text */
+/** @param {string} text @returns {any} the row of what is denied, with the text instead of its pattern */
 const denied = (text) => {
   const row = find(text);
-  if (row && !allows(row[1])) return row;
+  if (row && !allows(row[1])) return [text, ...row.slice(1)];
 };
 
 /** @param {string} url */
@@ -48,6 +55,45 @@ const refused = (url) => {
   } catch {}
 };
 
+const replay = () =>
+  queue.splice(0).map((go) => {
+    try {
+      go();
+    } catch {}
+  });
+
+/**
+ * From now on strangers pass, those first that have waited.
+ *
+ * @param {string} [known] the pattern of what is known and not declared, if it has come
+ */
+const settle = (known) => {
+  if (known) rows.unshift([RegExp(known, "s"), "", ""]);
+  passing = "?";
+  replay();
+};
+
+/** Gets it at once, for what can't wait. */
+const learn = () => {
+  if (passing == "?") return;
+  try {
+    const it = new XMLHttpRequest();
+    it.open("GET", WAYS, false);
+    it.send();
+    // The first text between such marks in that file.
+    settle(/** @type {any} */ (/`(\^.*?)`/.exec(it.responseText))[1]);
+  } catch {
+    settle();
+  }
+};
+
+/** @param {any} row */
+const atOnce = (row) => {
+  if (row?.[1] != "?") return row;
+  learn();
+  return denied(row[0]);
+};
+
 /** What is denied among the addresses of a srcset, or of a document's text. @param {string} text */
 const among = (text) => text.split(/[\s"'<>,]|(src|href)=/i).map(refused).find((each) => each);
 
@@ -55,13 +101,16 @@ const among = (text) => text.split(/[\s"'<>,]|(src|href)=/i).map(refused).find((
  * Runs something once its category is allowed; with another address, of nobody, once that is refused. What never
  * will be allowed isn't kept, nor more than a page can need.
  *
- * @param {Row} row
+ * @param {any} row
  * @param {(nowhere?: string) => unknown} run
  * @returns {any}
  */
-const later = ([, category], run) => {
-  const go = () =>
-    allows(category) ? run() : category && asking && queue.length < 1e3 ? queue.push(go) : run(NOWHERE);
+const later = ([text], run) => {
+  const go = () => {
+    const row = denied(text);
+    if (row) (asking ? row[1] : row[1] == "?") && !queue[9e3] ? queue.push(go) : run(NOWHERE);
+    else run();
+  };
   go();
 };
 
@@ -79,7 +128,8 @@ const hold = (el, name, value) => {
   const row =
     name &&
     !IDLE.test(el.localName) &&
-    (/^\W*(java|data:t)/i.test(value) ? among(unescape(value)) : /rc./i.test(name) ? among(value + "") : refused(value));
+    ((/^\W*(java|data:t)/i.test(value) ? among(unescape(value)) : /rc./i.test(name) ? among(value + "") : refused(value)) ||
+      (el.localName == "script" && passing[1] && passing));
   const mark = MARK + "-" + name;
   if (el.getAttribute(mark)) {
     el.removeAttribute(mark);
@@ -87,24 +137,33 @@ const hold = (el, name, value) => {
   }
   // Revival says `consentkit`: there the author's own mark, or another tool's, has named the category.
   if (row && !el.consentkit && !allows(el.dataset.category)) {
-    el.setAttribute(MARK, row[2]);
+    if (row[1] == "?") passing = row;
+    else el.setAttribute(MARK, row[2]);
     el.setAttribute(mark, value);
-    later(row, (no) => (no ? news.push(el) : el.getAttribute(mark) == value && el.setAttribute(name, value)));
+    // Who was a stranger is looked at again.
+    later(row, (no) => (no && !allows(row[1]) ? news.push(el) : el.getAttribute(mark) == value && el.setAttribute(name, value)));
     return nothing;
   }
 };
 
-/**
- * Holds what is denied in a tree that comes from where nothing loads: a template, a parser.
- *
- * @param {any} node
- */
-const sift = (node) => {
+/** @param {any} node */
+const strip = (node) => {
   let found;
   for (const el of [node, ...node.querySelectorAll("*")]) {
     for (const { name, value } of [...(el.attributes ?? [])]) hold(el, name, value) && el.removeAttribute((found = name));
   }
   return found;
+};
+
+/**
+ * Holds what is denied in a tree that comes from where nothing loads: a template, a parser. What is made of it may
+ * be a copy, out of our reach: so nothing in it waits for what is known.
+ *
+ * @param {any} node
+ */
+const sift = (node) => {
+  if (passing != "?" && strip(node.cloneNode(true))) learn();
+  return strip(node);
 };
 
 /** @param {any} markup @returns {any} */
@@ -125,45 +184,7 @@ const enter = (view) => {
 const guard = (view) => {
   /** The newest frame. @type {any} */
   let last;
-  /**
-   * Puts `decide` before calls, constructors, getters and setters. It returns what to do instead, or nothing;
-   * it may change the arguments. Proxies keep name, length, prototype, statics and [native code].
-   *
-   * @param {RegExp} interfaces
-   * @param {RegExp} names
-   * @param {(self: any, args: any, call: () => any, name: string) => any} decide
-   */
-  const on = (interfaces, names, decide) => {
-    for (const each of Object.getOwnPropertyNames(view)) {
-      if (!interfaces.test(each)) continue;
-      try {
-        const owner = view[each].prototype ?? view;
-        for (const name of Object.getOwnPropertyNames(owner)) {
-          if (names.test(name)) {
-            const property = /** @type {any} */ (Object.getOwnPropertyDescriptor(owner, name));
-            /** @param {any} self @param {any} args @param {() => any} call */
-            const act = (self, args, call) => {
-              try {
-                call = decide(self, args, call, name) || call;
-              } catch {}
-              return call();
-            };
-            for (const kind in property) {
-              const native = property[kind];
-              if (native?.call) {
-                property[kind] = new Proxy(native, {
-                  apply: (_, self, args) => act(self, args, () => Reflect.apply(native, self, args)),
-                  construct: (_, args, target) => act(0, args, () => Reflect.construct(native, args, target)),
-                });
-              }
-            }
-            Object.defineProperty(owner, name, property);
-          }
-        }
-      } catch {}
-    }
-  };
-
+  const on = wrapper(view);
   news.push([view, on]);
   on(/^Nav/, /^sendB/, (_, args, call) => {
     const row = refused(args[0]);
@@ -205,7 +226,7 @@ const guard = (view) => {
 
   // Refuses a cookie in silence, as browsers do, or cuts its life to what is declared and to its end; a removal
   // only of our own ones, whose row has a text instead of days. The getter's call and what has no row fail in here, so they are the browser's.
-  on(/^(Doc|CookieS)/, /^(cookie|set)/, (_, args) => {
+  on(/^(Doc|CookieS)/, /^(cookie|set)/, (self, args) => {
     const it = args[0];
     const name = it.name ?? /[^\s=]+/.exec(it);
     const row = /** @type {any} */ (find("cookie:" + name));
@@ -218,11 +239,14 @@ const guard = (view) => {
       // Cookies' dates aren't read as ours are: whatever this one says, a max-age of ours says it better.
       (date && (1 + Date.parse(date) || 1e99));
     if (!(until <= Date.now() + row[2]) && !allows(row[1])) return nothing;
-    const end = Math.min(until, Date.now() + row[3] * 864e5, endOf(name) ?? Date.now() + row[2] * 864e5);
-    if (until)
+    const end = Math.min(until, news.endOf?.(name, row) ?? Date.now() + row[2] * 864e5);
+    if (until) {
+      // Again, once that is known.
+      news.endOf || queue.push(() => (it.name ? self.set(it) : (self.cookie = it)));
       args[0] = it.name
         ? { ...it, expires: end, maxAge: undefined }
         : it + ";max-age=" + Math.floor((end - Date.now()) / 1e3);
+    }
   });
 
   on(/^HTMLIF/, /^content/, (_, __, call) => {
@@ -232,16 +256,10 @@ const guard = (view) => {
 
   on(/^window$/, /^fetch$/, (_, args, call) => {
     const row = refused(args[0].url ?? args[0]);
-    const signal = (args[1] ?? args[0]).signal;
-    // Of what is given up the browser's own call says so.
-    const wait = (/** @type {any} */ go) => {
-      later(/** @type {Row} */ (row), (no) => go(no && (args[0] = no)));
-      signal?.addEventListener("abort", go);
-    };
-    return row && !signal?.aborted && (() => new Promise(wait).then(call));
+    return row && (() => new Promise((go) => later(row, (no) => go(no && (args[0] = no)))).then(call));
   });
   on(/^window$/, /^(WebSocket|EventSource|Audio)$|Worker$/, (_, args) => {
-    if (refused(args[0])) args[0] = NOWHERE;
+    if (atOnce(refused(args[0]))) args[0] = NOWHERE;
   });
   on(/^XML/, /^(open|abort|send)$/, (self, args, call, name) => {
     let row = self[KNOWN];
@@ -253,7 +271,7 @@ const guard = (view) => {
       });
     row = name[0] == "o" && refused(args[1]);
     // Who waits for the answer on the spot can't wait for a choice.
-    self[KNOWN] = row && ((args[2] ?? 1) ? [...row] : !(args[1] = NOWHERE));
+    self[KNOWN] = row && ((args[2] ?? 1) ? row : atOnce(row) && !(args[1] = NOWHERE));
   });
   // Without a name they fail, each in its way.
   on(/^(Storage|IDBF|CacheS)/, /^(setItem|open)$/, (self, args, _, name) =>
@@ -262,13 +280,11 @@ const guard = (view) => {
 
 };
 
-/** @param {any} event */
-const replay = ({ detail }) => {
-  asking = detail.ask;
-  queue.splice(0).map(queueMicrotask);
-};
-
 guard(window);
-import(__WAYS__).then((ways) => ways.default(news, rows, hold, sift, refused, among), nothing);
-document.addEventListener("consentkit:ready", replay);
-document.addEventListener("consentkit:change", replay);
+import(WAYS).then((ways) => ways.default(settle, news, rows, hold, sift, refused, among)).catch(() => settle());
+for (const name of ["ready", "change"]) {
+  document.addEventListener("consentkit:" + name, (/** @type {any} */ { detail }) => {
+    asking = detail.ask;
+    replay();
+  });
+}

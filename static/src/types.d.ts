@@ -172,12 +172,15 @@ interface Hook extends Partial<Record<"default" | "update" | "granted" | "denied
 declare const __WORDS__: Hook[];
 
 /**
- * A pattern, the category of what it names, and whose it is: a service's id; or the days a cookie lives at most,
- * and those it is declared for. The first row that matches decides.
+ * A pattern, the category of what it names, and whose it is: a service's id; or the days a cookie lives at most.
+ * The first row that matches decides.
  */
-type Row = [pattern: { test(text: string): boolean }, category: string, detail: any, declared: number];
+type Row = [pattern: { test(text: string): boolean }, category: string, detail: any];
 
 declare const __GUARD__: Row[];
+
+/** Of declared cookies: names, and the days that they are declared for each time they are set. */
+declare const __LIVES__: [names: RegExp, days: number][];
 
 /** Where ways.js is served. */
 declare const __WAYS__: string;

@@ -1,21 +1,30 @@
 // Comes with the guard and soon after it: the ways that few scripts take, and only ones that have been let in.
 // What it wraps, the guard has wrapped before: what it lets pass goes through the guard.
+import { sweep } from "./clear.js";
 import { patrol } from "./patrol.js";
+import { endOf } from "./tracker.js";
 
 const MARK = "data-consentkit";
 const CARRYING = /^((image)?src(set|doc)?|href|data|poster)$/i;
 // As the guard has it: a connection to it fails at once.
 const NOWHERE = "wss://0:0";
 
+/** What is known and not declared: the guard reads it here where it can't wait for the rest. */
+const KNOWN = String.raw`__KNOWN__`;
+const LIVES = __LIVES__;
+/** The interface through which a page writes to an area, as the guard calls it. @type {Record<string, string>} */
+const AREAS = { local: "Storage", session: "Storage", indexeddb: "IDBFactory", cache: "CacheStorage" };
+
 /**
- * @param {any[]} news each window with its `on`, and each element that was refused for good
+ * @param {(known?: string) => void} settle lets strangers go, once it knows what is known
+ * @param {any} news each window with its `on`, and each element that was refused for good
  * @param {Row[]} rows
  * @param {(el: any, name: string, value: any) => any} hold
  * @param {(node: any) => any} sift
  * @param {(url: any) => Row | undefined} refused
  * @param {(text: string) => Row | undefined} among
  */
-export default function ways(news, rows, hold, sift, refused, among) {
+export default function ways(settle, news, rows, hold, sift, refused, among) {
   /**
    * What an object doesn't tell itself: the element of an animated value, the row of a request or of a document,
    * how full a store was. @type {WeakMap<any, any>}
@@ -102,7 +111,15 @@ export default function ways(news, rows, hold, sift, refused, among) {
     document.addEventListener("load", (/** @type {Event} */ { target }) => look(target), true);
     document.querySelectorAll("iframe").forEach(look);
 
-    // Requests.
+    // Requests. Who gives one up that is held back hears so at once, in the browser's words.
+    on(/^window$/, /^fetch$/, (_, args, call) => {
+      const { signal } = args[1] ?? args[0];
+      const given = (/** @type {any} */ __, /** @type {(reason: any) => void} */ up) => {
+        if (signal.aborted) up(signal.reason);
+        signal.addEventListener("abort", () => up(signal.reason));
+      };
+      return signal && refused(args[0].url ?? args[0]) && (() => Promise.race([call(), new Promise(given)]));
+    });
     on(/^(window|Nav\w+)$/, /^(fetch|WebSocket|EventSource|Audio|sendBeacon)$/, (_, args) => once(args, 0));
     // The first to hear how a request ends: one that waited too long ended by its page's own limit.
     on(/^window$/, /^XMLH/, (_, __, call) => {
@@ -144,7 +161,7 @@ export default function ways(news, rows, hold, sift, refused, among) {
       apply(_, __, [it]) {
         const url = createObjectURL(it);
         const row = known.get(it);
-        if (row) rows.unshift([{ test: (text) => text == "blob://" + url.slice(5) }, row[1], row[2], 0]);
+        if (row) rows.unshift([{ test: (text) => text == "blob://" + url.slice(5) }, row[1], row[2]]);
         else if (/^$|script/.test(it.type)) blobs.set(url, it);
         return url;
       },
@@ -193,5 +210,13 @@ export default function ways(news, rows, hold, sift, refused, among) {
     }
   };
   news.map(hear);
-  news.push = /** @type {any} */ (hear);
+  news.push = hear;
+  news.endOf = (/** @type {string} */ name, /** @type {Row} */ row) => {
+    const life = LIVES.find(([pattern]) => pattern.test(name))?.[1] ?? row[2];
+    return Math.min(endOf(name) ?? Date.now() + row[2] * 864e5, Date.now() + life * 864e5);
+  };
+  const undeclared = RegExp(KNOWN, "s");
+  settle(String(rows[0]?.[0]) == String(undeclared) ? "" : KNOWN);
+  // What was set before they came.
+  void sweep((name, remove) => undeclared.test(name.replace(/^\w+/, (area) => AREAS[area] ?? area)) && remove());
 }
