@@ -1,4 +1,4 @@
-"""What the guard in a page holds back, written for the browser: services' URLs, cookies and storage keys.
+"""The guard in a page, and the module that comes after it, as one policy version's pages are served them.
 
 guard.js comes first on a page and covers what runs while the page is parsed: `document.cookie` and
 `cookieStore`; addresses of what scripts add (elements' properties, `setAttribute`, `setAttributeNS` and
@@ -13,6 +13,19 @@ ways.js comes soon after it, with what few scripts do and none of those that a p
 kept reference, with the next look at that store, at a choice, or as the page is left). It also makes what is
 held look as a browser has it: a held address is read as it was given, in an SVG an `<image>` stays one, a
 request ends by its own `timeout` or `abort` with that event, `constructor` is what the window has.
+
+ways.js also brings the known services that the site doesn't declare. Until it has come, the guard takes every
+host for one of theirs that is neither the page's or below it nor declared nor in `pages.allow`, a stranger:
+its elements, requests and beacons wait, and so do scripts that are added after one of them, whoever's; then what
+is known is refused and the rest goes, in order. Where ways.js can't be loaded, strangers go.
+What can't wait makes the guard ask for ways.js synchronously, which mostly is on its way or kept by then: markup,
+trees from other documents, sockets, `EventSource`, `Audio`, workers and synchronous requests to strangers. To
+refuse them would break pages of their own back ends for what hardly ever is a tracker's, to let them pass would
+tell a tracker who is there; to wait some milliseconds harms nobody. Where a page forbids synchronous requests
+(Permissions-Policy), strangers pass from the first such call until ways.js is there.
+Cookies and storage of undeclared services are written before and removed as soon as it comes. It knows as well
+for how long each cookie is declared and when its clock ends: one that is set before gets the category's months,
+and is set again then.
 
 A request waits for the choice, its abortion or its own `timeout`; refused, it fails as a network that is
 down. Markup is only taken apart where it names something denied. Requests, elements and markup come with the
