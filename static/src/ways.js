@@ -60,7 +60,7 @@ export default function ways(settle, news, rows, hold, sift, refused, among) {
     on(/^Element$/, /^setAttribute(NS)?$/, (self, args, call, name) => {
       once(args, name.length > 12 ? 2 : 1);
       // A player looks at a <source> that gets its address late only when it starts over.
-      return self.localName == "source" && self.hasAttribute(MARK) && (() => (call(), self.parentNode?.load?.()));
+      return self.localName == "source" && self.hasAttribute(MARK + "-src") && (() => (call(), self.parentNode?.load?.()));
     });
     on(/^(Element$|Named)/, /^remove[AN]/, (self, [name, local]) => {
       name = local ?? name.localName ?? name;
