@@ -390,6 +390,8 @@ def lines_of(answer: Any, name: str) -> list[str]:
 def test_what_a_script_set_is_set_once_more_with_the_life_that_is_left(unguarded: TestClient) -> None:
     """Only once its value has proved to stay, on the domain and path that the registry knows."""
     assert lines_of(sent(unguarded, "/page", _ga="GA1.1.1.1"), "_ga") == []
+    no_page = unguarded.get("/sets", params={"line": "_fbp=1; Path=/"})
+    assert (len(lines_of(no_page, "consentkit_seen")), lines_of(no_page, "_ga")) == (1, [])
     left = int((END - START).total_seconds())
     wanted = f"_ga=GA1.1.1.1; Path=/; Max-Age={left}; Domain=shop.example"
     assert lines_of(unguarded.get("/page"), "_ga") == [wanted]

@@ -53,7 +53,7 @@ def test_a_real_line_comes_out_as_written_in_the_table(line: bytes, out: bytes) 
 
 def test_the_table_is_large_and_has_its_vendors() -> None:
     sources = " ".join(row[0] for row in LINES)
-    assert len(LINES) >= 120
+    assert len(LINES) - 40 >= 120, "beside those that are odd on purpose"
     for vendor in VENDORS:
         assert vendor in sources
 
