@@ -143,7 +143,8 @@ def test_five_mistakes_get_five_messages(tmp_path: Path) -> None:
 
 def test_check_tells_what_an_authority_asks_for_otherwise_and_still_passes(tmp_path: Path) -> None:
     path = tmp_path / "consent.json"
-    basket = visits(id="basket", category="necessary", cookies=[{"name": "basket", "lifetime": "P2Y"}])
+    kept = {"purposes": ["site-operation"], "cookies": [{"name": "basket", "lifetime": "P2Y"}]}
+    basket = visits(id="basket", category="necessary", **kept)
     path.write_text(
         json.dumps(policy(services=[basket], lifetimes={"consent_months": 5, "refusal_months": 5}))
     )

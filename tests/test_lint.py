@@ -22,7 +22,8 @@ def findings(**changes: Any) -> list[Finding]:
 
 
 def own(category: str, **cookie: str) -> dict[str, Any]:
-    return visits(id="own", category=category, cookies=[{"name": "_own", **cookie}])
+    cookies = [{"name": "_own", **cookie}]
+    return visits(id="own", category=category, purposes=["site-operation"], cookies=cookies)
 
 
 def of_own(category: str, lifetimes: dict[str, int] | None = None, **cookie: str) -> list[Finding]:
@@ -139,6 +140,16 @@ def test_a_known_tracker_that_is_called_necessary_is_told() -> None:
     found = {finding.place: finding for finding in lint(resolve(policy(services=[known])))}
     assert found["services.meta-pixel"].severity == "warning"
     assert "known for marketing" in found["services.meta-pixel"].message
+
+
+def test_a_service_of_the_site_s_own_is_necessary_only_for_what_can_be() -> None:
+    """B4: an exemption covers one purpose only, and some are never exempt (L5, L7)."""
+    mixed = visits(category="necessary", purposes=["security", "advertising", "ab-testing"])
+    found = {each.place: each for each in lint(resolve(policy(services=[mixed])))}
+    assert found["services.visits"].severity == "warning"
+    assert "serves advertising and ab-testing" in found["services.visits"].message
+    for needed in (visits(category="necessary", purposes=["security", "payments"]), visits()):
+        assert "services.visits" not in {each.place for each in lint(resolve(policy(services=[needed])))}
 
 
 def test_a_site_without_the_guard_is_told_what_that_means() -> None:

@@ -24,6 +24,10 @@ Severity = Literal["warning", "note"]
 
 _TECHNICAL: Final = "consentkit's own rule: technical cookies live for the session"
 _EXEMPT: Final = "CNIL, lignes directrices 2020-091, art. 5: which trackers need no consent"
+# What is measured for the site alone is a matter of its own (L6), with an assessment that somebody signs.
+_NEVER_EXEMPT: Final = frozenset(
+    ("advertising", "ad-measurement", "social", "audience-measurement", "session-replay", "ab-testing")
+)
 _UNSELECTED: Final = "consentkit's own rule: no selection, no transfer"
 _WITHDRAWAL: Final = "CNIL, SAN-2025-007: what was withdrawn isn't read any more"
 _CAPS: Final = "consentkit's own rule: how long each category's cookies live at most"
@@ -56,7 +60,13 @@ def lint(policy: Policy, coded: Sequence[Declared] = ()) -> list[Finding]:
         *(Finding("warning", place, message) for place, message in contested(policy, coded)),
         *(Finding("warning", *found) for found in (*one_sided(policy), *unfilled(policy))),
         *(Finding("warning", *finding) for finding in findings_on(policy.hooks, policy.answers)),
-        *(*_loosened(policy), *_unguarded(policy), *_walls(policy), *_unjustified(policy)),
+        *(
+            *_loosened(policy),
+            *_misplaced(policy),
+            *_unguarded(policy),
+            *_walls(policy),
+            *_unjustified(policy),
+        ),
         *(*_months(policy), *_capped(policy), *_empty(policy), *_shared(policy)),
     ]
     return sorted(findings, key=lambda finding: finding.severity != "warning")
@@ -102,6 +112,18 @@ def _loosened(policy: Policy) -> Iterator[Finding]:
             message = (
                 f"is known for {known.category}; as necessary it loads before any choice and after a refusal:"
                 " only what a visitor asked for needs no consent"
+            )
+            yield Finding("warning", f"services.{service.id}", message, _EXEMPT)
+
+
+def _misplaced(policy: Policy) -> Iterator[Finding]:
+    """The site's own services that run without asking, for what no authority exempts (B4, L5, L7)."""
+    for service in policy.services.values():
+        purposes = [each for each in service.purposes if each in _NEVER_EXEMPT]
+        if service.category == "necessary" and service.id not in known_services() and purposes:
+            message = (
+                f"is necessary, so it runs before any choice and after a refusal, yet it serves"
+                f" {' and '.join(purposes)}: that waits for a yes"
             )
             yield Finding("warning", f"services.{service.id}", message, _EXEMPT)
 
