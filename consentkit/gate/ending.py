@@ -1,8 +1,8 @@
 """What one answer to a withdrawal has no room for: the answers that follow it at once (A10, L14).
 
 Each sends the browser on to the next, so that it needs neither a script nor a page. They begin below our
-prefix; the last ones are where the page is that the visitor came from, as cookies below its path come only
-there, and of many the policy knows no more than how their names begin.
+prefix; the last ones are where the page is that the visitor came from, and where the policy states a path, as
+cookies below one come only there, and of many the policy knows no more than how their names begin.
 """
 
 import re
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from consentkit.gate.cookies import ROOM, cookies_of, expiries, header_size, paths_of, places
-from consentkit.gate.keeping import denied, named, page_path, path_of
+from consentkit.gate.keeping import denied, named, of_denied, page_path, path_of
 from consentkit.gate.orders import Orders
 from consentkit.gate.reply import PRIVATE
 from consentkit.gate.visitor import VisitorConsent
@@ -25,11 +25,12 @@ MOST_ANSWERS = 15
 HERE = b"consentkit_ending="
 """How the query of a request begins that isn't the application's, wherever it leads."""
 _PLACE = re.compile(r"(\d{1,2})\.(\d{1,6})")
-# How many answers there have been; where to go then: nowhere, or to the visitor's page in a language.
-_TURN = re.compile(HERE + rb"(\d{1,2})\.([A-Za-z-]{0,20})")
+# How many answers there have been, how many paths of `_below`; and the language of the page that comes last.
+_TURN = re.compile(HERE + rb"(\d{1,2})\.(\d{1,2})\.([A-Za-z-]{0,20})")
 # A path that no browser takes for more: neither a host, nor a query.
 _PAGE = re.compile(r"/(?![/\\])[!\"$->@-~]+")
 _ALL = 999_999
+MOST_PATHS = 5
 
 
 def left(
@@ -38,14 +39,16 @@ def left(
     """Return where to go on, for the query `ending`, if `lines` may not end all that they should: else None.
 
     All is what came and isn't `allowed`, wherever it may be; and of a visitor who has allowed more `before`,
-    what the policy names at a path of its own, and what only comes with requests for the page.
+    what the policy names at a path of its own, and what only comes with requests for the page or for a path
+    that the policy states.
     """
     granted = before is not None and any(
         choice.granted and category not in allowed for category, choice in before.choices.items()
     )
     came, elsewhere = _named(orders, request, allowed)
     wanted = [*_everywhere(came, host_of(request.scope), _paths(request)), *(elsewhere if granted else ())]
-    if (granted and _page(request) != "/") or not {*wanted} <= {*lines}:
+    deep = granted and (_page(request) != "/" or _below(orders, allowed))
+    if deep or not {*wanted} <= {*lines}:
         return "1.0" if granted else f"1.{_ALL}"
     return None
 
@@ -73,10 +76,10 @@ def onward(orders: Orders, request: Request, visitor: VisitorConsent) -> Redirec
     if lines:
         return _answered(f"{further.path}?{further.query}", lines)
     page, prefix = _page(request), orders.edition.prefix
-    if not _PAGE.fullmatch(page) or f"{page}/".startswith(f"{prefix}/"):
-        return None
     language = request.query_params.get("lang", "") if "saved" in request.query_params else ""
-    return _answered(page + _here(turn, language), ())
+    if _PAGE.fullmatch(page) and not f"{page}/".startswith(f"{prefix}/"):
+        return _answered(page + _here(turn, 0, language), ())
+    return _further(orders, visitor, turn, 0, language)
 
 
 def at_page(orders: Orders, request: Request, visitor: VisitorConsent) -> Response | None:
@@ -85,24 +88,43 @@ def at_page(orders: Orders, request: Request, visitor: VisitorConsent) -> Respon
     None for a visitor whom we don't know, and for a query that isn't one of ours: then it is the page's.
     Which path a cookie is on can't be seen, so each answer begins with another one.
     """
-    turn = _TURN.fullmatch(request.scope["query_string"]) if request.method == "GET" else None
-    if turn is None or not _is_known(visitor):
+    place = _TURN.fullmatch(request.scope["query_string"]) if request.method == "GET" else None
+    if place is None or not _is_known(visitor):
         return None
-    answers, language = int(turn[1]), turn[2].decode()
+    turn, paths, language = int(place[1]), int(place[2]), place[3].decode()
     came = denied(orders, cookies_of(request.scope["headers"]), visitor.allowed)
-    if came and answers < MOST_ANSWERS:
+    if came and turn < MOST_ANSWERS:
         below = paths_of(path_of(request.scope))[1:] or ["/"]  # what is on `/` went before
-        first = answers % len(below)
+        first = turn % len(below)
         lines = _everywhere(came, host_of(request.scope), below[first:] + below[:first])
-        return _answered(_here(answers + 1, language), _fitting(lines, ROOM))
+        return _answered(_here(turn + 1, paths, language), _fitting(lines, ROOM))
+    if further := _further(orders, visitor, turn, paths, language):
+        return further
     if language:
         return _answered(f"{orders.edition.prefix}/?saved=1&lang={language}", ())
     return Response(None, 204, PRIVATE)
 
 
-def _here(answers: int, language: str) -> str:
+def _further(
+    orders: Orders, visitor: VisitorConsent, turn: int, paths: int, language: str
+) -> RedirectResponse | None:
+    """Return the way to the next path of `_below`, if there is one."""
+    there = _below(orders, visitor.allowed)[paths:]
+    if not there or turn >= MOST_ANSWERS:
+        return None
+    return _answered(there[0] + _here(turn + 1, paths + 1, language), ())
+
+
+def _here(turn: int, paths: int, language: str) -> str:
     """The query that `at_page` reads; as an address it is relative, and leads to the same page."""
-    return f"?{HERE.decode()}{answers}.{language}"
+    return f"?{HERE.decode()}{turn}.{paths}.{language}"
+
+
+def _below(orders: Orders, allowed: Collection[str]) -> list[str]:
+    """The paths below which, as the policy says, there may be cookies that it knows by their beginning."""
+    stated = of_denied(orders, allowed)
+    paths = sorted({each.path for each in stated if "*" in each.name and _PAGE.fullmatch(each.path)})
+    return paths[:MOST_PATHS]
 
 
 def _is_known(visitor: VisitorConsent) -> bool:

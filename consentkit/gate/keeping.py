@@ -194,11 +194,16 @@ def page_path(scope: Scope) -> str:
         return "/"
 
 
-def named(orders: Orders, allowed: Container[str]) -> list[Cookie]:
-    """Return the cookies of services that aren't allowed, as far as the policy tells their whole names."""
+def of_denied(orders: Orders, allowed: Container[str]) -> list[Cookie]:
+    """Return the cookies on the site's own domain that the policy states of services that aren't allowed."""
     services = orders.edition.policy.services.values()
     stated = (each for service in services if service.category not in allowed for each in service.cookies)
-    return [each for each in stated if "*" not in each.name and each.domain == "site"]
+    return [each for each in stated if each.domain == "site"]
+
+
+def named(orders: Orders, allowed: Container[str]) -> list[Cookie]:
+    """Return the same, as far as the policy tells their whole names."""
+    return [each for each in of_denied(orders, allowed) if "*" not in each.name]
 
 
 def _twice(cookies: bytes) -> list[str]:
