@@ -174,7 +174,7 @@ class ConsentMiddleware:
                 await faces.ours(scope, receive, send)
             elif path == GPC_PATH:
                 await faces.api.public.gpc(scope, receive, send)
-            elif scope.get("query_string", b"").startswith(HERE):
+            elif (query := scope.get("query_string")) and query.startswith(HERE):
                 await faces.beside(scope, receive, send)
             else:
                 await faces.gate(scope, receive, send)
