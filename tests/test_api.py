@@ -160,6 +160,7 @@ def test_withdrawing_works_on_the_same_answer(client: TestClient) -> None:
         "_ga_ABC",
     ]
     assert "_ga" not in client.cookies
+    assert any(v.startswith("_gid=; ") for v in values), "the policy names it, though it didn't come"
     assert list(kit_of(client).log.entries())[-1].kind.label == "withdrawal"
     assert client.get("/").json() == {"analytics": False, "ask": False}
 

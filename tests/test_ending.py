@@ -29,6 +29,7 @@ ON = "&page=/shop/tea"
 """What the page's script adds to the address that an answer leads to."""
 DOMAINS = ("", "; Domain=shop.example")
 PATHS = ("/", "/shop")
+ELSEWHERE = {"_visit_below_1": "/far", "_visit_below_2": "/far/away", "_visit_whole": "/whole"}
 
 
 async def page(_: Request) -> Response:
@@ -40,16 +41,17 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
     """A visitor who has accepted, with sixty trackers, each of them in four places."""
     clock = august()
     below = {"name": "_visit_below_*", "lifetime": "P1Y", "path": "/far/away"}
-    counter = visits(cookies=[*KNOWN, "_visit_*", below])
+    whole = {"name": "_visit_whole", "lifetime": "P1Y", "path": "/whole"}
+    counter = visits(cookies=[*KNOWN, "_visit_*", below, whole])
     site = mounted(app(Route("/{path:path}", page)), tmp_path, policy=policy(services=[counter]), clock=clock)
     with asyncio.Runner() as runner:
         browser = Browser(site, Jar(clock), runner)
         browser.choose(SITE, "analytics")
-        for name, domain, path in product(TRACKERS, DOMAINS, PATHS):
-            browser.jar.write(PAGE, f"{name}=1; Path={path}; Secure; Max-Age=9999{domain}")
-        for name, path in (("_visit_below_1", "/far"), ("_visit_below_2", "/far/away")):
-            browser.jar.write(f"{SITE}/far/away/x", f"{name}=1; Path={path}; Max-Age=9999")
-        browser.jar.write(PAGE, "theme=dark; Path=/; Max-Age=9999")
+        places = product(TRACKERS, DOMAINS, PATHS)
+        lines = [f"{name}=1; Path={path}; Secure; Max-Age=9999{domain}" for name, domain, path in places]
+        browser.jar.take(PAGE, [*lines, "theme=dark; Path=/; Max-Age=9999"])
+        for name, path in ELSEWHERE.items():
+            browser.jar.take(SITE + path, [f"{name}=1; Path={path}; Max-Age=9999"])
         yield browser
     site.kit.close()
 
@@ -99,6 +101,14 @@ def test_without_a_script_the_form_s_own_answer_leads_on(browser: Browser) -> No
     answers = followed(browser, dict(answer.headers)["location"])
     assert answers[-1].status == 200
     assert b'role="status"' in answers[-1].body
+    assert kept(browser) == set()
+
+
+@pytest.mark.parametrize(("name", "path"), [*ELSEWHERE.items(), ("_visit_1", "/shop")])
+def test_a_single_one_that_came_with_nothing_ends_as_well(browser: Browser, name: str, path: str) -> None:
+    browser.jar.end_all(*TRACKERS, *ELSEWHERE)
+    browser.jar.take(SITE + path, [f"{name}=1; Path={path}; Max-Age=9999"])
+    followed(browser, refuse(browser).json()["ending"] + ON)
     assert kept(browser) == set()
 
 
