@@ -51,14 +51,15 @@ class Window(ABC):
         self._click(self._find(xpath))
 
     def count(self, xpath: str) -> int:
-        """How many such elements are drawn."""
-        return int(
-            self.script(
-                f"const all = document.evaluate({json.dumps(xpath)}, document, null, 7), found = [];"
-                "for (let at = 0; at < all.snapshotLength; at++) found.push(all.snapshotItem(at));"
-                "return found.filter((each) => each.getClientRects().length).length"
-            )
+        """How many such elements are drawn, once a page says so: one that is being replaced says nothing."""
+        code = (
+            f"const all = document.evaluate({json.dumps(xpath)}, document, null, 7), found = [];"
+            "for (let at = 0; at < all.snapshotLength; at++) found.push(all.snapshotItem(at));"
+            "return found.filter((each) => each.getClientRects().length).length"
         )
+        said: list[Any] = []
+        self.until(lambda: said.append(self.script(code)) or said[-1] is not None, "a page to look at")
+        return int(said[-1])
 
     def until(self, holds: Callable[[], object], what: str) -> None:
         """Wait for something to become true; fails with `what` if it doesn't."""
