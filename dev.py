@@ -24,7 +24,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge")
 # What the tests of other browsers look for, and the packages of Debian's that have it.
 OTHER_BROWSERS = {"firefox-esr": "firefox-esr", "WebKitWebDriver": "webkit2gtk-driver", "Xvfb": "xvfb"}
-BENCHMARKS = ["overhead", "markup", "prooflog", "million", "banner"]
+BENCHMARKS = ["overhead", "markup", "prooflog", "million", "banner", "where_and_who"]
 # A file's tests stay together: they share a browser, a server, a log. The files come in the order of
 # tests/conftest.py, the longest first, which isn't that of the number of their tests.
 WORKERS = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder"]

@@ -611,3 +611,22 @@ def test_what_is_on_goes_from_the_file_to_the_request_and_an_objection_ends_it(t
             goes(client, regime)
             seen = client.get("/sees", headers={"cookie": f"{held}; _fbp=1"}).json()
             assert {name: seen[name] for name in seen if name == "_fbp"} == allowed
+
+
+@pytest.mark.parametrize(
+    ("regime", "own", "told"),
+    [
+        ("fr", {"analytics": "exempt-with-objection"}, ["is exempt-with-objection, but there it is opt-in"]),
+        ("gb", {"analytics": "opt-out"}, ["is opt-out, but there it is exempt-with-objection"]),
+        ("gb", {"analytics": "opt-in"}, []),
+        ("world", {"marketing": "opt-out"}, ["is opt-out, but there it is opt-in"]),
+        ("us", {"marketing": "exempt-with-objection"}, []),
+    ],
+)
+def test_a_kind_that_is_weaker_than_the_law_s_is_told_with_the_text(
+    regime: str, own: dict[str, str], told: list[str]
+) -> None:
+    found = of_regimes(regimes={regime: own})
+    assert [each.message for each in found] == told
+    assert {each.source for each in found} <= {REGIMES[regime].source}
+    assert {each.place for each in found} <= {f"regimes.{regime}.{each}" for each in own}

@@ -25,7 +25,7 @@ from consentkit.gate.page import Gate
 from consentkit.gate.public import Public
 from consentkit.gate.reply import PRIVATE, Json
 from consentkit.gate.state import HINT_COOKIE, State
-from consentkit.gate.ua import family
+from consentkit.gate.ua import family, is_bot
 from consentkit.gate.visitor import VisitorConsent
 from consentkit.kit import ConsentKit
 from consentkit.policy.decision import Consent, Decision, Reason
@@ -185,17 +185,21 @@ class Api:
         """Answer what is allowed now, and set the hint again if the page's script has an old one.
 
         Of a visitor with an id, what has run out and what their browser objects to is logged, once; of all
-        others such objections are counted, and how often somebody is told that what they read has changed.
+        others such objections are counted, and how often somebody is told that what they read has changed. Of a
+        bot nothing is.
         """
         visitor = self._visitor(request)
         version, now = self.kit.edition.policy.version, visitor.now
-        if visitor.consent is None:
+        bot = is_bot(request.scope["headers"])
+        if visitor.consent is None and not bot:
             self.kit.tally.count(version, [("signal", signal) for signal in visitor.signals], now)
-        consent, decision = await self._latest(visitor, self._noted(visitor))
+        # Nobody is counted, or written of, where nobody is.
+        noted = self.kit.history.newest if bot else self._noted(visitor)
+        consent, decision = await self._latest(visitor, noted)
         response = Json(state_of(self.kit.edition.policy, decision))
         if consent is not None and Reason.UNPROVEN not in decision.reasons.values():
             _set(response, kept(self.gate.orders, request.scope, State(consent, decision), now))
-            if self._changed(visitor, decision) is not None:
+            if not bot and self._changed(visitor, decision) is not None:
                 self.kit.tally.count(version, [("told", "policy")], now)
         return response
 

@@ -30,6 +30,8 @@ class Spot(NamedTuple):
 
 
 NOWHERE: Final = Spot()
+Told = tuple[tuple[bytes, bytes], ...]
+"""The headers of a request that may tell a place."""
 
 
 class Atlas:
@@ -40,7 +42,7 @@ class Atlas:
 
     def __init__(self, database: str | Path) -> None:
         import geoip2.database  # brings aiohttp and requests along, so only when it is asked for
-        import maxminddb
+        import maxminddb  # what the former reads files with
 
         try:
             self._flat = maxminddb.open_database(str(database))
@@ -89,10 +91,10 @@ class Whereabouts:
         self._trusted = trusted
         self._atlas = atlas
         self._country, self._region = (name.lower().encode("latin-1") for name in headers)
+        self._telling = frozenset({FORWARDED, self._country, self._region})
         # Addresses, in memory alone, and no more of them than are asked for again and again.
-        self._address = lru_cache(maxsize=MOST)(lambda peer, sent: client_address(peer, sent, trusted))
-        self._vouched = lru_cache(maxsize=MOST)(self._vouches)
-        self._found = lru_cache(maxsize=MOST)(atlas.spot) if atlas else None
+        self._spot = lru_cache(maxsize=MOST)(self._looked_up)
+        self._regime = lru_cache(maxsize=MOST)(lambda *told: regime_of(*self._spot(*told)))
 
     @property
     def placing(self) -> bool:
@@ -101,51 +103,42 @@ class Whereabouts:
 
     def address(self, scope: Scope) -> str | None:
         """Return the visitor's address, None if it can't be told."""
-        sent = [value for name, value in scope["headers"] if name == FORWARDED]
-        peer: str | None = self._address(_peer(scope), b",".join(sent).decode("latin-1"))
-        return peer
+        return self._address(*self._told(scope))
 
     def spot(self, scope: Scope) -> Spot:
         """Return where the visitor is, as far as that can be told."""
-        if self._country and self._vouched(_peer(scope)):
-            countries, regions = [], []
-            for name, value in scope["headers"]:
-                if name == self._country:
-                    countries.append(value)
-                elif name == self._region:
-                    regions.append(value)
-            if countries:
-                return _stated(tuple(countries), tuple(regions))
-        address = self.address(scope) if self._found else None
-        return self._found(address) if self._found and address else NOWHERE
+        return self._spot(*self._told(scope))
 
     def regime(self, scope: Scope) -> str:
         """Return the regime of the place that a request comes from; UNKNOWN where nobody can tell."""
-        return _regime(self.spot(scope))
+        return self._regime(*self._told(scope))
 
-    def _vouches(self, peer: str) -> bool:
-        address = _address(peer)
-        return address is not None and any(address in network for network in self._trusted)
+    def _told(self, scope: Scope) -> tuple[str, Told]:
+        """Who connects, and what else may tell a place: nothing more decides, so it can be remembered."""
+        client, telling = scope.get("client"), self._telling
+        told = [(name, value) for name, value in scope["headers"] if name in telling]
+        return client[0] if client else "", tuple(told)
+
+    def _address(self, peer: str, told: Told) -> str | None:
+        sent = b",".join(value for name, value in told if name == FORWARDED)
+        return client_address(peer, sent.decode("latin-1"), self._trusted)
+
+    def _looked_up(self, peer: str, told: Told) -> Spot:
+        near = _address(peer)
+        countries = [value for name, value in told if self._country and name == self._country]
+        if countries and near is not None and any(near in network for network in self._trusted):
+            return _stated(countries, [value for name, value in told if name == self._region])
+        address = self._address(peer, told) if self._atlas else None
+        return self._atlas.spot(address) if self._atlas and address else NOWHERE
 
 
-_regime = lru_cache(maxsize=MOST)(lambda spot: regime_of(*spot))
-
-
-@lru_cache(maxsize=MOST)
-def _stated(countries: tuple[bytes, ...], regions: tuple[bytes, ...]) -> Spot:
+def _stated(*sent: "Sequence[bytes]") -> Spot:
     """What a proxy's headers say: `XX` and `T1` are no countries, and a region may name its country, too."""
-    country, region = (
-        sent[0].decode("latin-1").strip().upper() if len(sent) == 1 else "" for sent in (countries, regions)
-    )
+    country, region = (each[0].decode("latin-1").strip().upper() if len(each) == 1 else "" for each in sent)
     if not _CODE.fullmatch(country):
         return NOWHERE
     part = region.removeprefix(country + "-")
     return Spot(country, part if _PART.fullmatch(part) else None)
-
-
-def _peer(scope: Scope) -> str:
-    client = scope.get("client")
-    return client[0] if client else ""
 
 
 def networks(names: "str | Iterable[str]") -> "list[IPv4Network | IPv6Network]":

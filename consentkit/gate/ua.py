@@ -1,6 +1,9 @@
-"""The browser's family, and nothing finer: a lazy edge to user-agents (design §3.10)."""
+"""A browser's family, and whether it is one: a lazy edge to user-agents, and nothing finer (design §3.10)."""
 
 from functools import lru_cache
+from typing import NamedTuple
+
+from consentkit.gate.headers import Headers
 
 LONGEST = 512
 """A header beyond this is cut: parsing time grows with its length."""
@@ -49,14 +52,35 @@ FAMILIES = frozenset(
 OTHER = "Other"
 
 
+class Agent(NamedTuple):
+    """What a browser is, coarsely: its family, and whether a program fetches on its own account."""
+
+    family: str
+    bot: bool
+
+
 def family(user_agent: str) -> str:
     """Return a coarse browser family such as "Firefox", or "Other"; never versions or devices."""
-    return _family(user_agent[:LONGEST])
+    return _agent(user_agent[:LONGEST]).family
+
+
+def is_bot(headers: Headers) -> bool:
+    """Return whether a request says of itself that nobody sits before it, as search engines' do."""
+    for name, value in headers:
+        if name == b"user-agent":
+            return _bot(value[:LONGEST])
+    return False
 
 
 @lru_cache(maxsize=1024)
-def _family(user_agent: str) -> str:
+def _bot(user_agent: bytes) -> bool:
+    return _agent(user_agent.decode("latin-1")).bot
+
+
+@lru_cache(maxsize=1024)
+def _agent(user_agent: str) -> Agent:
     from user_agents import parse  # 100 ms of import, so only when first needed
 
-    found = str(parse(user_agent).browser.family)
-    return found if found in FAMILIES else OTHER
+    found = parse(user_agent)
+    name = str(found.browser.family)
+    return Agent(name if name in FAMILIES else OTHER, bool(found.is_bot))

