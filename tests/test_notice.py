@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sample import policy, visits
 
-from consentkit.policy.notice import SECOND_WORDS, compose, lifetime_text, stored_notice
+from consentkit.policy.notice import SECOND_WORDS, compose, lifetime_text, stored_notice, under
 from consentkit.policy.version import Policy, resolve
 from consentkit.policy.words import locales, texts
 
@@ -195,3 +195,27 @@ def test_its_links_lead_to_the_site_s_policy_and_to_the_visitor_s_page() -> None
     links = shown(resolve(policy()), "en")["links"]
     assert links["policy"]["href"] == "/privacy"
     assert links["details"]["href"] == "/consent/?lang=en"
+
+
+def test_each_regime_with_something_on_has_words_of_its_own_in_the_one_notice_for_everyone() -> None:
+    apart = resolve(policy(regimes={"us": {}, "gb": {}, "fr": {}}))
+    notice = shown(apart, "en")
+    assert notice["regimes"].keys() == {"us", "gb"}
+    assert notice["body"][0].endswith("It uses others only if you agree.")
+    american, british = (under(notice, each)["body"] for each in ("us", "gb"))
+    assert american[0].endswith("It uses others, for the purposes below, unless you reject them.")
+    assert "lasts 6 months if you accept and 12 months if you reject" in american[-1]
+    assert british[:2] == notice["body"][:2]
+    assert british[-1].startswith(
+        "Categories that the law allows without consent are on: Preferences, Analytics."
+    )
+    assert under(notice, "fr") == notice == under(notice, "unknown")
+    fixed = shown(resolve(policy(regime="us")), "en")
+    assert (fixed["body"], "regimes" in fixed) == (american, False)
+
+
+@pytest.mark.parametrize("locale", locales())
+def test_no_gap_is_left_open_in_a_regime_s_words(locale: str) -> None:
+    site = {**policy()["site"], "languages": [locale]}
+    notice = shown(resolve(policy(site=site, regimes={"us": {"analytics": "exempt-with-objection"}})), locale)
+    assert not [each for each in under(notice, "us")["body"] if "{" in each]

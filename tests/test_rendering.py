@@ -146,3 +146,36 @@ def test_an_answer_given_on_no_layer_of_ours_shows_none(client: TestClient, tmp_
     shown = json.loads(CliRunner().invoke(main, ["audit", "show", "--json", str(index), *where]).stdout)
     assert "layer_shown" not in shown
     assert shown["notice_text"]["locale"] == "en"
+
+
+def test_what_another_regime_s_visitors_see_is_logged_beside_and_drawn_so(tmp_path: Path) -> None:
+    tables = {"us": {}, "gb": {}}
+    options: dict[str, Any] = {"regime": lambda scope: dict(scope["headers"]).get(b"x-regime", b"").decode()}
+    with browsing(app(), tmp_path, clock=august(), policy=policy(regimes=tables), **options) as client:
+        logged = rendering(client, "en")
+        assert logged["regimes"].keys() == tables.keys()
+        for regime in tables:
+            page = html5lib.parse(client.get("/consent/?lang=en", headers={"x-regime": regime}).text)
+            found = page.find(f".//{HTML}main")
+            assert found is not None
+            words = [each for node in drawn(found) for each in _said(node)]
+            [banner, *_] = logged["regimes"][regime]["banner"]
+            told = [each for node in banner["parts"] if node["element"] == "p" for each in _said(node)]
+            # The last two lead to this very page and to the policy.
+            assert [each for each in told[:-3] if each in words] == told[:-3]
+            assert words.count("On until you object") == (3 if regime == "us" else 2)
+            assert "Object" in words
+            assert "You have not chosen yet. Until you do, nothing optional is allowed." not in words
+        choose(client, "marketing", locale="en")
+        client.headers["x-regime"] = "gb"
+        page = html5lib.parse(client.get("/consent/?lang=en").text)
+        words = [each for node in drawn(page.find(f".//{HTML}main")) for each in _said(node)]
+        assert words.count("You have objected") == 2
+
+
+def _said(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield " ".join(node.split())
+    else:
+        for part in node["parts"]:
+            yield from _said(part)

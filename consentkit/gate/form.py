@@ -14,8 +14,8 @@ from consentkit.gate.chronicle import chronicle, ended
 from consentkit.gate.keeping import page_path
 from consentkit.gate.sheet import address, language, moment, sheet, until
 from consentkit.kit import ConsentKit
-from consentkit.policy.decision import Decision, Reason
-from consentkit.policy.notice import beforehand, compose, lifetime_text
+from consentkit.policy.decision import ON, Decision, Reason
+from consentkit.policy.notice import beforehand, compose, lifetime_text, under
 from consentkit.policy.regimes import REGIMES
 from consentkit.policy.registry import Service
 from consentkit.policy.rendering import page_names
@@ -28,6 +28,7 @@ OPT_OUT_PATH = "/do-not-sell"
 PRIVATE = {"cache-control": "no-store"}
 SAID = (Reason.GRANTED, Reason.REFUSED, Reason.EXPIRED, Reason.CHANGED, Reason.SIGNAL)
 """Why a category is on or off, where visitors are told more than that they haven't chosen."""
+ON_UNTIL_NO = frozenset(ON.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Form:
         texts, names = policy.texts[locale], page_names(policy, locale)
         minor = Reason.UNDER_AGE in shown.decision.reasons.values()
         values = {
-            "notice": compose(policy, locale, prefix),
+            "notice": under(compose(policy, locale, prefix), shown.decision.regime),
             "page": request.query_params.get("page") or page_path(request.scope),
             "title": filled(texts["page"]["title"], names),
             "controller": filled(texts["page"]["controller"], names),
@@ -113,7 +114,7 @@ class Form:
             "ticked": ticked,
             "unanswered": not shown.decision.until,
             "minor": texts["scope"]["under_age"] if minor else "",
-            "withdrawable": shown.known if minor else len(_granted(shown.decision)) > 1,
+            "withdrawable": _ended_by(shown),
             "history": chronicle(shown.records or (), texts),
             "opt_out": prefix + OPT_OUT_PATH if _may_opt_out(shown.decision) else "",
             "unread": shown.records is None,
@@ -141,12 +142,26 @@ def _granted(decision: Decision) -> frozenset[str]:
     return decision.allowed | {each for each, why in decision.reasons.items() if why is Reason.SIGNAL}
 
 
+def _ended_by(shown: Shown) -> str:
+    """Which button ends at once what was accepted, or is on without an answer (B5); "" for nothing."""
+    reasons = {*shown.decision.reasons.values()}
+    if Reason.UNDER_AGE in reasons:
+        return "withdraw" if shown.known else ""
+    if len(_granted(shown.decision)) == 1:
+        return ""
+    return "object" if ON_UNTIL_NO & reasons else "withdraw"
+
+
 def _states(policy: Policy, shown: Shown, texts: Mapping[str, Any]) -> dict[str, list[Markup]]:
     """What is so about each category, and until when it is or was."""
     states = {}
     for category in policy.categories:
         reason, end = shown.decision.reasons[category], shown.decision.until.get(category)
-        states[category] = [escape(texts["page"][reason.value if reason in SAID else "unknown"])]
+        said = texts["page"][reason.value if reason in SAID else "unknown"]
+        if policy.kind_of(shown.decision.regime, category) != "opt-in":
+            on, objected = texts["exempt"]["state"], texts["exempt"]["objected"]
+            said = {**dict.fromkeys(ON_UNTIL_NO, on), Reason.REFUSED: objected}.get(reason, said)
+        states[category] = [escape(said)]
         if reason is Reason.EXPIRED:
             end = ended(shown.records or (), category)
         if end is not None and reason is not Reason.SIGNAL:

@@ -9,6 +9,7 @@ import orjson
 from consentkit.policy.instead import FIELD, way_in
 from consentkit.policy.periods import count_of, exceeds
 from consentkit.policy.plurals import form_of
+from consentkit.policy.regimes import Months
 from consentkit.policy.registry import Service
 from consentkit.policy.signals import SIGNALS, objections
 from consentkit.policy.version import CATEGORIES, Policy
@@ -62,13 +63,13 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
     `prefix` is where the visitor's page is, such as `/consent`.
     """
     words = policy.texts[locale]
-    site = isolated(policy.site.name, words["dir"])
-    fill = {"site": site, "months": _choice_life(policy, words)}
+    fill = {"site": isolated(policy.site.name, words["dir"])}
+    others = [each for each in policy.kinds if each != policy.regime]
     return {
         "locale": locale,
         "dir": words["dir"],
         "title": filled(words["title"], fill),
-        "body": [filled(paragraph, fill) for paragraph in words["body"]],
+        "body": body_under(policy, words, policy.regime),
         "purposes_intro": filled(words["purposes_intro"], fill),
         "categories": [_category(policy, words, name) for name in CATEGORIES if _shown(policy, name)],
         "buttons": words["buttons"],
@@ -82,6 +83,12 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
         "changes": words["links"]["changes"],
         "dates": words["dates"],
         "signal": _signal(policy, locale),
+        # The same page is for everyone: the server says under which regime it is seen (L22, L24).
+        **(
+            {"regimes": {each: {"body": body_under(policy, words, each)} for each in others}}
+            if others
+            else {}
+        ),
         # Where small buttons have their place in each page, what they say comes with the first words (A6).
         **(_corner(words) if policy.banner.corner else {}),
     }
@@ -108,6 +115,28 @@ def beforehand(policy: Policy, locale: str, signals: Iterable[str]) -> str:
     off, texts = objections(policy, signals), policy.texts[locale]
     names = [texts["categories"][each]["name"] for each in policy.categories if each in off]
     return filled(texts["signal"]["beforehand"], {"categories": listed(names, locale)}) if names else ""
+
+
+def under(notice: Mapping[str, Any], regime: str) -> dict[str, Any]:
+    """Return a composed notice as a visitor under `regime` sees it."""
+    return {**notice, **notice.get("regimes", {}).get(regime, {})}
+
+
+def body_under(policy: Policy, words: Mapping[str, Any], regime: str) -> list[str]:
+    """Return what is said under `regime`: what runs when, how to object to it, for how long that counts."""
+    names: dict[str, list[str]] = {}
+    for category in policy.categories:
+        kind = policy.kind_of(regime, category)
+        names.setdefault(kind, []).append(words["categories"][category]["name"])
+    counted = [policy.months_of(regime)] if regime in policy.kinds else policy.answers.values()
+    values = {
+        "site": isolated(policy.site.name, words["dir"]),
+        "months": _choice_life(counted, words),
+        "categories": listed(names.get("exempt-with-objection", ()), words["locale"]),
+    }
+    said = words["opt_out"] if "opt-out" in names else words
+    exempt = [words["exempt"]["body"]] if "exempt-with-objection" in names else []
+    return [filled(paragraph, values) for paragraph in (*said["body"], *exempt)]
 
 
 def _shown(policy: Policy, category: str) -> bool:
@@ -150,8 +179,8 @@ def _own(policy: Policy, words: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _choice_life(policy: Policy, words: Mapping[str, Any]) -> str:
-    granted, refused = map(set, zip(*policy.answers.values(), strict=True))
+def _choice_life(counted: Iterable[Months], words: Mapping[str, Any]) -> str:
+    granted, refused = map(set, zip(*counted, strict=True))
     if granted == refused:
         return _span(granted, words)
     both = {"granted": _span(granted, words), "refused": _span(refused, words)}

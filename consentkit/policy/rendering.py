@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from consentkit.policy.banner import CONTROLS
-from consentkit.policy.notice import compose
+from consentkit.policy.notice import compose, under
 from consentkit.policy.version import Policy
 from consentkit.policy.words import filled, isolated
 
@@ -24,15 +24,24 @@ Node = dict[str, Any]
 
 
 def stored_rendering(policy: Policy, locale: str, prefix: str, code: Mapping[str, str]) -> bytes:
-    """Return every layer in `locale` as the JSON bytes that are logged; `code` is what draws it, by hash."""
+    """Return every layer in `locale` as the JSON bytes that are logged; `code` is what draws it, by hash.
+
+    `regimes` has those that read otherwise where another regime than the site's own holds.
+    """
     notice = compose(policy, locale, prefix)
     words = policy.texts[locale]["page"]
     order = policy.banner.order
+    names = page_names(policy, locale)
     layers = {
         "banner": banner_layer(notice, order),
         "again": again_layer(notice, order),
         "preferences": preferences_layer(notice, order),
-        "page": page_layer(notice, words, page_names(policy, locale)),
+        "page": page_layer(notice, words, names),
+    }
+    said = {regime: under(notice, regime) for regime in notice.get("regimes", ())}
+    regimes = {
+        regime: {"banner": banner_layer(each, order), "page": page_layer(each, words, names)}
+        for regime, each in said.items()
     }
     value = {
         "locale": locale,
@@ -43,6 +52,7 @@ def stored_rendering(policy: Policy, locale: str, prefix: str, code: Mapping[str
         "layers": layers,
         # Behind the title of both layers, where the browser objects.
         "signal": {name: [_node("p", text) for text in said] for name, said in notice["signal"].items()},
+        **({"regimes": regimes} if regimes else {}),
         **({"corner": _corner(notice)} if policy.banner.corner else {}),
     }
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

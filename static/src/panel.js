@@ -44,7 +44,10 @@ export function panel(kernel, notice, box, put) {
     ROOT.classList.add(OPEN);
   }
 
-  const showFirst = () => show(1, firstLayer(kernel, notice, () => void showChoices().catch(away)));
+  const showFirst = () => {
+    const { regime = "" } = kernel.asking() || {};
+    show(1, firstLayer(kernel, { ...notice, ...notice.regimes?.[regime] }, () => void showChoices().catch(away)));
+  };
 
   async function showChoices() {
     const { default: secondLayer } = await kernel.once("preferences");

@@ -49,6 +49,8 @@ interface State extends Pick<ConsentKitState, "allowed" | "ask"> {
   reasons?: Record<string, string>;
   /** After a withdrawal: where the answers begin that end what is left of its cookies. */
   ending?: string;
+  /** What law holds for the visitor, as far as the server has said. */
+  regime?: string;
 }
 
 type ConsentKit = Partial<ConsentKitApi> & ConsentKitQueue;
@@ -129,6 +131,8 @@ interface Notice {
   /** What the small buttons say, if the site has them. */
   manage: string;
   withdraw: string;
+  /** What reads otherwise under another regime than the site's own. */
+  regimes?: Record<string, Partial<Pick<Notice, "body">>>;
   /** The SHA-256 of the details. */
   details: string;
   /** That the browser's objection is heard, and what it keeps off: from the details, where it has one. */
