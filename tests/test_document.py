@@ -518,7 +518,7 @@ def test_every_field_says_what_it_wants() -> None:
         found = set()
         for name, field in model.model_fields.items():
             found.add(path + name)
-            within = f"{name}.*." if get_origin(field.annotation) is dict else f"{name}."
+            within = f"{name}.*." if get_origin(field.annotation) in (dict, list) else f"{name}."
             for inner in (field.annotation, *get_args(field.annotation)):
                 if isinstance(inner, type) and issubclass(inner, BaseModel):
                     found |= paths(inner, path + within)

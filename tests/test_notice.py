@@ -198,7 +198,7 @@ def test_its_links_lead_to_the_site_s_policy_and_to_the_visitor_s_page() -> None
 
 
 def test_each_regime_with_something_on_has_words_of_its_own_in_the_one_notice_for_everyone() -> None:
-    apart = resolve(policy(regimes={"us": {}, "gb": {}, "fr": {}}))
+    apart = resolve(policy(regimes={"us": {}, "gb": {"analytics": "exempt-with-objection"}, "fr": {}}))
     notice = shown(apart, "en")
     assert notice["regimes"].keys() == {"us", "gb"}
     assert notice["body"][0].endswith("It uses others only if you agree.")

@@ -534,7 +534,7 @@ def test_the_cookie_names_a_regime_only_where_something_is_its_own(tmp_path: Pat
 
 # On until a no ------------------------------------------------------------------------------------------
 
-US_AND_GB = {"us": {}, "gb": {}, "fr": {}}
+US_AND_GB = {"us": {}, "gb": {"analytics": "exempt-with-objection"}, "fr": {}}
 
 
 def test_a_category_is_on_until_a_no_where_the_law_has_it_so_and_nowhere_else() -> None:

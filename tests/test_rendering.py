@@ -149,7 +149,7 @@ def test_an_answer_given_on_no_layer_of_ours_shows_none(client: TestClient, tmp_
 
 
 def test_what_another_regime_s_visitors_see_is_logged_beside_and_drawn_so(tmp_path: Path) -> None:
-    tables = {"us": {}, "gb": {}}
+    tables: dict[str, Any] = {"us": {}, "gb": {"analytics": "exempt-with-objection"}}
     options: dict[str, Any] = {"regime": lambda scope: dict(scope["headers"]).get(b"x-regime", b"").decode()}
     with browsing(app(), tmp_path, clock=august(), policy=policy(regimes=tables), **options) as client:
         logged = rendering(client, "en")

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, Field, ValidationError, WithJsonSchema, create_model, model_validator
 
 from consentkit.errors import PolicyError, Problem
-from consentkit.policy import hooks, tables, words
+from consentkit.policy import hooks, words
 from consentkit.policy.aliases import ALIASES
 from consentkit.policy.allowed import allow_problems
-from consentkit.policy.banner import WANTED, Banner, banner_problems
-from consentkit.policy.bounds import LIMITS, REGIME_LIMITS, Limit
+from consentkit.policy.banner import Banner, banner_problems
 from consentkit.policy.coded import Declared, with_coded
 from consentkit.policy.declared import declared_services
+from consentkit.policy.exempt import Assessment, assessment_problems
 from consentkit.policy.instead import way_problems, without_ways
 from consentkit.policy.reading import unstorable
 from consentkit.policy.regimes import UNKNOWN, RegimeId
@@ -31,6 +31,7 @@ from consentkit.policy.tables import (
     regime_problems,
     retention_problems,
 )
+from consentkit.policy.wanted import WANTED
 
 OptionalCategory = Literal["preferences", "analytics", "marketing"]
 OPTIONAL_CATEGORIES: tuple[OptionalCategory, ...] = get_args(OptionalCategory)
@@ -38,47 +39,6 @@ OPTIONAL_CATEGORIES: tuple[OptionalCategory, ...] = get_args(OptionalCategory)
 
 MOST_UNSTORABLE = 20
 """A mapping in Python can hold itself, so its faults need an end."""
-
-_LANGUAGES = "a list of one language or more"
-
-
-def _months(limit: Limit) -> str:
-    return f"a whole number from {limit.least} to {limit.most} ({limit.why})"
-
-
-_WANTED = {
-    "site": "a table",
-    "site.name": f"a line of text of 1 to {LINE_MAX} characters",
-    "site.controller": "a line of text",
-    "site.contact": "a line of text of 3 characters or more",
-    "site.policy_url": "an http or https URL, or a path on this site, from /",
-    "site.languages": _LANGUAGES,
-    "site.languages.*": "a language",
-    "site.default_language": "a language",
-    "pages": "a table",
-    "pages.third_parties": "one of two words",
-    "pages.allow": "a list of hosts",
-    "pages.allow.*": "a host such as cdn.example.com or *.example.com",
-    "pages.aliases": "a list of tools",
-    "pages.aliases.*": "a tool whose marks are read",
-    "pages.unreadable": "one of two words",
-    "pages.guard": "true or false",
-    **WANTED,
-    "lifetimes": "a table",
-    **{f"lifetimes.{field}": _months(limit) for field, limit in LIMITS.items()},
-    "regime": "a regime that is known",
-    "regimes": "a table of regimes",
-    "regimes.*": "a table",
-    "regimes.*.[key]": "a regime that is known",
-    **{f"regimes.*.{field}": _months(limit) for field, limit in REGIME_LIMITS.items()},
-    **tables.WANTED,
-    **hooks.WANTED,
-    "categories": "a list of one category or more",
-    "categories.*": "a category a visitor can be asked about",
-    "services": "a list of services",
-    "texts": "a table of languages",
-    "texts.*": "a table of texts",
-}
 
 Line = Annotated[str, Field(pattern=f"^{LINE}$")]
 
@@ -155,6 +115,7 @@ class PolicyDocument(_Table):
     signals: Signals = Signals()
     retention: Retention | None = None
     consent_mode: hooks.ConsentMode = hooks.ConsentMode()
+    assessments: list[Assessment] = []
     categories: list[OptionalCategory] = Field(default=list(OPTIONAL_CATEGORIES), min_length=1)
     services: list[Any] = []
     texts: dict[str, dict[str, Any]] = {}
@@ -182,6 +143,7 @@ def parse(
     problems += lifetime_problems(raw.get("lifetimes", {}))
     problems += regime_problems(raw)
     problems += retention_problems(raw)
+    problems += assessment_problems(raw.get("assessments"), services)
     problems += _cookies(raw.get("cookies"))
     problems += _pages(raw.get("pages"), services)
     problems += banner_problems(raw.get("banner"))
@@ -224,7 +186,7 @@ def _problem(detail: dict[str, Any]) -> Problem:
 def _wanted(place: tuple[Any, ...]) -> str:
     named = {"texts": len(place), "regimes": 2}.get(place[0], 1)
     place = (*place[:1], *("*" for _ in place[1:named]), *place[named:])
-    return _WANTED[".".join("*" if isinstance(part, int) else str(part) for part in place)]
+    return WANTED[".".join("*" if isinstance(part, int) else str(part) for part in place)]
 
 
 def _fields(place: tuple[Any, ...]) -> tuple[str, ...]:
@@ -239,6 +201,7 @@ def _fields(place: tuple[Any, ...]) -> tuple[str, ...]:
         ("retention",): Retention,
         ("regimes",): Answers,
         ("consent_mode",): hooks.ConsentMode,
+        ("assessments",): Assessment,
     }
     model = tables.get(place[:1])
     return tuple(model.model_fields) if model else ()

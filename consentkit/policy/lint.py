@@ -4,21 +4,22 @@ A document that breaks a limit never gets this far (`bounds.LIMITS`); nothing he
 served.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from consentkit.policy.balance import one_sided
 from consentkit.policy.bounds import RULES, Rule
 from consentkit.policy.coded import Declared
 from consentkit.policy.contested import contested
+from consentkit.policy.exempt import assessed, contradictions, may_be_exempt
 from consentkit.policy.hooks import findings_on
 from consentkit.policy.periods import exceeds
-from consentkit.policy.regimes import REGIMES, STRICTNESS, UNKNOWN
-from consentkit.policy.registry import DECLARED, Cookie, Service, known_services, shown
+from consentkit.policy.regimes import EXEMPT, REGIMES, STRICTNESS, UNKNOWN
+from consentkit.policy.registry import DECLARED, Cookie, Service, known_services
 from consentkit.policy.unfilled import unfilled
 from consentkit.policy.version import Policy
+from consentkit.policy.wording import misleading
 
 Severity = Literal["warning", "note"]
 
@@ -28,6 +29,7 @@ _EXEMPT: Final = "CNIL, lignes directrices 2020-091, art. 5: which trackers need
 _NEVER_EXEMPT: Final = frozenset(
     ("advertising", "ad-measurement", "social", "audience-measurement", "session-replay", "ab-testing")
 )
+_MEASURING: Final = "CNIL, sheet 17 for developers: when audience measurement needs no consent"
 _UNSELECTED: Final = "consentkit's own rule: no selection, no transfer"
 _WITHDRAWAL: Final = "CNIL, SAN-2025-007: what was withdrawn isn't read any more"
 _CAPS: Final = "consentkit's own rule: how long each category's cookies live at most"
@@ -58,16 +60,25 @@ def lint(policy: Policy, coded: Sequence[Declared] = ()) -> list[Finding]:
     """
     findings = [
         *(Finding("warning", place, message) for place, message in contested(policy, coded)),
-        *(Finding("warning", *found) for found in (*one_sided(policy), *unfilled(policy))),
+        *(
+            Finding("warning", *found)
+            for found in (*one_sided(policy), *unfilled(policy), *misleading(policy))
+        ),
         *(Finding("warning", *finding) for finding in findings_on(policy.hooks, policy.answers)),
         *(
             *_loosened(policy),
             *_misplaced(policy),
             *_unguarded(policy),
-            *_walls(policy),
             *_unjustified(policy),
         ),
-        *(*_months(policy), *_kinds(policy), *_capped(policy), *_empty(policy), *_shared(policy)),
+        *(
+            *_months(policy),
+            *_kinds(policy),
+            *_assessments(policy),
+            *_capped(policy),
+            *_empty(policy),
+            *_shared(policy),
+        ),
     ]
     return sorted(findings, key=lambda finding: finding.severity != "warning")
 
@@ -90,13 +101,46 @@ def _months(policy: Policy) -> Iterator[Finding]:
 
 def _kinds(policy: Policy) -> Iterator[Finding]:
     """Categories that a site has on without a yes where the law it knows asks for one, or has another say."""
+    signed = [str(each["service"]) for each in policy.assessments]
     for regime, stated in policy.kinds.items():
         law = REGIMES[regime]
         for category, kind in stated.items():
             asked = law.kinds[category]
+            place = f"regimes.{regime}.{category}"
+            if (
+                kind == EXEMPT
+                and category == "analytics"
+                and law.measuring
+                and assessed(policy.services, signed)
+            ):
+                continue
+            if kind == asked == EXEMPT and not may_be_exempt(policy.services, category):
+                reasons = ", ".join(_against(policy, category))
+                yield Finding("warning", place, f"is {kind}, but {reasons}", law.source)
             if STRICTNESS.index(kind) < STRICTNESS.index(asked):
                 message = f"is {kind}, but there it is {asked}"
-                yield Finding("warning", f"regimes.{regime}.{category}", message, law.source)
+                yield Finding("warning", place, message, law.source)
+
+
+def _against(policy: Policy, category: str) -> Iterator[str]:
+    for service in policy.services.values():
+        if service.category == category:
+            yield from (f"{service.id} {reason}" for reason in contradictions(service))
+
+
+def _assessments(policy: Policy) -> Iterator[Finding]:
+    """Signed assessments that change nothing (L6): visitors are asked about the category all the same."""
+    signed = [str(each["service"]) for each in policy.assessments]
+    if not signed:
+        return
+    if not any(REGIMES[regime].measuring for regime in policy.answers):
+        knowing = ", ".join(id_ for id_, law in REGIMES.items() if law.measuring)
+        message = f"hold under the regimes {knowing}, and this policy tells none of them apart"
+        yield Finding("note", "assessments", message, _MEASURING)
+    for service in policy.services.values():
+        if service.category == "analytics" and service.id not in signed:
+            message = f"change nothing as long as {service.id} has none: visitors answer for all of analytics"
+            yield Finding("note", "assessments", message, _MEASURING)
 
 
 _SAYS: Final = {
@@ -210,53 +254,3 @@ def _of_the_site(policy: Policy) -> Iterator[tuple[Service, Cookie]]:
 
 def _place(service: Service, cookie: Cookie) -> str:
     return f"services.{service.id}.cookies.{cookie.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Wording:
-    source: str
-    pattern: re.Pattern[str]
-    message: str
-
-
-# A18
-_WALL: Final = _Wording(
-    "EDPB Guidelines 05/2020, §39: no consent where the only other way is to leave",
-    re.compile(
-        r"refrain from using|(?:stop using|do not use|leave) (?:the|this|our) (?:web)?site"
-        r"|(?:cesser|arrêter) d['’]utiliser|quitter (?:le|ce|notre) site|ne pas utiliser (?:le|ce|notre) site"
-        r"|verlassen sie (?:bitte )?(?:die|diese|unsere) (?:web)?s(?:ei|i)te"
-        r"|nutzen sie (?:die|diese|unsere) (?:web)?s(?:ei|i)te (?:bitte )?nicht",
-        re.IGNORECASE,
-    ),
-    "reads as take it or leave it; the site works after a refusal, so say that instead",
-)
-# L2
-_CONTINUING: Final = _Wording(
-    "CNIL, lignes directrices 2020-091; EDPB Guidelines 05/2020, §86: going on is no consent",
-    re.compile(
-        r"by (?:continuing|using this|using our)|if you continue (?:to )?(?:us|brows)"
-        r"|en (?:poursuivant|continuant)|(?:durch|mit) (?:die|der) weitere[nr]? nutzung|wenn sie fortfahren",
-        re.IGNORECASE,
-    ),
-    "reads as if going on were a consent; nothing is allowed before a click on a button",
-)
-
-
-def _walls(policy: Policy) -> Iterator[Finding]:
-    for locale, words in policy.texts.items():
-        for place, text in _leaves(words, f"texts.{locale}"):
-            for wording in (_WALL, _CONTINUING):
-                found = wording.pattern.search(text)
-                if found is not None:
-                    message = f"{shown(found[0])} {wording.message}"
-                    yield Finding("warning", place, message, wording.source)
-
-
-def _leaves(words: Any, place: str) -> Iterator[tuple[str, str]]:
-    if isinstance(words, str):
-        yield place, words
-    else:
-        members = words.items() if isinstance(words, Mapping) else enumerate(words)
-        for key, member in members:
-            yield from _leaves(member, f"{place}.{key}")

@@ -17,7 +17,7 @@ UNKNOWN: Final = "unknown"
 _REVIEWED: Final = date(2026, 11, 22)
 _OPT_IN: Final[Mapping[str, Kind]] = dict.fromkeys(("preferences", "analytics", "marketing"), "opt-in")
 _OPT_OUT: Final[Mapping[str, Kind]] = dict.fromkeys(_OPT_IN, "opt-out")
-_OBJECTION: Final[Kind] = "exempt-with-objection"
+EXEMPT: Final[Kind] = "exempt-with-objection"
 
 
 class Months(NamedTuple):
@@ -38,6 +38,8 @@ class Regime:
     source: str
     kinds: Mapping[str, Kind]
     rules: tuple[Rule, ...] = ()
+    measuring: bool = False
+    """Whether a measurement of the site's own audience alone may run until its visitor objects (L6, L22)."""
     reviewed: date = _REVIEWED
 
     def months(self, site: Months) -> Months:
@@ -55,7 +57,9 @@ def _of(*places: str) -> tuple[Rule, ...]:
 # By rows: L1-L3, §2.3, §2.3, §2.3, §2.3, L23, L15 with L3, L22, L28, L26, L27, L24 and L25.
 REGIMES: Final[Mapping[str, Regime]] = {
     UNKNOWN: Regime("consentkit's own rule: who can't be placed has the strictest", _OPT_IN, RULES),
-    "fr": Regime("Loi 78-17, art. 82; CNIL, recommandation 2020-092", _OPT_IN, _of("FR", "EU")),
+    "fr": Regime(
+        "Loi 78-17, art. 82; CNIL, recommandation 2020-092", _OPT_IN, _of("FR", "EU"), measuring=True
+    ),
     "it": Regime(
         "Codice privacy, art. 122; Garante, Linee guida cookie, 10 June 2021", _OPT_IN, _of("IT", "EU")
     ),
@@ -71,7 +75,8 @@ REGIMES: Final[Mapping[str, Regime]] = {
     ),
     "gb": Regime(
         "PECR, reg. 6, with the exceptions of the Data (Use and Access) Act 2025",
-        {"preferences": _OBJECTION, "analytics": _OBJECTION, "marketing": "opt-in"},
+        {"preferences": EXEMPT, "analytics": EXEMPT, "marketing": "opt-in"},
+        measuring=True,
     ),
     # Opt-out is mostly enough there, but what advertising platforms demand is a consent.
     "ch": Regime("TCA, art. 45c(b); FDPIC, guide on cookies, 22 January 2025", _OPT_IN),

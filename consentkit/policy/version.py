@@ -14,10 +14,11 @@ from consentkit.policy import words
 from consentkit.policy.banner import Banner
 from consentkit.policy.coded import Declared
 from consentkit.policy.document import Pages, PolicyDocument, Site, parse
+from consentkit.policy.exempt import assessed, may_be_exempt
 from consentkit.policy.hooks import FIELD as HOOKS
 from consentkit.policy.hooks import Hook, hooks_from, hooks_of
 from consentkit.policy.instead import FIELD, ways_of
-from consentkit.policy.regimes import UNKNOWN, Kind, Months, kinds_in, months_in
+from consentkit.policy.regimes import EXEMPT, REGIMES, UNKNOWN, Kind, Months, kinds_in, months_in
 from consentkit.policy.registry import Service, known_services, service_from, service_to
 from consentkit.policy.tables import Answers, Cookies, Lifetimes, Retention, Signals
 
@@ -35,7 +36,8 @@ class Policy:
 
     `answers` are the months that answers count, for each regime that the site tells apart: for `regime` alone
     where that holds for every visitor, else for UNKNOWN and each that the policy has a table for. `kinds` are
-    the categories that a regime doesn't have wait for a yes.
+    the categories that a regime doesn't have wait for a yes, `assessments` the signed words on services that
+    need none.
     `services` are declared by the site, by id; `known` are the further services that are recognised and
     held back for good, because no visitor was told about them. `instead` are other ways, by service. `hooks`
     are what their vendors are told.
@@ -58,6 +60,7 @@ class Policy:
     instead: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     kinds: Mapping[str, Mapping[str, Kind]] = field(default_factory=dict)
     hooks: tuple[Hook, ...] = field(default=(), repr=False)
+    assessments: tuple[Mapping[str, Any], ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Policy) and self.body == other.body
@@ -133,6 +136,7 @@ def from_bytes(body: bytes) -> Policy:
             instead=data.get(FIELD, {}),
             kinds={each: own["kinds"] for each, own in data.get("regimes", {}).items() if "kinds" in own},
             hooks=hooks_from(data.get(HOOKS, ())),
+            assessments=tuple(data.get("assessments", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise PolicyError([Problem("policy", f"is not a stored policy: {error!r}")]) from error
@@ -143,7 +147,7 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
     banner = {"banner": document.banner.model_dump()} if document.banner != Banner() else {}
     retention = {"retention": document.retention.model_dump()} if document.retention else {}
     signals = {"signals": _sorted(document.signals)} if document.signals != Signals() else {}
-    ways = ways_of(document.services)
+    ways, signed = ways_of(document.services), document.assessments
     hooks = [hook.plain() for hook in hooks_of(services, document.consent_mode)]
     known = {id_: service for id_, service in known_services().items() if id_ not in services}
     return {
@@ -158,7 +162,8 @@ def _resolved(document: PolicyDocument, services: Mapping[str, Service]) -> dict
         **retention,
         **({FIELD: ways} if ways else {}),
         **({HOOKS: hooks} if hooks else {}),
-        **_regimes(document),
+        **_regimes(document, services),
+        **({"assessments": [each.model_dump() for each in signed]} if signed else {}),
         "categories": sorted(document.categories, key=CATEGORIES.index),
         "services": [service_to(service) for service in services.values()],
         "known": [service_to(service) for service in known.values()],
@@ -174,23 +179,35 @@ def _lifetimes(stored: dict[str, Any]) -> Lifetimes:
     return Lifetimes(**{"refusal_months": stored["consent_months"], **stored})
 
 
-def _regimes(document: PolicyDocument) -> dict[str, Any]:
+def _regimes(document: PolicyDocument, services: Mapping[str, Service]) -> dict[str, Any]:
     """The regimes that a site tells apart, with what they come to today; nothing where there are none."""
     fixed = {} if document.regime == UNKNOWN else {"regime": document.regime}
     site, tables = document.lifetimes.answers, document.regimes
     listed = {**dict.fromkeys(fixed.values(), Answers()), **tables}
     answers = {
         each: months_in(each, site, own.consent_months, own.refusal_months)._asdict()
-        | _kinds(document, each, own)
+        | _kinds(document, services, each, own)
         for each, own in listed.items()
     }
     return {**fixed, "regimes": answers} if answers else {}
 
 
-def _kinds(document: PolicyDocument, regime: str, own: Answers) -> dict[str, Any]:
-    """What a regime has on before an answer, as a member of its table; nothing where all of it waits."""
+def _kinds(
+    document: PolicyDocument, services: Mapping[str, Service], regime: str, own: Answers
+) -> dict[str, Any]:
+    """What a regime has on before an answer, as a member of its table; nothing where all of it waits.
+
+    The site's own word counts. Without one a law's exemption does, where nothing that is known of the
+    services contradicts it, and the site's assessment of what it measures.
+    """
     stated: dict[str, Kind | None] = {each: getattr(own, each) for each in document.categories}
     kinds = {each: kind for each, kind in kinds_in(regime, stated).items() if each in stated}
+    for category, kind in [*kinds.items()]:
+        if kind == EXEMPT and stated[category] is None and not may_be_exempt(services, category):
+            del kinds[category]
+    if REGIMES[regime].measuring and stated.get("analytics", "opt-in") is None:
+        signed = {each.service for each in document.assessments}
+        kinds |= {"analytics": EXEMPT} if assessed(services, signed) else {}
     return {"kinds": kinds} if kinds else {}
 
 
