@@ -510,8 +510,7 @@ def test_a_site_has_one_regime_or_tells_its_visitors_apart(tmp_path: Path) -> No
     with visitor(tmp_path / "fixed", august(), policy=policy(regime="us")) as client:
         state = client.get("/consent/state").json()
         assert (state["regime"], state["ask"]) == ("us", True)
-        answer = choose(client)
-        assert max_age(answer) == (add_months(august().now, 12) - august().now).total_seconds()
+        assert choose(client).json()["until"]["marketing"] == "2027-08-31T12:00:00Z"
     both = mounted(app(), tmp_path / "both", policy=policy(regime="us"), regime=from_header)
     with pytest.raises(ConfigurationError, match="leave one of the two out"):
         _ = both._faces
@@ -630,3 +629,19 @@ def test_a_kind_that_is_weaker_than_the_law_s_is_told_with_the_text(
     assert [each.message for each in found] == told
     assert {each.source for each in found} <= {REGIMES[regime].source}
     assert {each.place for each in found} <= {f"regimes.{regime}.{each}" for each in own}
+
+
+def test_a_no_that_stands_is_kept_beyond_the_day_on_which_it_may_be_asked_anew(tmp_path: Path) -> None:
+    clock = august()
+    with visitor(tmp_path, clock, policy=policy(regimes=US_AND_GB), regime=from_header) as client:
+        goes(client, "us")
+        assert (
+            max_age(choose(client)) > 394 * 86_400 > (add_months(clock.now, 12) - clock.now).total_seconds()
+        )
+        clock.now = add_months(clock.now, 12)
+        state = client.get("/consent/state")
+        assert (state.json()["allowed"], state.json()["ask"]) == (["necessary"], True)
+        assert max_age(state) > 394 * 86_400
+        # Elsewhere it ends as told.
+        goes(client, UNKNOWN)
+        assert max_age(client.get("/consent/state")) == 0

@@ -185,8 +185,8 @@ class Api:
         """Answer what is allowed now, and set the hint again if the page's script has an old one.
 
         Of a visitor with an id, what has run out and what their browser objects to is logged, once; of all
-        others such objections are counted, and how often somebody is told that what they read has changed. Bots
-        are neither.
+        others such objections are counted, and how often somebody is told that what they read has changed.
+        Bots are neither.
         """
         visitor = self._visitor(request)
         version, now = self.kit.edition.policy.version, visitor.now

@@ -199,16 +199,19 @@ class State:
     def cookies(self, seal: Seal, version: str, now: datetime, home: Home) -> list[str]:
         """Return the Set-Cookie values that keep this state.
 
-        Consent and hint go when the last answer ends. The anchors outlive them: a tracker's first day doesn't
-        move because its visitor was asked again, or said no. Without any, the browser keeps what it has:
-        `seen` is None where nobody has looked at them, and for a visitor who allows nothing.
+        Consent and hint go when the last answer ends; a no that stands, 13 months after the browser last came
+        (§2.3). The anchors outlive them: a tracker's first day doesn't move because its visitor was asked
+        again, or said no. Without any, the browser keeps what it has: `seen` is None where nobody has looked
+        at them, and for a visitor who allows nothing.
         """
         today = day_of(now)
         seen = self.seen or Seen(today)
-        if self.consent is None or not self.decision.until:
+        stands = self.decision.stands
+        if self.consent is None or not (self.decision.until or stands):
             rows = [home.set_cookie(name, "", 0) for name in (CONSENT_COOKIE, HINT_COOKIE)]
         else:
-            life = seconds_left(max(self.decision.until.values()), now)
+            ends = self.decision.until.values()
+            life = seconds_left(start_of(end_day(today, SEEN_MONTHS)) if stands else max(ends), now)
             readable = hint(version, self.decision, hint_records(seen, today), self.changed)
             rows = [
                 home.set_cookie(CONSENT_COOKIE, seal.seal(self.consent), life, http_only=True),

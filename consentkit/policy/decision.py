@@ -72,6 +72,8 @@ class Decision:
     reasons: Mapping[str, Reason]
     until: Mapping[str, datetime]
     regime: str = UNKNOWN
+    stands: bool = False
+    """Whether a no is to be kept beyond its end: it is all that keeps off what the regime has on."""
 
 
 def decide(
@@ -99,7 +101,11 @@ def decide(
             until[category] = valid_until(history[choice.version], choice, regime)
     allowed = frozenset(c for c, r in reasons.items() if r in ALLOWING)
     ask = any(reasons[category] not in SETTLED for category in policy.categories)
-    return Decision(allowed, ask, reasons, until, regime)
+    on = policy.kinds.get(regime, {})
+    stands = any(
+        category in on and not each.granted for category, each in (consent.choices if consent else {}).items()
+    )
+    return Decision(allowed, ask, reasons, until, regime, stands)
 
 
 def _without(policy: Policy, category: str, regime: str, reason: Reason) -> Reason:
