@@ -645,3 +645,18 @@ def test_a_no_that_stands_is_kept_beyond_the_day_on_which_it_may_be_asked_anew(t
         # Elsewhere it ends as told.
         goes(client, UNKNOWN)
         assert max_age(client.get("/consent/state")) == 0
+
+
+def test_a_tracker_that_is_on_without_an_answer_keeps_its_first_day(tmp_path: Path) -> None:
+    clock = august()
+    with visitor(tmp_path, clock, policy=policy(regimes=US_AND_GB), regime=from_header) as client:
+
+        def reports(regime: str) -> list[str]:
+            goes(client, regime)
+            headers = {"sec-fetch-site": "same-origin", "cookie": "_ga=GA1.1.1.1"}
+            answer = client.post("/consent/sync", json={"trackers": {"_ga": "x"}}, headers=headers)
+            lines = answer.headers.get_list("set-cookie")
+            return [line.partition("=")[0] for line in lines if "Max-Age=0" not in line]
+
+        assert reports(UNKNOWN) == []
+        assert reports("us") == ["consentkit_seen"]

@@ -230,7 +230,8 @@ class Api:
         consent, decision = await self._latest(visitor, self.kit.history.latest)
         response = Response(status_code=204, headers=PRIVATE)
         # A hint without a consent that opens would be reported at each page for nothing: it goes.
-        known = consent is not None or HINT_COOKIE in request.cookies
+        # What is on without an answer has its first day, too (B6).
+        known = consent is not None or HINT_COOKIE in request.cookies or len(decision.allowed) > 1
         if known and Reason.UNPROVEN not in decision.reasons.values():
             state, closed = State(consent, decision), "closed" in request.query_params
             lines = kept(self.gate.orders, request.scope, state, visitor.now, told, closed=closed)
