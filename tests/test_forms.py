@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import launched
+from browser import launched, serving
 from playwright.sync_api import Browser, Locator, Page, expect
-from sample import policy
+from sample import app, mounted, policy
 from samples import first
 from shop_stub import CATEGORIES, TEXTS, Shop, notice
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from consentkit.edition import compile_edition
 from consentkit.errors import PolicyError
@@ -330,3 +334,28 @@ def test_withdrawing_takes_no_more_presses_than_accepting(tab: Page, shop: Shop)
     assert presses_of(1, tab.get_by_text("None of it")) <= first
     again = presses_of(4, manage, accept)
     assert presses_of(1, manage, reject) <= again
+
+
+def test_where_all_is_on_until_a_no_the_banner_says_so_and_a_no_ends_it(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    """L24: the same page; the server says which law holds, and the notice has its words."""
+
+    async def page(_: Request) -> Response:
+        marked = "<script type=text/plain data-category=analytics>document.title = 'counted'</script>"
+        return HTMLResponse(f"<!doctype html><html lang=en><title>still</title><h1>Tea</h1>{marked}")
+
+    site = mounted(app(Route("/", page)), tmp_path, policy=policy(regimes={"us": {}}), regime=lambda _: "us")
+    with serving(site, "localhost") as here:
+        context = chromium.new_context(locale="en-GB")
+        tab = context.new_page()
+        tab.goto(here)
+        banner = tab.get_by_role("dialog")
+        banner.get_by_text("It uses others, for the purposes below, unless you reject them.").wait_for()
+        tab.wait_for_function("document.title === 'counted'")
+        tab.get_by_role("button", name="Reject all").click()
+        # What has run ends with the page.
+        tab.wait_for_function("document.title === 'still' && consentkit.state?.ask === false")
+        assert tab.evaluate("consentkit.state.allowed") == ["necessary"]
+        context.close()
+    site.kit.close()
