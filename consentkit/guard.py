@@ -17,15 +17,17 @@ request ends by its own `timeout` or `abort` with that event, `constructor` is w
 ways.js also brings the known services that the site doesn't declare. Until it has come, the guard takes every
 host for one of theirs that is neither the page's or below it nor declared nor in `pages.allow`, a stranger:
 its elements, requests and beacons wait, and so do scripts that are added after one of them, whoever's; then
-what is known is refused and the rest goes, in order. Where ways.js can't be loaded, strangers go. What can't
-wait makes the guard ask for ways.js synchronously, which mostly is on its way or kept by then: markup, trees
-from other documents, sockets, `EventSource`, `Audio`, workers and synchronous requests to strangers. To
-refuse them would break pages of their own back ends for what hardly ever is a tracker's, to let them pass
-would tell a tracker who is there; to wait some milliseconds harms nobody. Where a page forbids synchronous
-requests (Permissions-Policy), strangers pass from the first such call until ways.js is there. Cookies and
-storage of undeclared services are written before and removed as soon as it comes. It knows as well for how
-long each cookie is declared and when its clock ends: one that is set before gets the category's months, and
-is set again then.
+what is known is refused and the rest goes, in order. Where ways.js can't be loaded, strangers go.
+
+What can't wait makes the guard ask for ways.js synchronously, which mostly is on its way or kept by then:
+markup, trees from other documents, sockets, `EventSource`, `Audio`, workers and synchronous requests to
+strangers. To refuse them would break pages of their own back ends for what hardly ever is a tracker's, to let
+them pass would tell a tracker who is there; to wait some milliseconds harms nobody. Where a page forbids
+synchronous requests (Permissions-Policy), strangers pass from the first such call until ways.js is there.
+
+Cookies and storage of undeclared services are written before and removed as soon as it comes. It knows as
+well for how long each cookie is declared and when its clock ends: one that is set before gets the category's
+months, and is set again then.
 
 A request waits for the choice, its abortion or its own `timeout`; refused, it fails as a network that is
 down. Markup is only taken apart where it names something denied. Requests, elements and markup come with the
