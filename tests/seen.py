@@ -68,9 +68,10 @@ SMALL = """(box, controls) => [...box.querySelectorAll(controls)]
   .filter(([name, width, height]) => width < 24 || height < 24)"""
 EQUAL = """(box, texts) => texts.map(({ locale, dir, buttons }) => {
   Object.assign(box, { lang: locale, dir });
-  return ["accept", "reject"].map((name) => {
-    const button = box.querySelector(`[data-consent=${name}-all]`), style = getComputedStyle(button);
-    button.textContent = buttons[name];
+  const both = ["accept", "reject"].map((name) => [name, box.querySelector(`[data-consent=${name}-all]`)]);
+  for (const [name, button] of both) button.textContent = buttons[name];
+  return both.map(([, button]) => {
+    const style = getComputedStyle(button);
     const look = ["color", "backgroundColor", "font", "letterSpacing", "textTransform", "textDecoration",
       "border", "borderRadius", "boxShadow", "outline", "opacity", "filter"].map((each) => style[each]);
     return [button.offsetWidth, button.offsetHeight, button.scrollWidth <= button.offsetWidth, look];
