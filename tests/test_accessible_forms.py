@@ -1,4 +1,4 @@
-"""WCAG 2.2 AA of what test_accessibility leaves: each other form of the banner, the corner, the message (§3.9).
+"""WCAG 2.2 AA of what test_accessibility leaves: each other form, the corner, the message (§3.9).
 
 One page for each form, as all of it is about how one thing is drawn.
 """
@@ -28,7 +28,8 @@ FOCUS = """(controls) => {
   const each = document.activeElement, box = document.querySelector(".consentkit-banner");
   const all = [...box.querySelectorAll(controls)].filter((each) => each.checkVisibility() && !each.disabled);
   const { left, right, top, bottom } = each.getClientRects()[0];
-  return [all.indexOf(each), all.length, each.contains(document.elementFromPoint((left + right) / 2, (top + bottom) / 2))];
+  const met = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+  return [all.indexOf(each), all.length, each.contains(met)];
 }"""
 MOVING = """(box) => [box, ...box.querySelectorAll("*")].filter((each) => {
   const { animationName, transitionDuration, scrollBehavior } = getComputedStyle(each);
@@ -61,7 +62,7 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 
 def nothing_is_lost(page: Page, box: Locator, where: str) -> None:
-    """1.4.4, 1.4.10, 1.4.12, 2.5.8: axe, then windows down to 400 %, wider text, larger text, small targets."""
+    """1.4.4, 1.4.10, 1.4.12, 2.5.8: axe, then windows down to 400 %, wider and larger text, targets."""
     assert axe(page, where) == [], where
     for zoom, (width, height) in ZOOMS.items():
         page.set_viewport_size({"width": width, "height": height})

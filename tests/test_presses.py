@@ -1,4 +1,4 @@
-"""What is pressed, and drawn, whatever the page does meanwhile: early, in shadow trees, in frames, above."""
+"""What is pressed and drawn, whatever the page does: early, in shadow trees, in frames, over it."""
 
 from collections.abc import Iterator
 
@@ -76,7 +76,7 @@ def test_what_is_pressed_before_the_kernel_has_come_happens_once_it_has(page: Pa
 
 
 def test_the_bar_stands_over_all_that_the_page_draws_and_the_page_alone_asks(page: Page, shop: Shop) -> None:
-    """2.4.11, 1.4.10; its own frame asks nothing, one in a page without consentkit does."""
+    """2.4.11, 1.4.10; its frame of the same site asks nothing; one in a page without consentkit does."""
     page.goto(shop.url)
     box = page.get_by_role("dialog")
     box.wait_for()

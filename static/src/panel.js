@@ -39,8 +39,11 @@ export function panel(kernel, notice, box, put) {
   function show(wanted, parts) {
     layer = wanted;
     status.textContent = "";
+    // Put in anew: one that stays and grows would count as something that moves under the visitor's hand.
+    box.remove();
     box.replaceChildren(...parts, status);
-    if (!box.isConnected) put(box);
+    put(box);
+    if (!saved.isConnected) document.body.append(saved);
     ROOT.classList.add(OPEN);
   }
 
