@@ -10,6 +10,7 @@ from browser import launched, until
 from browser import serving as served
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 from sample import app, mounted, policy
+from shop_stub import ROOT
 from starlette import routing
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -319,3 +320,55 @@ def test_in_advanced_mode_google_s_tag_runs_before_the_choice_told_no_and_keeps_
         assert queues(page)["google"][-2:] == [google("update", NO), event(NO)]
         page.close()
     site.kit.close()
+
+
+HELD = """<script nonce="n0nce">
+fetch("https://www.clarity.ms/tag").catch(() => clarity("held came"));
+</script>"""
+
+
+@pytest.mark.browser
+def test_a_yes_to_a_part_is_told_as_one_and_what_the_guard_held_comes_after_the_word(
+    browser: Browser, tmp_path: Path
+) -> None:
+    site = serving(tmp_path, HELD + BLOCKED, services=SERVICES)
+    with served(site, "localhost") as origin:
+        page = shown(browser.new_page(), origin, asks=True)
+        press(page, "Choose")
+        page.locator("input[name=analytics]").check()
+        press(page, "Save choices")
+        wait(page, "!!window.snowplow")
+        part = {**NO, "analytics": True}
+        found = queues(page)
+        assert found["google"][3:] == [google("update", part), event(part), ["config", "G-1"]]
+        part_of = ["consentv2", {"ad_Storage": "denied", "analytics_Storage": "granted"}]
+        assert found["clarity"][:2] == [clarity("denied"), part_of]
+        assert found["matomo"] == GRANTED["matomo"]
+        assert found["hubspot"][1][1] == {"analytics": True, "advertisement": False, "functionality": False}
+        assert found["uet"] == [*uet("default", "denied"), *uet("update", "denied")]
+        assert [found[each] for each in ("meta", "tiktok", "pinterest", "shopify")] == [None] * 4
+        wait(page, "clarity.q.length === 4")
+        assert ["held came"] in queues(page)["clarity"][2:]
+        page.close()
+    site.kit.close()
+
+
+@pytest.mark.browser
+def test_the_list_that_posthog_s_own_script_takes_over_opens_it(browser: Browser) -> None:
+    """The real one, told by its page to keep nothing until it hears a word; the stubs stand for others."""
+    page = browser.new_page()
+    page.route("**/*", lambda route: route.fulfill(body="<title>x</title>", content_type="text/html"))
+    page.goto("http://localhost/")
+    page.evaluate(
+        """(word) => {
+          const e = (window.posthog = [word]);
+          Object.assign(e, { _i: [], people: [], __SV: 1, init: (...given) => e._i.push(given) });
+          posthog.init("x", { api_host: "http://localhost", opt_out_capturing_by_default: true });
+        }""",
+        GRANTED["posthog"][0],
+    )
+    page.add_script_tag(path=ROOT / "consentkit" / "demo" / "vendor" / "posthog-array.js")
+    assert page.evaluate("posthog.has_opted_in_capturing()")
+    page.evaluate("posthog.opt_out_capturing()")
+    assert page.evaluate("posthog.has_opted_out_capturing()")
+    page.close()
