@@ -190,20 +190,10 @@ def _wanted(place: tuple[Any, ...]) -> str:
 
 
 def _fields(place: tuple[Any, ...]) -> tuple[str, ...]:
-    tables: dict[tuple[Any, ...], type[BaseModel]] = {
-        (): PolicyDocument,
-        ("site",): Site,
-        ("lifetimes",): Lifetimes,
-        ("cookies",): Cookies,
-        ("pages",): Pages,
-        ("banner",): Banner,
-        ("signals",): Signals,
-        ("retention",): Retention,
-        ("regimes",): Answers,
-        ("consent_mode",): hooks.ConsentMode,
-        ("assessments",): Assessment,
-    }
-    model = tables.get(place[:1])
+    """The fields of the table at a place, the document's own where there is none; none of any other."""
+    field = PolicyDocument.model_fields.get(place[0]) if place else None
+    inner = (field.annotation, *get_args(field.annotation)) if field else (PolicyDocument,) * (not place)
+    model = next((each for each in inner if isinstance(each, type) and issubclass(each, BaseModel)), None)
     return tuple(model.model_fields) if model else ()
 
 
