@@ -16,7 +16,15 @@ ON_DEMAND = ("sync.js", "revive.js", "choice.js", "preferences.js", "placeholder
 """What the kernel loads for a reason, each module under its own name in the kernel's configuration."""
 WORDS = "words.js"
 """What says vendors' words; a site has it whose services have any."""
-SERVED = ("preferences.css", "placeholders.css", "message.css", *ON_DEMAND, "saved.js", "page.css")
+SERVED = (
+    "preferences.css",
+    "placeholders.css",
+    "message.css",
+    *ON_DEMAND,
+    "gpp.js",
+    "saved.js",
+    "page.css",
+)
 """What every site serves, beside the files that draw its banner's form."""
 HERE = Path(__file__).parent
 

@@ -1,13 +1,14 @@
 """What pages start with, per policy: the inline starter, and the kernel that it loads."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
 
 import orjson
 
 from consentkit.assets import ON_DEMAND, WORDS, Asset, static_asset
 from consentkit.policy.hooks import PHASES, Hook
-from consentkit.policy.signals import DNT, GPC, denied
+from consentkit.policy.signals import DNT, GPC, US, denied
+from consentkit.policy.tables import Section
 from consentkit.policy.version import Policy
 
 _GTAG = "gtag=function(){(window.dataLayer??=[]).push(arguments)}"
@@ -44,6 +45,7 @@ def kernel_script(policy: Policy, prefix: str, linked: Iterable[Asset]) -> bytes
         "prefix": prefix,
         "categories": policy.categories,
         "sold": denied(policy, GPC),
+        **_platform(policy, address),
         "services": _categories(policy),
         "trackers": _trackers(policy),
         **{name.removesuffix(".js"): address[name] for name in ON_DEMAND},
@@ -83,6 +85,13 @@ def _first(policy: Policy) -> bytes:
 
 def _address(prefix: str, item: Asset) -> str:
     return f"{prefix}/static/{item.served_name}"
+
+
+def _platform(policy: Policy, address: Mapping[str, str]) -> dict[str, Any]:
+    """Where the Global Privacy Platform is, of which a visitor under another law loads nothing."""
+    sections = sorted(policy.signals.gpp, key=get_args(Section).index)
+    here = US in (policy.regime, *policy.answers) and sections
+    return {"gpp": address["gpp.js"], "sections": sections} if here else {}
 
 
 def _objections(policy: Policy) -> bytes:

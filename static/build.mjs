@@ -20,5 +20,5 @@ const forms = ["banner.js", "dialog.js", "inline.js", "headless.js"];
 await build({ ...shared, entryPoints: src("saved.js"), format: "iife" });
 // Every byte counts there, and the words "use strict" are eleven.
 await build({ ...shared, entryPoints: src("starter.js", "guard.js"), format: "iife", tsconfigRaw: "{}" });
-await build({ ...shared, entryPoints: src("kernel.js", "revive.js", ...forms, "corner.js", "message.js", "choice.js", "preferences.js", "placeholders.js", "sync.js", "ways.js", "words.js"), format: "esm" });
+await build({ ...shared, entryPoints: src("kernel.js", "revive.js", ...forms, "corner.js", "message.js", "choice.js", "preferences.js", "placeholders.js", "gpp.js", "sync.js", "ways.js", "words.js"), format: "esm" });
 await build({ ...shared, entryPoints: src("banner.css", "top.css", "dialog.css", "inline.css", "corner.css", "message.css", "preferences.css", "placeholders.css") });

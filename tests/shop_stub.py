@@ -148,6 +148,7 @@ class Shop:
         self.answered = threading.Event()
         self.answered.set()
         self.lang = "en"
+        self.regime = "unknown"
         self.base = ""
         self.more = ""
         self.banner = Banner()
@@ -168,7 +169,7 @@ class Shop:
     def kernel(self) -> bytes:
         config = {
             "policy": POLICY, "prefix": "/consent", "categories": CATEGORIES, "sold": ["marketing"],
-            "services": SERVICES,
+            "services": SERVICES, "gpp": "/consent/static/gpp.js", "sections": ["usnat", "usca"],
             "trackers": {
                 "marketing": [["cookie:_ads*", "local:ads_*"]], "": [["cookie:_early", "cookie:__*-ads"]],
             },
@@ -231,6 +232,7 @@ class Shop:
         state = {
             "policy": POLICY,
             "allowed": ["necessary", *granted],
+            "regime": self.regime,
             "ask": not {*CATEGORIES} <= {*(self.choices or ())},
             "reasons": {c: "changed" for c in CATEGORIES if self.choices and c not in self.choices},
         }

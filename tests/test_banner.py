@@ -143,6 +143,44 @@ def test_a_control_of_the_page_opts_out_of_a_sale_and_of_no_more(page: Page, sho
     assert shop.tracker.asked == []
 
 
+def test_vendors_find_the_platform_only_where_its_law_counts_and_before_they_run(
+    page: Page, context: BrowserContext, shop: Shop
+) -> None:
+    """IAB GPP CMP API 1.1: what the stub kept is answered, each change is told, and frames reach it."""
+    press(page, "Accept all")
+    page.wait_for_function("window.adsRan")
+    assert page.evaluate("typeof __gpp") == "undefined"
+    context.clear_cookies()
+    shop.choices, shop.regime = {"analytics": True}, "us"
+    shop.more = """<script>
+      window.told = []; const keep = (data) => told.push(data);
+      window.__gpp = () => {}; __gpp.queue = [["getField", keep, "usca.SaleOptOut"]];
+      __gpp.events = [{ id: 3, callback: ({ eventName, data }) => told.push([eventName, data]) }];
+      addEventListener("message", ({ data }) => data.__gppReturn && told.push(data.__gppReturn));
+      </script>"""
+    page.goto(shop.url)
+    page.wait_for_function("order.length === 3")
+    page.evaluate("for (const each of ['ping', 'x']) __gpp(each, (...all) => told.push(all))")
+    page.evaluate("postMessage({ __gppCall: { command: 'hasSection', parameter: 'usnat', callId: 5 } })")
+    page.wait_for_function("told.length === 5")
+    first, ready, (ping, _), unknown, framed = page.evaluate("told")
+    assert (first, ready, unknown) == (1, ["signalStatus", "ready"], [None, False])
+    assert framed == {"returnValue": True, "success": True, "callId": 5}
+    names = ("cmpId", "signalStatus", "cmpDisplayStatus", "applicableSections", "supportedAPIs", "gppString")
+    assert [ping[name] for name in names] == [
+        *(1, "ready", "visible", [7, 8], ["7:usnat", "8:usca"]),
+        "DBABrw~CVQVAAAAAACA.QA~BUUAAACA.QA",
+    ]
+    assert "__gppLocator" in page.evaluate("[...document.querySelectorAll('iframe')].map(f => f.name)")
+    press(page, "Accept all")
+    page.wait_for_function("told.length > 7")
+    assert page.evaluate("told.slice(5)") == [
+        ["cmpDisplayStatus", "hidden"],
+        *(["sectionChange", name] for name in ("usnat", "usca")),
+        ["signalStatus", "ready"],
+    ]
+
+
 def test_what_the_browser_objects_to_comes_alive_by_no_hint_no_answer_and_no_cached_page(
     page: Page, context: BrowserContext, shop: Shop
 ) -> None:

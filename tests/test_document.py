@@ -9,9 +9,10 @@ from pydantic import BaseModel
 from sample import policy, visits
 
 from consentkit.errors import PolicyError, Problem
-from consentkit.policy.document import _WANTED, PolicyDocument, parse, schema
+from consentkit.policy.document import PolicyDocument, parse, schema
 from consentkit.policy.reading import read_json, read_toml
 from consentkit.policy.version import from_bytes, resolve
+from consentkit.policy.wanted import WANTED
 from consentkit.policy.words import locales, texts
 
 TRACKERS_MONTHS = ("preferences_months", "analytics_months", "marketing_months")
@@ -273,7 +274,7 @@ def test_what_can_not_be_stored_is_one_problem_with_its_place(raw: dict[str, Any
 def test_a_line_of_text_has_something_to_see_and_nothing_that_acts(field: str, value: object) -> None:
     problem = only_problem(with_site(**{field: value}))
     assert problem.path == f"site.{field}"
-    assert problem.message == f"must be {_WANTED[problem.path]}, not {value!r}"
+    assert problem.message == f"must be {WANTED[problem.path]}, not {value!r}"
 
 
 def test_a_name_has_at_most_200_characters() -> None:
@@ -524,7 +525,7 @@ def test_every_field_says_what_it_wants() -> None:
                     found |= paths(inner, path + within)
         return found
 
-    assert {path for path in _WANTED if not path.endswith(("*", "]"))} == paths(PolicyDocument)
+    assert {path for path in WANTED if not path.endswith(("*", "]"))} == paths(PolicyDocument)
 
 
 # Retention ----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from consentkit.policy.decision import Choice, Consent, Decision
 from consentkit.policy.domains import choice_domain
 from consentkit.policy.months import day_of, end_day, seconds_left, start_of
 from consentkit.policy.regimes import UNKNOWN
+from consentkit.policy.signals import US
 from consentkit.policy.version import Policy
 from consentkit.request import host_of, is_secure
 
@@ -137,11 +138,13 @@ def unpacked(text: bytes) -> bytes:
 def hint(version: str, decision: Decision, records: str, changed: int | None = None) -> str:
     """Return the readable hint: policy version, each settled answer with the second it ends, and `records`.
 
-    Only for the page's script; the server never trusts it. `+` is allowed, `-` refused; behind the `~` what
+    Only for the page's script; the server never trusts it. Behind the version `us`, for whom that law counts;
+    `+` is allowed, `-` refused; behind the `~` what
     `hint_records` tells: the day it was issued, and when each tracker ends. Last, behind a `!`, the UTC day
     on which what this visitor was told `changed`, until they close the message of it (E3).
     """
-    parts = [version[:16]]
+    # Who isn't asked still has to be known for one whose law wants vendors told (policy/signals.py).
+    parts = [version[:16], *([US] if decision.regime == US else [])]
     for category, until in decision.until.items():
         sign = "+" if category in decision.allowed else "-"
         parts.append(f"{category}{sign}{int(until.timestamp())}")

@@ -13,6 +13,8 @@ from typing import Final
 from consentkit.policy.version import Policy
 
 SIGNALS = GPC, DNT = "gpc", "dnt"
+US: Final = "us"
+"""The regime under which the sections of the Global Privacy Platform are told to scripts."""
 HEADERS: Final[Mapping[bytes, str]] = {b"sec-gpc": GPC, b"dnt": DNT}
 ON = b"1"
 """Exactly this (GPC §3.2); of several headers one is enough."""

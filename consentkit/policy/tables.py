@@ -27,6 +27,8 @@ WANTED = {
     "signals.dnt": "true or false",
     "signals.sale_or_share": "a list of categories",
     "signals.sale_or_share.*": "a category that isn't marketing, which a signal always denies",
+    "signals.gpp": "a list of sections",
+    "signals.gpp.*": "the name of a section",
     "retention": "a table",
     "retention.months": f"a whole number from 1 to {RETENTION_MOST}",
     "retention.reason": "a line of text of 3 characters or more",
@@ -114,18 +116,27 @@ class Retention(BaseModel):
     reason: str = Field(pattern=f"^{LINE}$", min_length=3)
 
 
+# By number from 7 on: IAB Tech Lab, GPP section information.
+Section = Literal[
+    "usnat", "usca", "usva", "usco", "usut", "usct", "usfl", "usmt", "usor", "ustx", "usde",
+    "usia", "usne", "usnh", "usnj", "ustn", "usmn", "usmd", "usin", "usky", "usri",
+]  # fmt: skip
+
+
 # D1, L24, L31
 class Signals(BaseModel):
     """Which signals of a browser count as an objection, and to what.
 
     Global Privacy Control always denies marketing, and the categories listed in `sale_or_share`. `dnt`: Do
-    Not Track denies everything optional; say so where the site's own notice promises it.
+    Not Track denies everything optional; say so where the site's own notice promises it. `gpp`: the sections
+    of the Global Privacy Platform that scripts are told of visitors under the regime of the United States.
     """
 
     model_config = STRICT
 
     dnt: bool = False
     sale_or_share: list[Literal["preferences", "analytics"]] = []
+    gpp: list[Section] = ["usnat"]
 
 
 def _scope(value: object) -> object:

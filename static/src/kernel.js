@@ -37,7 +37,7 @@ export default function start(kit, hint, revived, queue) {
   );
 
   /** @param {string} category */
-  const may = (category) => !locked && !!category && state.allowed.includes(category);
+  const may = (category) => !locked && state.allowed.includes(category);
   const wipe = () => clear(config, state.allowed);
   const reload = () => location.reload();
   /** @type {Kernel["once"]} */
@@ -130,7 +130,7 @@ export default function start(kit, hint, revived, queue) {
       document.dispatchEvent(new CustomEvent("consentkit:" + (told ? "change" : "ready"), { detail }));
       // Trackers whose life is over go before anything that is allowed runs.
       if (!state.ask || state.allowed[1]) {
-        synced = once("sync").then((module) => module.default(kernel)).catch(() => {});
+        synced = once("sync").then((module) => module.default(kernel, next)).catch(() => {});
       }
     }
     told = now;

@@ -24,9 +24,10 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
  * afterwards is reported as the page is left. Resolves when the rest may run, soon in any case.
  *
  * @param {Kernel} kernel
+ * @param {State} state
  * @returns {Promise<unknown>}
  */
-export default function sync(kernel) {
+export default function sync(kernel, { regime }) {
   if (!listening) {
     listening = true;
     let reported = false;
@@ -43,7 +44,20 @@ export default function sync(kernel) {
     };
   }
   // A database can keep one waiting for ever.
-  return Promise.race([look(kernel), pause(2e3)]);
+  return Promise.race([Promise.all([look(kernel), platform(kernel, regime)]), pause(2e3)]);
+}
+
+/**
+ * Has vendors find the Global Privacy Platform before they run, where it counts.
+ *
+ * @param {Kernel} kernel
+ * @param {string} [regime] as the server has said; else the hint does
+ */
+async function platform(kernel, regime) {
+  const { gpp } = kernel.config;
+  if (gpp && (regime === "us" || /_allows=\w+[.]us/.test(document.cookie))) {
+    (await import(location.origin + gpp)).default(kernel);
+  }
 }
 
 /**

@@ -13,6 +13,9 @@ interface Config {
   services: Record<string, string>;
   /** What each service keeps, by category: `area:key` with globs; "" holds what is known but not declared. */
   trackers: Record<string, string[][]>;
+  /** Where the interface of the Global Privacy Platform is, and its sections, where a visitor may be under them. */
+  gpp?: string;
+  sections: string[];
   /** What is loaded for a reason, and where from. */
   sync: string;
   revive: string;
@@ -47,6 +50,8 @@ interface Hint {
 interface State extends Pick<ConsentKitState, "allowed" | "ask"> {
   /** Why each category is allowed or not. */
   reasons?: Record<string, string>;
+  /** The law that counts here. */
+  regime?: string;
   /** After a withdrawal: where the answers begin that end what is left of its cookies. */
   ending?: string;
   /** What law holds for the visitor, as far as the server has said. */
