@@ -259,6 +259,7 @@ def test_one_press_without_a_script_opts_out_of_any_sale_and_of_nothing_else(
     assert sent["action"] == "opt-out"
     assert "/consent/do-not-sell?saved=1&lang=fr" in str(answer.url)
     assert "Demande d’opposition respectée" in answer.text
+    assert "<q>Ne pas vendre ni partager" in client.get("/consent/?lang=fr").text, "in the history"
     entry = next(client.app.kit.log.entries(newest_first=True))  # type: ignore[attr-defined]
     assert (entry.kind.label, entry.stmt["control"]) == ("withdrawal", "opt-out")
     assert entry.stmt["decided"].keys() == {"preferences", "analytics"}, "what was said before"
@@ -286,3 +287,15 @@ def test_the_page_of_a_browser_that_objects_says_that_it_is_heard(client: TestCl
 def test_where_marketing_is_on_until_a_no_the_visitors_page_links_to_it(tmp_path: Path) -> None:
     with browsing(app(), tmp_path, policy=policy(regime="us")) as browser:
         assert 'href="/consent/do-not-sell?lang=en"' in browser.get("/consent/").text
+
+
+def test_where_all_is_on_until_a_no_a_signal_or_an_opt_out_takes_marketing_alone(tmp_path: Path) -> None:
+    """L24, L25: neither is an answer about the rest, which stays on as that law has it."""
+    with browsing(app(), tmp_path, policy=policy(regime="us")) as browser:
+        assert browser.get("/consent/state").json()["allowed"] == ["necessary", *OPTIONAL]
+        under = browser.get("/consent/state", headers=GPC).json()
+        assert (under["allowed"], under["reasons"]["marketing"]) == (["necessary", *OPTIONAL[:2]], "signal")
+        choose(browser, control="opt-out", choices={"marketing": False})
+        state = browser.get("/consent/state").json()
+        assert (state["allowed"], state["reasons"]["marketing"]) == (["necessary", *OPTIONAL[:2]], "refused")
+        assert ".us." in browser.cookies["consentkit_allows"]

@@ -11,8 +11,13 @@ from consentkit.policy.version import CATEGORIES
 from consentkit.proof.entry import Kind, Stored
 from consentkit.proof.statement import ANSWERS, GRANTED, REFUSED, end_of, newest_answer
 
-CONTROLS = {"accept-all": "accept", "reject-all": "reject", "save": "save"}
-"""What was pressed, and the text on it."""
+CONTROLS = {
+    "accept-all": ("buttons", "accept"),
+    "reject-all": ("buttons", "reject"),
+    "save": ("buttons", "save"),
+    "opt-out": ("links", "opt_out"),
+}
+"""What was pressed, and where the text on it stands."""
 
 Fact = tuple[str, list[Markup]]
 """A category's name, and what is so about it since."""
@@ -55,10 +60,10 @@ def _told(
 ) -> Told:
     facts = dict(_facts(record, stmt, granted, texts))
     names = {each: str(texts["categories"][each]["name"]) for each in CATEGORIES}
-    control = CONTROLS.get(stmt.get("control", ""), "")
+    table, name = CONTROLS.get(stmt.get("control", ""), ("buttons", ""))
     return Told(
         moment(_instant(record.t or 0), texts["dates"], clock=True),
-        texts["buttons"][control] if control else "",
+        texts[table].get(name, ""),
         (record.subj or {}).get("reason", ""),
         [(names[each], facts[each]) for each in CATEGORIES if each in facts],
     )
