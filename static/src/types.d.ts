@@ -50,8 +50,6 @@ interface Hint {
 interface State extends Pick<ConsentKitState, "allowed" | "ask"> {
   /** Why each category is allowed or not. */
   reasons?: Record<string, string>;
-  /** The law that counts here. */
-  regime?: string;
   /** After a withdrawal: where the answers begin that end what is left of its cookies. */
   ending?: string;
   /** What law holds for the visitor, as far as the server has said. */
