@@ -81,8 +81,8 @@ def test_init_writes_a_policy_that_check_finds_good(tmp_path: Path) -> None:
 
 def test_every_example_in_that_policy_is_one_that_check_finds_good(tmp_path: Path) -> None:
     path = tmp_path / "consent.toml"
-    # The one that is an alternative to what stands beside it.
-    text = TEMPLATE.read_text("utf-8").replace("# headless = true", "")
+    # Those that are alternatives to what stands beside them.
+    text = TEMPLATE.read_text("utf-8").replace("# headless = true", "").replace("# regime = ", "#: ")
     examples = re.sub(r"(?m)^# (?=\[|\w+ = )", "", text)
     path.write_text(examples, "utf-8")
     policy = read_policy(path)
@@ -91,7 +91,7 @@ def test_every_example_in_that_policy_is_one_that_check_finds_good(tmp_path: Pat
     assert {"matomo", "youtube"} < policy.services.keys()
     assert policy.retention
     assert not re.search(r"(?m)^#.*[={\[]", examples)
-    assert {each.source for each in lint(policy)} == {UNFILLED}
+    assert {each.source for each in lint(policy) if each.severity == "warning"} == {UNFILLED}
     assert "4 services declared" in run("check", str(path)).stdout
 
 
