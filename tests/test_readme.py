@@ -74,15 +74,20 @@ def running(command: list[str], folder: Path, env: dict[str, str]) -> Iterator[s
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site's folder, made as the README says from a copy of this checkout."""
+def programs(tmp_path_factory: pytest.TempPathFactory, full: bool) -> Path:
+    """The folder of a site's programs: with `full`, one made as the README says from a copy of this checkout.
+
+    Else the checkout's own, which has all that one would; that the wheel is whole is for test_assets to see.
+    """
+    if not full:
+        return Path(sys.executable).parent
     checkout = tmp_path_factory.mktemp("newcomer") / "checkout"
     checkout.mkdir()
     for name in NEEDED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, checkout / name)
     shell(INSTALL.replace("python3", sys.executable), checkout, clean())
-    return checkout.parent / "site"
+    return checkout.parent / "site" / "bin"
 
 
 def clean() -> dict[str, str]:
@@ -90,8 +95,8 @@ def clean() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("CONSENTKIT_")}
 
 
-def activated(site: Path) -> dict[str, str]:
-    return clean() | {"PATH": f"{site / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+def activated(programs: Path) -> dict[str, str]:
+    return clean() | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
 
 
 def shell(script: str, folder: Path, env: dict[str, str]) -> str:
@@ -104,13 +109,13 @@ def shell(script: str, folder: Path, env: dict[str, str]) -> str:
 @pytest.mark.parametrize(
     "code", [STARLETTE, pytest.param(FASTAPI, marks=pytest.mark.variant)], ids=["starlette", "fastapi"]
 )
-def test_the_site_of_the_readme_asks_for_consent(site: Path, tmp_path: Path, code: str) -> None:
-    env = activated(site)
+def test_the_site_of_the_readme_asks_for_consent(programs: Path, tmp_path: Path, code: str) -> None:
+    env = activated(programs)
     secret = shell(PREPARE + "printf '%s' \"$CONSENTKIT_SECRET_KEY\"", tmp_path, env).splitlines()[-1]
     (tmp_path / "app.py").write_text(code)
     port, command = free_port(), SERVE.split()
     assert command == ["uvicorn", "app:app"]
-    serving = [str(site / "bin" / command[0]), *command[1:], "--port", str(port)]
+    serving = [str(programs / command[0]), *command[1:], "--port", str(port)]
     with running(serving, tmp_path, env | {"CONSENTKIT_SECRET_KEY": secret}) as process:
         page = fetch_soon(f"http://127.0.0.1:{port}/", process)
         assert "You are not counted." in page
@@ -122,11 +127,11 @@ def test_the_site_of_the_readme_asks_for_consent(site: Path, tmp_path: Path, cod
     assert (tmp_path / "bundle" / "checkpoint").exists()
 
 
-def test_a_server_without_its_secret_stops_and_says_so(site: Path, tmp_path: Path) -> None:
-    env = activated(site)
+def test_a_server_without_its_secret_stops_and_says_so(programs: Path, tmp_path: Path) -> None:
+    env = activated(programs)
     shell("consentkit init", tmp_path, env)
     (tmp_path / "app.py").write_text(STARLETTE)
-    command = [str(site / "bin" / "uvicorn"), "app:app", "--port", str(free_port())]
+    command = [str(programs / "uvicorn"), "app:app", "--port", str(free_port())]
     done = subprocess.run(
         command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
     )
