@@ -41,6 +41,8 @@ def main(argv: list[str]) -> int:
         provide_browser()
         provide_other_browsers(argv[1:])
         provide_node_modules()
+        # Tests start Python often, which would else compile all that it imports each time.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         return run(BIN / "python", "-m", "pytest", *WORKERS, *coverage(argv[1:]), *argv[1:])
     if argv[:1] == ["screenshots"]:
         install("test", ["-e", ".", "--group", "dev"])
