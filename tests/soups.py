@@ -173,8 +173,8 @@ RARE: Final = [
 ]
 
 
-def page(seed: str, family: Family, *, ways: bool = True) -> bytes:
-    """Return the soup of a seed; `ways` adds what loads without an element of its own kind."""
+def page(seed: str, family: Family, *, ways: bool = True, most: int = 20) -> bytes:
+    """Return the soup of a seed, of at most `most` pieces; `ways` adds what needs no element of its own."""
     rng = Random(seed)  # noqa: S311 - a reproducible sample
     names = HTML_TAGS + PLAIN_TAGS + RAW_TAGS
     if family == "foreign":
@@ -184,7 +184,7 @@ def page(seed: str, family: Family, *, ways: bool = True) -> bytes:
     if rng.random() < 0.25:
         names = names + TABLE_TAGS * 3
     tidy, odd = rng.random() < 0.5, rng.random() < 0.3
-    pieces = [_piece(rng, names, tidy=tidy, odd=odd, ways=ways) for _ in range(rng.randint(1, 20))]
+    pieces = [_piece(rng, names, tidy=tidy, odd=odd, ways=ways) for _ in range(rng.randint(1, most))]
     if family == "foreign" and rng.random() < 0.5:
         pieces.insert(0, rng.choice(["<svg>", "<svg><g>", "<math>", "<svg><desc>", "<div><svg>"]))
     return "".join(pieces).encode("latin-1")
