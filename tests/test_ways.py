@@ -54,7 +54,6 @@ def visited(
         with visiting(driver, hosts, javascript=scripts) as visit:
             page = visit.page()
             page.goto(origin)
-            quiet(page, visit, site)
             if scripts:
                 # Chromium asks for it when an app could be installed, and without scripts none can.
                 visit.context.new_cdp_session(page).send("Page.getAppManifest")
