@@ -105,13 +105,15 @@ class _Builder(_BUILDER):  # type: ignore[misc,valid-type]
         super().__init__(namespace)
 
 
-@lru_cache(maxsize=4)
 def elements(page: bytes, *, scripting: bool = False) -> list[Element]:
-    """Return all elements of a page in the order of its tags; its bytes are read as Latin-1, one to one.
+    """Return all elements of a page in the order of its tags; its bytes are read as Latin-1, one to one."""
+    # Whether scripts are on, only a noscript asks.
+    return _elements(page, scripting and b"<noscript" in page.lower())
 
-    The last few are kept: a page and what the gate makes of it, with scripts and without, are asked for more
-    than once.
-    """
+
+@lru_cache(maxsize=4)
+def _elements(page: bytes, scripting: bool) -> list[Element]:
+    """The last few are kept: a page and what the gate makes of it are asked for more than once."""
     parser = _Parser(tree=_Builder)
     parser.parse(page.decode("latin-1"), scripting=scripting)
     templates = b"<template" in page.lower()
