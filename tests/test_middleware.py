@@ -135,7 +135,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     import sys
 
     late = ("ua_parser", "geoip2", "aiohttp", "asyncpg")
-    code = f"import sys, consentkit; print(any(m in sys.modules for m in {late}))"
+    code = f"import sys, consentkit.middleware; print(any(m in sys.modules for m in {late}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
