@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 LONGEST = [
     f"test_{name}"
     for name in (
-        "readme", "ways", "demo", "markup_oracle", "banner", "demo_control", "guard", "markup_pages", "sync",
-        "withdrawal", "api", "postgres", "other_browsers", "log", "house", "plain_page", "browser",
-        "urls_oracle", "standalone", "tally", "chunking", "accessibility", "checkers", "anchors",
+        "demo", "ways", "markup_oracle", "banner", "guard", "sync", "readme", "accessibility", "demo_control",
+        "log", "chunking", "markup_pages", "withdrawal", "api", "still", "migrating", "standalone", "house",
+        "browser", "tally", "postgres", "visitors_page", "static", "exchange", "plain_page", "message",
+        "months", "shared_cache", "match", "ways_at_runtime", "forms", "setcookie", "cli", "bundle",
+        "two_clocks", "checkers", "expiries", "urls_oracle", "other_browsers", "anchors",
     )
 ]  # fmt: skip
 
