@@ -292,6 +292,23 @@ def test_the_default_comes_before_the_tag_on_a_cold_cache_every_time(
         context.close()
 
 
+@pytest.mark.browser
+def test_without_their_words_no_vendor_runs_and_they_are_asked_for_again(
+    browser: Browser, origin: str, decided: Any
+) -> None:
+    context = browser.new_context(storage_state=decided)
+    page = context.new_page()
+    page.route("**/static/words.*.js*", lambda route: route.abort())
+    page.goto(origin)
+    page.evaluate("new Promise((done) => consentkit.push(done))")
+    page.evaluate("new Promise((done) => setTimeout(done, 500))")  # as long as the tags would take
+    assert page.evaluate("[window.ran, consentkit.allows('marketing')]") == [None, False]
+    page.unroute("**/static/words.*.js*")
+    page.reload()
+    wait(page, "window.ran")
+    context.close()
+
+
 PLAIN = """<script async src="https://www.googletagmanager.com/gtag/js?id=G-1" nonce="n0nce"></script>
 <script nonce="n0nce">function gtag() { dataLayer.push(arguments); } gtag('config', 'G-1');
 document.cookie = "_ga=1"; document.cookie = "own=1";</script>

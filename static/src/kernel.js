@@ -103,8 +103,8 @@ export default function start(kit, hint, revived, queue) {
   const use = (name, reason, first) =>
     (reason || loaded[name]) &&
     Promise.all([load(name), first])
-      .then(([part]) => part.refresh())
-      .catch(() => {});
+      .then(([part]) => void part.refresh())
+      .catch(() => true);
 
   /** @param {State} next */
   async function apply(next) {
@@ -120,8 +120,11 @@ export default function start(kit, hint, revived, queue) {
     // A server that the browser's signal doesn't reach may allow what it denies.
     lock(hint().off);
     if (locked) return reload();
-    // Vendors are told before anything runs that is allowed only now.
-    await (synced = use("words", config.words && (told || next.allowed[1])));
+    // Vendors are told before anything runs that is allowed only now: without their words, nothing does.
+    if (await (synced = use("words", config.words && (told || next.allowed[1])))) {
+      state = { ...next, allowed: ["necessary"] };
+      seen = "";
+    }
     await parsed;
     const detail = calls.state;
     const now = state.allowed + " " + state.ask;
