@@ -86,7 +86,6 @@ def preferences_layer(notice: Mapping[str, Any], order: Sequence[str] = CONTROLS
     buttons = notice["buttons"]
     text = [
         _node("h2", notice["title"]),
-        _node("p", notice["purposes_intro"]),
         _node("ul", *(_category(each, notice["labels"]) for each in notice["categories"])),
         _links(notice),
     ]

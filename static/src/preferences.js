@@ -104,7 +104,7 @@ export default async function secondLayer(kernel, notice, back) {
       "div",
       { class: "text" },
       heading(notice),
-      ...paragraphs([...notice.objection, notice.purposes_intro]),
+      ...paragraphs(notice.objection),
       make(
         "ul",
         { class: "categories" },
