@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Clock, launched, serving
+from browser import Clock, Traffic, launched, serving, settle
 from playwright.sync_api import expect
 from sample import ORIGIN, august, choose, mounted, policy
 from shop_stub import TEXTS
@@ -166,6 +166,7 @@ def test_the_page_says_so_beside_its_content_and_once(site: Site) -> None:
     site.clock.now = Clock().now  # the browser has no other
     with launched() as browser, serving(site, "localhost") as url:
         context = browser.new_context(locale="en-GB", viewport={"width": 320, "height": 480})
+        Traffic.of(context)
         tab = context.new_page()
         tab.goto(url)
         tab.get_by_role("dialog").get_by_role("button", name="Reject all").click()
@@ -192,5 +193,5 @@ def test_the_page_says_so_beside_its_content_and_once(site: Site) -> None:
         expect(box).to_have_count(0)
         tab.reload()
         tab.wait_for_function("window.consentkit.state")
-        tab.wait_for_load_state("networkidle")
+        settle(tab)
         expect(box).to_have_count(0)

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from browser import QUIET, chromium, serving, until
+from browser import QUIET, Traffic, chromium, serving, settle, until
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sample import mounted, policy, visits
 from starlette.applications import Starlette
@@ -118,6 +118,7 @@ def context(browser: Browser, shop: Shop) -> Iterator[BrowserContext]:
     shop.asked.clear()
     context = browser.new_context(locale="en-GB", viewport={"width": 390, "height": 700})
     context.add_init_script(WATCHED)
+    Traffic.of(context)
     yield context
     context.close()
 
@@ -130,17 +131,13 @@ def page(context: BrowserContext) -> Page:
 def shown(page: Page, address: str) -> Page:
     """The page at an address, once everything of ours stands."""
     page.goto(address)
-    return still(page)
-
-
-def still(page: Page) -> Page:
-    page.wait_for_load_state("networkidle")
+    settle(page)
     return page
 
 
 def press(page: Page, name: str) -> None:
     page.get_by_role("dialog").get_by_role("button", name=name, exact=True).click()
-    page.wait_for_load_state("networkidle")
+    settle(page)
 
 
 def test_nothing_on_the_page_moves_when_asked_answered_come_back_and_changed(
@@ -154,12 +151,12 @@ def test_nothing_on_the_page_moves_when_asked_answered_come_back_and_changed(
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert page.evaluate("shifts") == []
     page.reload()
-    still(page)
+    settle(page)
     assert [path for path in shop.asked if "/placeholders." in path], "the film's place says what it is"
     page.click("#manage")
     press(page, "Accept all")
     page.wait_for_function(f"{FRAME}.src === '{FILM}'")
-    still(page)
+    settle(page)
     assert page.evaluate("shifts") == []
     page.evaluate("document.body.prepend(document.createElement('hr'))")
     page.wait_for_function("shifts.length")
@@ -175,7 +172,7 @@ def test_who_has_answered_brings_a_repeat_view_no_request_but_for_the_page(
     assert shop.asked == ["GET /kettles", "GET /consent/state"], "undecided: its state is asked for"
     press(page, answer)
     page.reload()
-    still(page)
+    settle(page)
     shop.asked.clear()
     shown(page, f"{origin}/kettles")
     assert shop.asked == ["GET /kettles"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Clock, launched, serving, storage, until
+from browser import Clock, Traffic, launched, serving, settle, storage, until
 from playwright.sync_api import Browser, BrowserContext, Page
 from sample import mounted, policy, visits
 from starlette.applications import Starlette
@@ -120,7 +120,7 @@ class Visitor:
         if runs:
             self.tab.wait_for_function("window.ran")
         else:
-            self.tab.wait_for_load_state("networkidle")
+            settle(self.tab)
 
     def leave(self) -> None:
         """Go away from the site, and wait until the last report has been answered."""
@@ -189,6 +189,7 @@ def site(stage: Stage, tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture
 def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
     context = browser.new_context(locale="en-GB")
+    Traffic.of(context)
     visitor = Visitor(site, context, context.new_page())
     context.on("weberror", lambda error: visitor.errors.append(str(error.error)))
     yield visitor
