@@ -1,10 +1,11 @@
 """A visitor's answer, and what may be wrong with it."""
 
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from consentkit.errors import ChoiceError, Problem
 from consentkit.policy.version import Policy
+from consentkit.proof.statement import Occasion
 from consentkit.publication import Publications
 
 MECHANISMS = ("banner", "preferences", "reopened", "page", "form", "api", "placeholder")
@@ -51,6 +52,25 @@ class Answer:
             return self
         left = {c: yes and c not in off for c, yes in self.choices.items() if not (c in off and c in said)}
         return replace(self, choices=left)
+
+    def occasion(
+        self, published: Publications, regime: str, signals: Iterable[str], *, account: bool
+    ) -> Occasion:
+        """Return how this came about: under which regime, beside which signals, for whom it counts."""
+        edition, notice = published.shown(self.version, self.locale, self.notice) or (None, None)
+        return Occasion(
+            policy=self.version,
+            mechanism=self.mechanism,
+            regime=regime,
+            edition=edition,
+            notice=notice,
+            locale=self.locale,
+            control=self.control,
+            client=self.client,
+            size=self.size,
+            signals=tuple(signals),
+            scope="account" if account else None,
+        )
 
 
 class StaleGrant(ChoiceError):

@@ -32,7 +32,7 @@ UNDECLARED = ""
 @dataclass(frozen=True)
 class Edition:
     """What every visitor of one policy version is served; `manifest` names each part by its SHA-256, and
-    the software that made it."""
+    the software that made it. `accounts`: signed-in visitors' answers count on all their devices (L11)."""
 
     policy: Policy
     prefix: str
@@ -44,6 +44,7 @@ class Edition:
     served: Mapping[str, Asset] = field(repr=False)
     renderings: Mapping[str, Asset] = field(repr=False)
     manifest: Mapping[str, Any] = field(repr=False)
+    accounts: bool = False
 
     def documents(self) -> Iterable[Asset]:
         """Yield what must be in the log before this edition is served (L9, Q2, Q7)."""
@@ -71,28 +72,33 @@ class Edition:
         return self.policy.category_of(service_id) or UNDECLARED
 
 
-def compile_edition(policy: Policy, prefix: str, environment: str | None = None) -> Edition:
+def compile_edition(
+    policy: Policy, prefix: str, environment: str | None = None, *, accounts: bool = False
+) -> Edition:
     """Return `policy` ready to serve below `prefix` (such as `/consent`).
 
     `environment`, such as `production`, is stated in the manifest, which each answer names (H12).
     """
-    words = {locale: stored_notice(policy, locale, prefix) for locale in policy.site.languages}
+    words = {
+        locale: stored_notice(policy, locale, prefix, accounts=accounts) for locale in policy.site.languages
+    }
     notices = {locale: asset(f"notice-{locale}.json", notice) for locale, (notice, _) in words.items()}
     details = [asset(f"details-{locale}.json", body) for locale, (_, body) in words.items()]
     spoken = [asset(WORDS, words_script(policy))] if policy.hooks else []
     files_ = [*served_assets((*_form(policy), *SERVED)), *details, *spoken]
     kernel = asset("kernel.js", kernel_script(policy, prefix, (*files_, *notices.values())))
-    starter = asset("starter.js", starter_script(policy, prefix, kernel))
+    starter = asset("starter.js", starter_script(policy, prefix, kernel, accounts=accounts))
     ways = asset("ways.js", ways_script(policy, prefix))
     guard = asset("guard.js", guard_script(policy, prefix, ways)) if policy.pages.guard else None
     scripts = (starter, kernel) if guard is None else (starter, kernel, guard, ways)
     served = {item.served_name: item for item in (*files_, *notices.values(), *scripts)}
     matcher = Matcher(held_back(policy))
-    renderings = _renderings(policy, prefix, served.values())
+    renderings = _renderings(policy, prefix, served.values(), accounts=accounts)
     where = {"environment": environment} if environment else {}
     manifest = _manifest(notices, renderings, served) | where
     return Edition(
-        *(policy, prefix, matcher, rules_of(policy), notices, starter, guard, served, renderings, manifest)
+        *(policy, prefix, matcher, rules_of(policy), notices, starter, guard, served, renderings, manifest),
+        accounts=accounts,
     )
 
 
@@ -106,12 +112,14 @@ def _form(policy: Policy) -> tuple[str, ...]:
     return (*policy.banner.files, *(policy.banner.corner or ()))
 
 
-def _renderings(policy: Policy, prefix: str, served: Iterable[Asset]) -> dict[str, Asset]:
+def _renderings(policy: Policy, prefix: str, served: Iterable[Asset], *, accounts: bool) -> dict[str, Asset]:
     """What each notice looks like, layer by layer, once these files draw it."""
     drawing = (*_form(policy), *DRAWING)
     code = {part.name: part.sha256 for part in (*served, _form_template()) if part.name in drawing}
     return {
-        locale: asset(f"rendering-{locale}.json", stored_rendering(policy, locale, prefix, code))
+        locale: asset(
+            f"rendering-{locale}.json", stored_rendering(policy, locale, prefix, code, accounts=accounts)
+        )
         for locale in policy.site.languages
     }
 

@@ -18,13 +18,20 @@ FIRST_MARK = b"__FIRST__"
 WORDS_MARK = b"__WORDS__"
 SIGNALS = {GPC: b"navigator.globalPrivacyControl", DNT: b'navigator.doNotTrack=="1"'}
 """How a browser tells scripts what it objects to, the signal that denies more behind (W3C GPC §3.3)."""
+UNSETTLED = "-"
+"""What no readable cookie begins with."""
 DIGITS = 8
 """Of a policy's version, as many tell a page that the readable cookie, which has 16, is of its own policy."""
 
 
-def starter_script(policy: Policy, prefix: str, kernel: Asset) -> bytes:
-    """Return the script that stands in every page; `kernel` is what it loads from below `prefix`."""
-    before = [_address(prefix, kernel), policy.version[:DIGITS], _longest(policy)]
+def starter_script(policy: Policy, prefix: str, kernel: Asset, *, accounts: bool = False) -> bytes:
+    """Return the script that stands in every page; `kernel` is what it loads from below `prefix`.
+
+    With `accounts` no readable cookie settles a page: the same page is for everyone, and only the server can
+    tell whose choice counts by now.
+    """
+    mark = UNSETTLED if accounts else policy.version[:DIGITS]
+    before = [_address(prefix, kernel), mark, _longest(policy)]
     terms = [*map(_written, before), _objections(policy), *map(_written, policy.categories)]
     body = static_asset("starter.js").body.replace(FIRST_MARK, _first(policy))
     return body.replace(STARTER_MARK, b"[%b]" % b",".join(terms))

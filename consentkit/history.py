@@ -7,7 +7,7 @@ answer, never by a page view. So is the end of a message, once for each policy v
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -198,4 +198,4 @@ def _state(consent: Consent, records: Iterable[Stored]) -> Consent:
     last = newest_answer(records)
     if last is None or last.stmt is None or last.index <= consent.index:
         return consent
-    return Consent(consent.id, last.index, choices_of(last.stmt))
+    return replace(consent, index=last.index, choices=choices_of(last.stmt))

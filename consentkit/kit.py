@@ -44,7 +44,7 @@ from consentkit.proof.attest import Rounds, attesting
 from consentkit.proof.entry import Kind, Record, subject_id
 from consentkit.proof.keys import recorded_origin
 from consentkit.proof.shards import Shards
-from consentkit.proof.statement import Occasion, answered
+from consentkit.proof.statement import answered
 from consentkit.publication import Publications
 from consentkit.recalls import Recalls
 from consentkit.setters import declared_cookies
@@ -121,13 +121,15 @@ class ConsentKit:
         witnesses: str | Path | None = None,
         environment: str | None = None,
         actor: str | None = None,
+        accounts: bool = False,
     ) -> None:
+        """Open it; with `accounts` pages ask at each view, as an account's answer may count there (L11)."""
         coded = declared_cookies()
         wanted = read_policy(policy, coded)
         _tell(wanted, coded)
         self.clock = clock
         asking = attesting(stamps, witnesses, lambda: milliseconds(clock()))
-        self.edition: Edition = compile_edition(wanted, prefix, environment)
+        self.edition: Edition = compile_edition(wanted, prefix, environment, accounts=accounts)
         # A log keeps the name it was born with, whatever the site calls itself later.
         origin = recorded_origin(Path(keys)) or log_origin(wanted.site.name)
         self.log = Shards.open(store, Path(keys), origin=origin, accept_log=accept_log)
@@ -211,7 +213,8 @@ class ConsentKit:
                 await asyncio.to_thread(self.log.follow)
         else:
             raise StoreUnavailable("the consent log is closed, and no other goes on")
-        state = Consent(cid, number, choices)
+        account = past.consent is not None and past.consent.account
+        state = Consent(cid, number, choices, account)
         return Recorded(state, self.decide(state, now, regime), receipt)
 
     def _past(
@@ -271,19 +274,8 @@ class ConsentKit:
         granted = {category for category, why in before.reasons.items() if why is Reason.GRANTED}
         withdrawn = any(not choices[category].granted for category in granted & choices.keys())
         kind = Kind.WITHDRAWAL if withdrawn else Kind.CHOICE
-        edition, notice = self.published.shown(answer.version, answer.locale, answer.notice) or (None, None)
-        occasion = Occasion(
-            answer.version,
-            answer.mechanism,
-            before.regime,
-            edition,
-            notice,
-            answer.locale,
-            answer.control,
-            answer.client,
-            answer.size,
-            tuple(signals),
-        )
+        account = past.consent is not None and past.consent.account
+        occasion = answer.occasion(self.published, before.regime, signals, account=account)
         earlier = past.consent.choices if past.consent else {}
         given = [category for category, choice in choices.items() if choice is not earlier.get(category)]
         rests = {**bases(self.published.policies, choices), **dict.fromkeys(denied, "signal")}

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consentkit.desk.app import Desk
 from consentkit.errors import ConfigurationError, ConsentKitError
+from consentkit.gate.account import AccountOf
 from consentkit.gate.api import Api
 from consentkit.gate.ending import HERE
 from consentkit.gate.fixed import Fixed
@@ -53,6 +54,9 @@ class ConsentMiddleware:
         by default the strictest.
     under_age: tells from an ASGI scope whether its visitor is too young to be asked; a plain function, asked
         at every request. Nothing optional is allowed to them then, no question put and no yes taken.
+    account: tells from an ASGI scope to which account its visitor is signed in: its lasting id, a text or a
+        number, None for nobody; a plain function, asked at every request. Their choices then count for the
+        account, on every device, and leave the browser's own as it is. Off by default.
     geo: a file of the operator's that tells countries: GeoIP2 or GeoLite2, country or city, or a flat one
         (`CONSENTKIT_GEO`). Visitors are told apart by it where `regime` isn't given, and records name it.
     country_header, region_header: headers with the visitor's country (ISO 3166-1) and its part, such as
@@ -86,6 +90,7 @@ class ConsentMiddleware:
         exclude: str | Sequence[str] = (),
         regime: Place | None = None,
         under_age: UnderAge | None = None,
+        account: AccountOf | None = None,
         geo: str | Path | None = None,
         country_header: str | None = None,
         region_header: str | None = None,
@@ -106,6 +111,7 @@ class ConsentMiddleware:
         self._exclude = exclude
         self._regime = regime
         self._under_age = under_age
+        self._account = account
         self._geo = geo or os.environ.get("CONSENTKIT_GEO")
         country, region = (os.environ.get(f"CONSENTKIT_{each}_HEADER", "") for each in ("COUNTRY", "REGION"))
         self._headers = (country_header or country, region_header or region)
@@ -132,6 +138,7 @@ class ConsentMiddleware:
             witnesses=self._witnesses,
             environment=self._environment,
             actor=self._actor,
+            accounts=self._account is not None,
         )
 
     @cached_property
@@ -139,7 +146,8 @@ class ConsentMiddleware:
         """Everything that answers; what can be wrong without touching the disk is looked at first."""
         prefix = _prefix(self.prefix)
         secret = check_secret(self._secret_key or _required("secret_key", "CONSENTKIT_SECRET_KEY"))
-        for option, teller in (("regime", self._regime), ("under_age", self._under_age)):
+        tellers = {"regime": self._regime, "under_age": self._under_age, "account": self._account}
+        for option, teller in tellers.items():
             if teller is not None:
                 check_teller(option, teller)
         trusted = networks(self._trusted_proxies)
@@ -158,7 +166,7 @@ class ConsentMiddleware:
             )
         apart = whereabouts.placing and UNKNOWN in policy.answers and len(policy.answers) > 1
         place = self._regime or (whereabouts.regime if apart else None)
-        gate = Gate(self.app, self.kit, seal, self._exclude, place, self._under_age)
+        gate = Gate(self.app, self.kit, seal, self._exclude, place, self._under_age, self._account)
         api = Api(self.kit, gate, whereabouts)
         logger.warning(
             "consentkit's cookies are Secure, except over plain http on this machine (localhost, 127.0.0.1)"
@@ -238,7 +246,7 @@ class _Faces:
             await self.api(scope, receive, send, path)
 
     async def beside(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self.api.beside(scope) or self.gate)(scope, receive, send)
+        await (await self.api.beside(scope) or self.gate)(scope, receive, send)
 
 
 def consent_of(request: HTTPConnection | MutableMapping[str, Any]) -> VisitorConsent:

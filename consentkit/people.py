@@ -8,6 +8,7 @@ import click
 from consentkit.proof.entry import LOOKUP_BYTES
 from consentkit.proof.shards import Shards
 
+ACCOUNT = "account:"
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -18,7 +19,8 @@ def people_options(command: Callable[..., None]) -> Callable[..., None]:
         "visitors",
         multiple=True,
         metavar="TAG",
-        help="The `tag` that a visitor's own export shows as part of the subject: all their records.",
+        help="The `tag` that a visitor's own export shows as part of the subject, or account:ID for one that"
+        " signs in: all their records.",
     )
     receipt = click.option(
         "--receipt", "receipts", multiple=True, type=FILE, help="A visitor's receipt: all their records."
@@ -36,7 +38,7 @@ def records_of(
     """
     found = [*indexes]
     found += [index for path in receipts for index in _same_visitor(log, path)]
-    return found + [entry.index for visitor in visitors for entry in log.find(_tag(visitor))]
+    return found + [entry.index for visitor in visitors for entry in log.find(_tag(log, visitor))]
 
 
 def tag_of(log: Shards, index: int) -> bytes | None:
@@ -52,7 +54,9 @@ def _same_visitor(log: Shards, receipt: Path) -> list[int]:
     return [index, *(found.index for found in log.find(tag))] if tag else [index]
 
 
-def _tag(text: str) -> bytes:
+def _tag(log: Shards, text: str) -> bytes:
+    if text.startswith(ACCOUNT):
+        return log.lookup(log.account(text.removeprefix(ACCOUNT)))
     try:
         tag = bytes.fromhex(text)
     except ValueError:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from consentkit.answer import OPT_OUT, Answer, StaleGrant
 from consentkit.errors import ChoiceError, ConsentKitError, OutcomeUnknown, Problem, StoreUnavailable
+from consentkit.gate.account import UNCERTAIN
 from consentkit.policy.signals import GPC, denied
 from consentkit.policy.version import Policy
 
@@ -120,6 +121,12 @@ def check_age(answer: Answer) -> None:
     said = [category for category, granted in answer.choices.items() if granted]
     if said:
         raise ChoiceError([Problem(f"choices.{each}", "stays off for somebody under age") for each in said])
+
+
+def check_scope(scope: str | None) -> None:
+    """Raise StoreUnavailable where it can't be told whose answer this would be (L11)."""
+    if scope == UNCERTAIN:
+        raise StoreUnavailable("it isn't known whose choice this is")
 
 
 def refusal(error: ConsentKitError) -> tuple[int, str]:

@@ -59,6 +59,8 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         """Answer a request for `path`, the part below the prefix."""
         request = Request(scope, receive)
+        if (path or "/") in self.routes:
+            await self.gate.meet(scope)
         try:
             response = await self._response(request, path)
         except ConsentKitError:
@@ -66,9 +68,10 @@ class Api:
             response = Json({"error": UNREADABLE}, 503, PRIVATE | {"retry-after": "5"})
         await response(scope, receive, send)
 
-    def beside(self, scope: Scope) -> Response | None:
+    async def beside(self, scope: Scope) -> Response | None:
         """Return the answer to what a withdrawal has led to a page; None if the page is to answer."""
         request = Request(scope)
+        await self.gate.meet(scope)
         return at_page(self.gate.orders, request, self._visitor(request))
 
     async def _response(self, request: Request, path: str) -> Response:
@@ -105,13 +108,15 @@ class Api:
         shown = _shown(visitor, None)
         try:
             answers.check_origin(request.headers, request.url.scheme)
+            answers.check_scope(visitor.scope)
             answer = await answers.read_answer(request, self.kit.edition.policy)
             if visitor.minor:
                 answers.check_age(answer)
         except ConsentKitError as error:
             return self._failed(request, error, shown)
-        if visitor.minor and consent is None:  # there is nothing to withdraw, so nobody is written down
-            return self._answered(request, decision, answer, {}, 200)
+        # Where there is nothing to withdraw, nobody is written down.
+        if visitor.minor and not (consent and consent.choices):
+            return self._answered(request, visitor, decision, answer, {}, 200)
         try:
             if any(answer.choices.values()):  # a no waits behind no limit
                 self.choices.check(self.whereabouts.address(request.scope), now)
@@ -128,13 +133,14 @@ class Api:
         lines = kept(orders, request.scope, state, now, chosen=True)
         place = left(orders, request, consent, decision.allowed, lines)
         proof = {"index": recorded.consent.index, "receipt": recorded.receipt}
-        response = self._answered(request, decision, answer, proof, 201, place)
+        response = self._answered(request, visitor, decision, answer, proof, 201, place)
         _set(response, lines)
         return response
 
     def _answered(
         self,
         request: Request,
+        visitor: VisitorConsent,
         decision: Decision,
         answer: Answer,
         proof: Mapping[str, Any],
@@ -149,7 +155,8 @@ class Api:
             address = f"{shown}?saved=1&lang={answer.locale}{further}"
             return RedirectResponse(address, 303, {"cache-control": "no-store"})
         ending = {"ending": f"{prefix}/state?ending={place}"} if place else {}
-        return Json({**state_of(self.kit.edition.policy, decision), **proof, **ending}, status)
+        state = state_of(self.kit.edition.policy, decision, visitor.scope)
+        return Json({**state, **proof, **ending}, status)
 
     def _failed(
         self, request: Request, error: ConsentKitError, shown: Shown, answer: Answer | None = None
@@ -174,7 +181,7 @@ class Api:
         rest = {c: choice for c, choice in choices.items() if answer.choices.get(c, True)}
         if consent is None or len(rest) == len(choices):
             return visitor.decision, ()
-        reduced = Consent(consent.id, consent.index, rest)
+        reduced = replace(consent, choices=rest)
         decision = visitor.obeyed(self.kit.decide(reduced, now, visitor.placed))
         state = State(reduced, decision)
         return decision, kept(self.gate.orders, request.scope, state, now, chosen=True)
@@ -196,10 +203,12 @@ class Api:
         # Nobody is counted, or written of, where nobody is.
         noted = self.kit.history.newest if bot else self._noted(visitor)
         consent, decision = await self._latest(visitor, noted)
-        response = Json(state_of(self.kit.edition.policy, decision))
-        if consent is not None and Reason.UNPROVEN not in decision.reasons.values():
+        response = Json(state_of(self.kit.edition.policy, decision, visitor.scope))
+        # Of an account that has been signed out the hint may be left.
+        left_over = visitor.scope is not None and HINT_COOKIE in request.cookies
+        if (consent is not None or left_over) and Reason.UNPROVEN not in decision.reasons.values():
             _set(response, kept(self.gate.orders, request.scope, State(consent, decision), now))
-            if not bot and self._changed(visitor, decision) is not None:
+            if consent is not None and not bot and self._changed(visitor, decision) is not None:
                 self.kit.tally.count(version, [("told", "policy")], now)
         return response
 
@@ -225,7 +234,7 @@ class Api:
             self.reports.check(self.whereabouts.address(request.scope), self.kit.clock())
             told = await answers.read_told(request)
         except ConsentKitError as error:
-            return self._failed(request, error, Shown(self._visitor(request).decision))
+            return self._failed(request, error, _shown(self._visitor(request), None))
         visitor = self._visitor(request)
         consent, decision = await self._latest(visitor, self.kit.history.latest)
         response = Response(status_code=204, headers=PRIVATE)
@@ -268,7 +277,7 @@ class Api:
 
 
 def _shown(visitor: VisitorConsent, records: Sequence[Stored] | None) -> Shown:
-    return Shown(visitor.decision, visitor.signals, records, visitor.consent is not None)
+    return Shown(visitor.decision, visitor.signals, records, visitor.consent is not None, visitor.scope)
 
 
 def _set(response: Response, lines: Iterable[str]) -> None:

@@ -34,12 +34,14 @@ ON_UNTIL_NO = frozenset(ON.values())
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What the page is about: a visitor's decision, what their browser objects to, their entries, oldest
-    first; None where those can't be read. `known` is whether the browser brought a consent at all."""
+    first; None where those can't be read. `known` is whether the browser brought a consent at all, `scope`
+    where the visitor's choice counts."""
 
     decision: Decision
     signals: Sequence[str] = ()
     records: Sequence[Stored] | None = ()
     known: bool = False
+    scope: str | None = None
 
 
 class Form:
@@ -105,6 +107,7 @@ class Form:
         minor = Reason.UNDER_AGE in shown.decision.reasons.values()
         values = {
             "notice": under(compose(policy, locale, prefix), shown.decision.regime),
+            "scope": texts["scope"].get(shown.scope, ""),
             "page": request.query_params.get("page") or page_path(request.scope),
             "title": filled(texts["page"]["title"], names),
             "controller": filled(texts["page"]["controller"], names),

@@ -17,8 +17,8 @@ from consentkit.proof.entry import Stored
 from consentkit.proof.statement import newest_answer
 
 
-def state_of(policy: Policy, decision: Decision) -> dict[str, Any]:
-    """Return what a decision under `policy` says, as JSON has it (design §2)."""
+def state_of(policy: Policy, decision: Decision, scope: str | None = None) -> dict[str, Any]:
+    """Return what a decision under `policy` says, as JSON has it (design §2); `scope` as a visitor has it."""
     order = ("necessary", *policy.categories)
     return {
         "policy": policy.version,
@@ -27,6 +27,7 @@ def state_of(policy: Policy, decision: Decision) -> dict[str, Any]:
         "until": {category: instant(until) for category, until in decision.until.items()},
         "regime": decision.regime,
         "reasons": decision.reasons,
+        **({"scope": scope} if scope else {}),
     }
 
 
@@ -77,9 +78,11 @@ class Own:
         visitor = self.gate.visitor(request.scope, self.kit.clock())
         rows = await run_in_threadpool(self._records, visitor.consent) if visitor.consent else []
         cookies = held(self.gate.orders.seal, request.cookies)
-        state, vkey = state_of(self.kit.edition.policy, visitor.decision), self.kit.log.vkey
+        state = state_of(self.kit.edition.policy, visitor.decision, visitor.scope)
         headers = {**PRIVATE, "content-disposition": 'attachment; filename="consent.json"'}
-        return Json({"state": state, "cookies": cookies, "records": rows, "vkey": vkey}, 200, headers)
+        return Json(
+            {"state": state, "cookies": cookies, "records": rows, "vkey": self.kit.log.vkey}, 200, headers
+        )
 
     def _records(self, consent: Consent) -> list[dict[str, Any]]:
         records = self.kit.history.records(consent)

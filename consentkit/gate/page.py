@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consentkit.edition import Edition
 from consentkit.errors import ConfigurationError
+from consentkit.gate.account import AccountOf, Accounts
 from consentkit.gate.cookies import cookie_values, only_cookie
 from consentkit.gate.crash import guard_error_page
 from consentkit.gate.exchange import Exchange
@@ -29,7 +30,7 @@ class Gate:
     `exclude` is one path or several: each stands for itself and everything below it, "/" for the whole site.
     Raises ConfigurationError for one that doesn't start with a slash, as none could ever match. `place` tells
     from a request's scope which regime its visitor is under; without it that is the policy's. `under_age`
-    tells whether they are too young to be asked.
+    tells whether they are too young to be asked, `account` to which account they are signed in.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Gate:
         exclude: str | Sequence[str],
         place: Place | None = None,
         under_age: UnderAge | None = None,
+        account: AccountOf | None = None,
     ) -> None:
         self.app = app
         self.kit = kit
@@ -48,8 +50,9 @@ class Gate:
         self._seal = seal
         self._place = place
         self._under_age = under_age
-        self._usual = place is None and under_age is None
         self._tell = Told()
+        self._accounts = Accounts(account, kit, self._tell) if account is not None else None
+        self._usual = place is None and under_age is None and account is None
         self._orders = self._orders_of(kit.edition)
         kit.recalls.told.append(self._recalled)
         self._site: object = None
@@ -61,8 +64,23 @@ class Gate:
         if site is not self._site:
             self._site = site
             guard_error_page(site, self.greet, self.run)
+        if self._accounts is not None:
+            return self._after_meeting(scope, receive, send)
         self.greet(scope)
         return self.run(self.app, scope, receive, send)
+
+    async def _after_meeting(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.meet(scope)
+        self.greet(scope)
+        await self.run(self.app, scope, receive, send)
+
+    async def meet(self, scope: Scope) -> None:
+        """Read what the account behind a request has answered, if there is one; never raises.
+
+        Without that, nobody is taken for signed out, and nothing optional is allowed.
+        """
+        if self._accounts is not None:
+            await self._accounts.meet(scope)
 
     def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Let `app` answer, filtered, a request that has been greeted."""
@@ -79,7 +97,10 @@ class Gate:
 
     def visitor(self, scope: Scope, now: datetime | None = None) -> VisitorConsent:
         """Return who asks, as of `now` or of the first question about them."""
-        visitor = VisitorConsent(self, scope["headers"], now)
+        if self._accounts is None:
+            visitor = VisitorConsent(self, scope["headers"], now)
+        else:
+            visitor = self._accounts.visitor(self, scope, now)
         if self._place is not None:
             visitor.placed = regime_at(self._place, scope, self.policy, self._tell)
         if self._under_age is not None:

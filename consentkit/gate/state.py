@@ -205,13 +205,15 @@ class State:
         Consent and hint go when the last answer ends; a no that stands, 13 months after the browser last came
         (§2.3). The anchors outlive them: a tracker's first day doesn't move because its visitor was asked
         again, or said no. Without any, the browser keeps what it has: `seen` is None where nobody has looked
-        at them, and for a visitor who allows nothing.
+        at them, and for a visitor who allows nothing. An account's answers are in the hint alone: what the
+        browser's own visitor has said stays as it is, and counts again once they have signed out (L11).
         """
         today = day_of(now)
         seen = self.seen or Seen(today)
         stands = self.decision.stands
+        account = self.consent is not None and self.consent.account
         if self.consent is None or not (self.decision.until or stands):
-            rows = [home.set_cookie(name, "", 0) for name in (CONSENT_COOKIE, HINT_COOKIE)]
+            rows = [home.set_cookie(name, "", 0) for name in (CONSENT_COOKIE, HINT_COOKIE)[account:]]
         else:
             ends = self.decision.until.values()
             life = seconds_left(start_of(end_day(today, SEEN_MONTHS)) if stands else max(ends), now)
@@ -219,7 +221,7 @@ class State:
             rows = [
                 home.set_cookie(CONSENT_COOKIE, seal.seal(self.consent), life, http_only=True),
                 home.set_cookie(HINT_COOKIE, readable, life),
-            ]
+            ][account:]
         if seen.running or seen.ended:
             left = seconds_left(start_of(end_day(today, SEEN_MONTHS)), now)
             sealed = seal.seal_seen(replace(seen, issued=today))

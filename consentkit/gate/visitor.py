@@ -70,6 +70,8 @@ class VisitorConsent:
     """The same of the one that holds anchors."""
     placed: str | None = None
     """The visitor's own regime, where the application tells one."""
+    scope: str | None = None
+    """Where the visitor's choice counts (L11), as far as the application tells; None without accounts."""
     minor = False
     """Whether the application says that the visitor is too young to be asked."""
     objecting: tuple[int, ...] | None = None

@@ -56,11 +56,15 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """A visitor's answers: a random id (16 bytes), the last entry's index, a choice per category."""
+    """A visitor's answers: an id (16 bytes), the last entry's index, a choice per category.
+
+    `account`: they are an account's, on every device where it is signed in, and no terminal's own (L11).
+    """
 
     id: bytes
     index: int
     choices: Mapping[str, Choice]
+    account: bool = False
 
 
 @dataclass(frozen=True, slots=True)

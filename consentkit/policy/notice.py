@@ -21,6 +21,8 @@ SEEN_MONTHS = 13
 """How long the days are kept on which trackers were first seen: no tracker outlives that (B6, B7)."""
 CONFIRMED = "sessionStorage.consentkit"
 """Where a tab keeps the server's word on what the readable cookie says."""
+SCOPES = ACCOUNT, DEVICE = "account", "device"
+"""Where a choice counts: wherever the visitor's account is signed in, or in this browser alone (L11)."""
 UNBOUNDED = 10**6
 """Months: of a life that this site doesn't shorten."""
 
@@ -35,9 +37,9 @@ SECOND_WORDS = ("embed", "dates", "signal")
 """What few visitors are told, of whole tables."""
 
 
-def stored_notice(policy: Policy, locale: str, prefix: str) -> tuple[bytes, bytes]:
+def stored_notice(policy: Policy, locale: str, prefix: str, *, accounts: bool = False) -> tuple[bytes, bytes]:
     """Return the notice in `locale` as the JSON bytes that are logged, hashed and served: in two files."""
-    return in_two(compose(policy, locale, prefix))
+    return in_two(compose(policy, locale, prefix, accounts=accounts))
 
 
 def in_two(notice: dict[str, Any]) -> tuple[bytes, bytes]:
@@ -57,10 +59,11 @@ def in_two(notice: dict[str, Any]) -> tuple[bytes, bytes]:
     return orjson.dumps(notice, option=orjson.OPT_SORT_KEYS), stored
 
 
-def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
+def compose(policy: Policy, locale: str, prefix: str, *, accounts: bool = False) -> dict[str, Any]:
     """Return everything the banner says in `locale`; raises KeyError for a language not published.
 
-    `prefix` is where the visitor's page is, such as `/consent`.
+    `prefix` is where the visitor's page is, such as `/consent`. `accounts`: choices of signed-in visitors
+    count for their account.
     """
     words = policy.texts[locale]
     fill = {"site": isolated(policy.site.name, words["dir"])}
@@ -89,9 +92,15 @@ def compose(policy: Policy, locale: str, prefix: str) -> dict[str, Any]:
             if others
             else {}
         ),
+        # So is where a choice counts, which has to be told on the first layer (L11).
+        **({"scope": {each: _intro_in(words, each, fill) for each in SCOPES}} if accounts else {}),
         # Where small buttons have their place in each page, what they say comes with the first words (A6).
         **(_corner(words) if policy.banner.corner else {}),
     }
+
+
+def _intro_in(words: Mapping[str, Any], scope: str, fill: Mapping[str, str]) -> dict[str, list[str]]:
+    return {"purposes_intro": [words["scope"][scope], filled(words["purposes_intro"], fill)]}
 
 
 def _corner(words: Mapping[str, Any]) -> dict[str, str]:

@@ -23,12 +23,14 @@ without JavaScript."""
 Node = dict[str, Any]
 
 
-def stored_rendering(policy: Policy, locale: str, prefix: str, code: Mapping[str, str]) -> bytes:
+def stored_rendering(
+    policy: Policy, locale: str, prefix: str, code: Mapping[str, str], *, accounts: bool = False
+) -> bytes:
     """Return every layer in `locale` as the JSON bytes that are logged; `code` is what draws it, by hash.
 
     `regimes` has those that read otherwise where another regime than the site's own holds.
     """
-    notice = compose(policy, locale, prefix)
+    notice = compose(policy, locale, prefix, accounts=accounts)
     words = policy.texts[locale]["page"]
     order = policy.banner.order
     names = page_names(policy, locale)
@@ -52,10 +54,17 @@ def stored_rendering(policy: Policy, locale: str, prefix: str, code: Mapping[str
         "layers": layers,
         # Behind the title of both layers, where the browser objects.
         "signal": {name: [_node("p", text) for text in said] for name, said in notice["signal"].items()},
+        # In place of the first layer's paragraph before its purposes; the first one behind the page's body.
+        **({"scope": _scopes(notice)} if accounts else {}),
         **({"regimes": regimes} if regimes else {}),
         **({"corner": _corner(notice)} if policy.banner.corner else {}),
     }
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _scopes(notice: Mapping[str, Any]) -> dict[str, list[Node]]:
+    said = notice["scope"].items()
+    return {scope: [_node("p", text) for text in own["purposes_intro"]] for scope, own in said}
 
 
 def banner_layer(notice: Mapping[str, Any], order: Sequence[str] = CONTROLS) -> list[Node]:

@@ -97,6 +97,12 @@ class Shards:
         """Return the tag under which all the logs find the entries of the visitor `cid`."""
         return self.newest.log.lookup(cid)
 
+    def account(self, name: str) -> bytes:
+        """Return the id of an account's answers, 16 bytes as a visitor has them; without our keys nobody can
+        tell whose it is. Raises UnicodeEncodeError for a name that is no text."""
+        # Longer than any visitor's id: no account's is some visitor's tag.
+        return self.lookup(b"consentkit/account/" + name.encode())
+
     def append(
         self, records: Sequence[Record], *, expected_size: int | None = None
     ) -> "Future[list[Appended]]":

@@ -31,7 +31,8 @@ class Occasion:
         the versions of the software; None for an operator's, who was shown none. control: what was pressed,
     if that is told. client: the visitor's own clock (UTC ms), if that is told: never the time of the entry.
     size: in which layout the notice was shown, `narrow` or `wide`, if that is told.
-    signals: what the browser sent beside the answer.
+    signals: what the browser sent beside the answer. scope: `account` for an answer that counts wherever the
+    visitor's account is signed in (L11); else it is the browser's own.
     """
 
     policy: str
@@ -44,6 +45,7 @@ class Occasion:
     client: int | None = None
     size: str | None = None
     signals: tuple[str, ...] = ()
+    scope: str | None = None
 
     def stated(self) -> dict[str, Any]:
         """Return what there is to say."""

@@ -43,15 +43,15 @@ export function firstLayer(kernel, notice, choose) {
     .map(({ name, description, locked }) =>
       make("li", { class: "purpose" }, make("strong", { class: "name" }, name), ` ${description} `, locked && always),
     );
-  const { reasons = {} } = asking() || {};
+  const { reasons } = /** @type {Partial<State>} */ (asking());
   const news = `${config.prefix}/policy/${config.policy}?lang=${notice.locale}#changes`;
-  const changed = asked.some((category) => reasons[category] === "changed");
+  const changed = asked.some((category) => reasons?.[category] === "changed");
   return [
     make(
       "div",
       { class: "text" },
       heading(notice),
-      ...paragraphs([...notice.objection, ...notice.body, notice.purposes_intro]),
+      ...paragraphs(notice.objection.concat(notice.body, notice.purposes_intro)),
       make("ul", { class: "purposes" }, ...purposes),
       links(notice, ...(changed ? [" ", anchor({ href: news, text: notice.changes })] : [])),
     ),

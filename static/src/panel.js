@@ -48,8 +48,9 @@ export function panel(kernel, notice, box, put) {
   }
 
   const showFirst = () => {
-    const { regime = "" } = kernel.asking() || {};
-    show(1, firstLayer(kernel, { ...notice, ...notice.regimes?.[regime] }, () => void showChoices().catch(away)));
+    const { regime, scope } = /** @type {Record<string, any>} */ (kernel.asking());
+    const seen = { ...notice, ...notice.regimes?.[regime], ...notice.scope?.[scope] };
+    show(1, firstLayer(kernel, seen, () => void showChoices().catch(away)));
   };
 
   async function showChoices() {

@@ -52,6 +52,8 @@ interface State extends Pick<ConsentKitState, "allowed" | "ask"> {
   reasons?: Record<string, string>;
   /** After a withdrawal: where the answers begin that end what is left of its cookies. */
   ending?: string;
+  /** Where the visitor's choice counts, on a site with accounts: `account`, `device` or `unknown`. */
+  scope?: string;
   /** What law holds for the visitor, as far as the server has said. */
   regime?: string;
 }
@@ -123,7 +125,7 @@ interface Notice {
   dir: string;
   title: string;
   body: string[];
-  purposes_intro: string;
+  purposes_intro: string | string[];
   categories: NoticeCategory[];
   buttons: Record<"accept" | "reject" | "choose", string>;
   links: Record<"policy" | "details", { href: string; text: string }>;
@@ -136,6 +138,8 @@ interface Notice {
   withdraw: string;
   /** What reads otherwise under another regime than the site's own. */
   regimes?: Record<string, Partial<Pick<Notice, "body">>>;
+  /** The same with where a choice counts, by the scope that the server tells, on a site with accounts. */
+  scope?: Record<string, Pick<Notice, "purposes_intro">>;
   /** The SHA-256 of the details. */
   details: string;
   /** That the browser's objection is heard, and what it keeps off: from the details, where it has one. */
