@@ -8,8 +8,10 @@ import { wrapper } from "./wrap.js";
 const MARK = "data-consentkit";
 // What has an address without loading it.
 const IDLE = /^(a|area|base)$|-/;
-const CARRYING = /^(\w+:)?((image)?src(set|doc)?|href|data|poster)$/i;
+const CARRYING = /^(\w+:)?(\w*src\w*|href|data|poster)$/i;
 // Fails at once, as a network that is down, and without a word on any wire: nobody can listen on port 0.
+// What loads by itself. A browser builds each interface with the first look at it, so there are no more here.
+const LOADING = "Image Script IFrame Link Media Video Source Track Embed Object Input";
 const NOWHERE = "wss://0:0";
 const WAYS = __WAYS__;
 // Hosts that are neither the site's own nor declared have the category "?": they wait until ways.js knows them.
@@ -43,7 +45,7 @@ const find = (text) => rows.find(([globs]) => globs.test(text));
 /** @param {string} text @returns {any} the row of what is denied, with the text instead of its pattern */
 const denied = (text) => {
   const row = find(text);
-  if (row && !allows(row[1])) return [text, ...row.slice(1)];
+  return row && !allows(row[1]) && [text, ...row.slice(1)];
 };
 
 /** @param {string} url */
@@ -108,8 +110,7 @@ const among = (text) => text.split(/[\s"'<>,]|(src|href)=/i).map(refused).find((
 const later = ([text], run) => {
   const go = () => {
     const row = denied(text);
-    if (row) (asking ? row[1] : row[1] == "?") && !queue[9e3] ? queue.push(go) : run(NOWHERE);
-    else run();
+    row && (asking ? row[1] : row[1] == "?") && !queue[9e3] ? queue.push(go) : run(row && NOWHERE);
   };
   go();
 };
@@ -173,10 +174,7 @@ const parse = (markup) => new DOMParser().parseFromString(markup, "text/html");
 const enter = (view) => {
   try {
     // about:blank, about:srcdoc
-    if (view.document.URL[0] == "a" && !view.Document[KNOWN]) {
-      view.Document[KNOWN] = 1;
-      guard(view);
-    }
+    if (view.document.URL[0] == "a") view.Document[KNOWN] ??= !(/** @type {unknown} */ (guard(view)));
   } catch {}
 };
 
@@ -186,18 +184,18 @@ const guard = (view) => {
   let last;
   const on = wrapper(view);
   news.push([view, on]);
-  on(/^Nav/, /^sendB/, (_, args, call) => {
+  on("Navigator", /^sendB/, (_, args, call) => {
     const row = refused(args[0]);
     return row && (() => !later(row, (no) => no || call()));
   });
-  on(/^HTML/, CARRYING, (self, args, _, name) => args.length && hold(self, name, args[0]));
-  on(/^Element$/, /^setAttr/, (self, args, _, name) => {
+  on(LOADING, CARRYING, (self, args, _, name) => args.length && hold(self, name, args[0]));
+  on("Element", /^setAttr/, (self, args, _, name) => {
     const [it] = args;
     const at = +/S/.test(name);
     return hold(self, it?.name ?? args[at], it?.value ?? args[at + 1]);
   });
   on(
-    /^((Node|Element)$|Char|Doc|Shad|Range)/,
+    "Node Element CharacterData Document DocumentFragment ShadowRoot Range",
     // append, adopt, prepend, insert, replace, before, surround, import, write, exec, …HTML, …Fragment
     /^(a[dfp]|pre|ins|rep|be|su|im|wr|ex)|[FM]/,
     (self, args, call, name) => {
@@ -226,42 +224,40 @@ const guard = (view) => {
 
   // Refuses a cookie in silence, as browsers do, or cuts its life to what is declared and to its end; a removal
   // only of our own ones, whose row has a text instead of days. The getter's call and what has no row fail in here, so they are the browser's.
-  on(/^(Doc|CookieS)/, /^(cookie|set)/, (self, args) => {
+  on("Document CookieStore", /^(cookie|set)/, (self, args) => {
     const it = args[0];
     const name = it.name ?? /[^\s=]+/.exec(it);
     const row = /** @type {any} */ (find("cookie:" + name));
     // Of several the last one counts, and max-age before expires (RFC 6265, 5.3). What browsers read as neither,
     // as a date without a month or a time, is left to them: it must not live longer by us, nor end.
     const date = /.*;\s*expires\s*=(?=[^;]*[a-z]{3})([^;]*:[^;]*:[^;]*)/i.exec(it)?.[1];
-    const until =
-      Date.now() + (it.maxAge ?? /.*;\s*max-age\s*=\s*(-?\d+)\s*(;|$)/i.exec(it)?.[1]) * 1e3 ||
-      it.expires ||
+    const until = /** @type {any} */ (
+      Date.now() + /** @type {any} */ (/.*;\s*max-age\s*=\s*(-?\d+)\s*(;|$)/i.exec(it)?.[1]) * 1e3 ||
       // Cookies' dates aren't read as ours are: whatever this one says, a max-age of ours says it better.
-      (date && (1 + Date.parse(date) || 1e99));
+      (date && (1 + Date.parse(date) || 1e99))
+    );
     if (!(until <= Date.now() + row[2]) && !allows(row[1])) return nothing;
     const end = Math.min(until, news.endOf?.(name, row) ?? Date.now() + row[2] * 864e5);
     if (until) {
       // Again, once that is known.
-      news.endOf || queue.push(() => (it.name ? self.set(it) : (self.cookie = it)));
-      args[0] = it.name
-        ? { ...it, expires: end, maxAge: undefined }
-        : it + ";max-age=" + Math.floor((end - Date.now()) / 1e3);
+      news.endOf || queue.push(() => (self.cookie = it));
+      args[0] = it + ";max-age=" + Math.floor((end - Date.now()) / 1e3);
     }
   });
 
-  on(/^HTMLIF/, /^content/, (_, __, call) => {
+  on("IFrame", /^content/, (_, __, call) => {
     const it = call();
     enter(it.defaultView ?? it);
   });
 
-  on(/^window$/, /^fetch$/, (_, args, call) => {
+  on("fetch", 0, (_, args, call) => {
     const row = refused(args[0].url ?? args[0]);
     return row && (() => new Promise((go) => later(row, (no) => go(no && (args[0] = no)))).then(call));
   });
-  on(/^window$/, /^(WebSocket|EventSource|Audio)$|Worker$/, (_, args) => {
+  on("WebSocket EventSource Audio Worker SharedWorker", 0, (_, args) => {
     if (atOnce(refused(args[0]))) args[0] = NOWHERE;
   });
-  on(/^XML/, /^(open|abort|send)$/, (self, args, call, name) => {
+  on("XMLHttpRequest", /^(open|abo|send)/, (self, args, call, name) => {
     let row = self[KNOWN];
     if (name[0] == "s")
       return row && (() => {
@@ -274,14 +270,14 @@ const guard = (view) => {
     self[KNOWN] = row && ((args[2] ?? 1) ? row : atOnce(row) && !(args[1] = NOWHERE));
   });
   // Without a name they fail, each in its way.
-  on(/^(Storage|IDBF|CacheS)/, /^(setItem|open)$/, (self, args, _, name) =>
+  on("Storage IDBFactory CacheStorage", /^(open|setI)/, (self, args, _, name) =>
     denied(self.constructor.name + ":" + args[0]) && (name[0] == "s" ? nothing : (args.length = 0)),
   );
 
 };
 
 guard(window);
-import(WAYS).then((ways) => ways.default(settle, news, rows, hold, sift, refused, among)).catch(() => settle());
+import(WAYS).then((ways) => ways.default(settle, news, rows, hold, sift, refused, among, LOADING)).catch(() => settle());
 for (const name of ["ready", "change"]) {
   document.addEventListener("consentkit:" + name, (/** @type {any} */ { detail }) => {
     asking = detail.ask;

@@ -208,7 +208,7 @@ interface Window {
 
 /** Puts `decide` before calls, constructors, getters and setters of one window (guard.js). */
 type On = (
-  interfaces: RegExp,
-  names: RegExp,
+  interfaces: string,
+  names: RegExp | 0,
   decide: (self: any, args: any, call: () => any, name: string) => any,
 ) => void;

@@ -5,7 +5,7 @@ import { patrol } from "./patrol.js";
 import { endOf } from "./tracker.js";
 
 const MARK = "data-consentkit";
-const CARRYING = /^((image)?src(set|doc)?|href|data|poster)$/i;
+const CARRYING = /^(\w*src\w*|href|data|poster)$/i;
 // As the guard has it: a connection to it fails at once.
 const NOWHERE = "wss://0:0";
 
@@ -23,8 +23,9 @@ const AREAS = { local: "Storage", session: "Storage", indexeddb: "IDBFactory", c
  * @param {(node: any) => any} sift
  * @param {(url: any) => Row | undefined} refused
  * @param {(text: string) => Row | undefined} among
+ * @param {string} loading the elements that load what their properties name
  */
-export default function ways(settle, news, rows, hold, sift, refused, among) {
+export default function ways(settle, news, rows, hold, sift, refused, among, loading) {
   /**
    * What an object doesn't tell itself: the element of an animated value, the row of a request or of a document,
    * how full a store was. @type {WeakMap<any, any>}
@@ -32,6 +33,9 @@ export default function ways(settle, news, rows, hold, sift, refused, among) {
   const known = new WeakMap();
   /** What a worker can begin with, by its URL. @type {Map<unknown, Blob>} */
   const blobs = new Map();
+
+  /** @param {string} text @returns {any} */
+  const find = (text) => rows.find(([globs]) => globs.test(text));
 
   /** @param {string} category */
   const allows = (category) => /** @type {any} */ (window.consentkit)?.allows?.(category);
@@ -52,26 +56,26 @@ export default function ways(settle, news, rows, hold, sift, refused, among) {
     };
 
     // Attributes.
-    on(/^HTML/, CARRYING, (self, args, _, name) => {
+    on(loading, CARRYING, (self, args, _, name) => {
       if (args.length) return once(args, 0);
       const held = self.getAttribute(MARK + "-" + name);
       return held && (() => (/rc./.test(name) ? held : new URL(held, document.baseURI).href));
     });
-    on(/^Element$/, /^setAttribute(NS)?$/, (self, args, call, name) => {
+    on("Element", /^setAttribute(NS)?$/, (self, args, call, name) => {
       once(args, name.length > 12 ? 2 : 1);
       // A player looks at a <source> that gets its address late only when it starts over.
       return self.localName == "source" && self.hasAttribute(MARK + "-src") && (() => (call(), self.parentNode?.load?.()));
     });
-    on(/^(Element$|Named)/, /^remove[AN]/, (self, [name, local]) => {
+    on("Element NamedNodeMap", /^remove[AN]/, (self, [name, local]) => {
       name = local ?? name.localName ?? name;
       const el = self[0]?.ownerElement ?? self;
       // One that is there is taken away by the guard.
       CARRYING.test(name) && !el.hasAttribute(name) && el.removeAttribute(MARK + "-" + name);
     });
-    on(/^(Attr|Node)$/, /^(value|nodeV|textC)/, (self, args) =>
+    on("Attr Node", /^(v|nodeV|textC)/, (self, args) =>
       args.length && self.ownerElement && hold(self.ownerElement, self.name, args[0]),
     );
-    on(/^Named/, /^setN/, (self, [{ localName, name, value }]) => {
+    on("NamedNodeMap", /^setN/, (self, [{ localName, name, value }]) => {
       if (!CARRYING.test(localName)) return;
       // Only what is in a map tells whose it is.
       const mark = document.createAttribute(MARK);
@@ -80,24 +84,24 @@ export default function ways(settle, news, rows, hold, sift, refused, among) {
       held || mark.ownerElement?.removeAttribute(MARK);
       return held;
     });
-    on(/^SVG/, /^href$/, (self, _, call) => {
+    on("SVGImageElement SVGScriptElement SVGFEImageElement", /^href$/, (self, _, call) => {
       const it = call();
       known.set(it, self);
       return () => it;
     });
-    on(/^SVGAnimatedS/, /^baseV/, (self, args) => args.length && hold(known.get(self), "href", args[0]));
+    on("SVGAnimatedString", /^baseV/, (self, args) => args.length && hold(known.get(self), "href", args[0]));
 
     // Trees, markup and frames.
-    on(/^(Document|HTMLTableE\w+)$/, /^(body|caption|tHead|tFoot)$/, (_, [it]) => {
+    on("Document Table", /^(body|ca|tH|tF)/, (_, [it]) => {
       it && sift(it);
     });
-    on(/^Document$/, /^execC/, (_, args) => {
+    on("Document", /^execC/, (_, args) => {
       if (/^insertI/i.test(args[0]) && refused(args[2])) {
         args.splice(0, 3, "insertHTML", 0, `<img src="${args[2].replace(/"/g, "%22")}">`);
       }
     });
     // In an SVG, <image> is another element than in HTML.
-    on(/^(Element$|Range)/, /ML|^createC/, (self, args) => {
+    on("Element Range", /ML|^createC/, (self, args) => {
       const place = self.startContainer ?? self;
       const at = args.length - 1;
       if (/svg$/.test(place.namespaceURI) && !/^f/.test(place.localName) && among(args[at] + "")) {
@@ -112,7 +116,7 @@ export default function ways(settle, news, rows, hold, sift, refused, among) {
     document.querySelectorAll("iframe").forEach(look);
 
     // Requests. Who gives one up that is held back hears so at once, in the browser's words.
-    on(/^window$/, /^fetch$/, (_, args, call) => {
+    on("fetch", 0, (_, args, call) => {
       const { signal } = args[1] ?? args[0];
       const given = (/** @type {any} */ __, /** @type {(reason: any) => void} */ up) => {
         if (signal.aborted) up(signal.reason);
@@ -120,9 +124,10 @@ export default function ways(settle, news, rows, hold, sift, refused, among) {
       };
       return signal && refused(args[0].url ?? args[0]) && (() => Promise.race([call(), new Promise(given)]));
     });
-    on(/^(window|Nav\w+)$/, /^(fetch|WebSocket|EventSource|Audio|sendBeacon)$/, (_, args) => once(args, 0));
+    on("fetch WebSocket EventSource Audio", 0, (_, args) => once(args, 0));
+    on("Navigator", /^sendB/, (_, args) => once(args, 0));
     // The first to hear how a request ends: one that waited too long ended by its page's own limit.
-    on(/^window$/, /^XMLH/, (_, __, call) => {
+    on("XMLHttpRequest", 0, (_, __, call) => {
       const it = call();
       it.addEventListener("error", (/** @type {Event} */ event) => {
         if (known.get(it) != NOWHERE) return;
@@ -131,7 +136,7 @@ export default function ways(settle, news, rows, hold, sift, refused, among) {
       });
       return () => it;
     });
-    on(/^XML/, /^(open|send|abort)$/, (self, args, _, name) => {
+    on("XMLHttpRequest", /^(open|send|abort)$/, (self, args, _, name) => {
       const row = known.get(self);
       /** Ends a request that the guard holds back. @param {unknown} [late] */
       const end = (late) => {
@@ -150,8 +155,15 @@ export default function ways(settle, news, rows, hold, sift, refused, among) {
       }
     });
 
+    // Lives only as long as it is declared, as the guard has it for what `document.cookie` is given.
+    on("CookieStore", /^set/, (_, args) => {
+      const [it] = args;
+      const until = Date.now() + it.maxAge * 1e3 || it.expires;
+      if (until) args[0] = { ...it, expires: Math.min(until, news.endOf(it.name, find("cookie:" + it.name))), maxAge: undefined };
+    });
+
     // Documents and workers made of text.
-    on(/^window$/, /^(Blob|File)$/, (_, args, call) => {
+    on("Blob File", 0, (_, args, call) => {
       const it = call();
       if (/html/.test(it.type)) known.set(it, among(args[0].join()));
       return () => it;
@@ -172,7 +184,7 @@ export default function ways(settle, news, rows, hold, sift, refused, among) {
         revokeObjectURL(url);
       },
     });
-    on(/^window$/, /^Worker$/, (_, args, call) => {
+    on("Worker", 0, (_, args, call) => {
       once(args, 0);
       const table = rows.map(([globs, category]) => `[${globs},${!!allows(category)}]`).filter((row) => row[1] == "/");
       const first = `(${patrol})([${table}],"${location.host}");`;
@@ -187,19 +199,18 @@ export default function ways(settle, news, rows, hold, sift, refused, among) {
 
     // Nothing stands before a store's properties unless it is another object, which pages can tell: so what is
     // written that way goes as soon as the script is done.
-    on(/^window$/, /[ln]Storage$/, (_, __, call) => {
+    on("localStorage sessionStorage", 0, (_, __, call) => {
       const store = call();
       queueMicrotask(() => {
         if (known.get(store) != store.length) {
           for (const key in store) {
-            const row = rows.find(([globs]) => globs.test("Storage:" + key));
+            const row = find("Storage:" + key);
             if (row && !allows(row[1])) store.removeItem(key);
           }
         }
         known.set(store, store.length);
       });
     });
-    view.localStorage + view.sessionStorage;
   };
 
   const hear = (/** @type {any} */ it) => {
@@ -216,7 +227,9 @@ export default function ways(settle, news, rows, hold, sift, refused, among) {
     return Math.min(endOf(name) ?? Date.now() + row[2] * 864e5, Date.now() + life * 864e5);
   };
   const undeclared = RegExp(KNOWN, "s");
-  settle(String(rows[0]?.[0]) == String(undeclared) ? "" : KNOWN);
-  // What was set before they came.
-  void sweep((name, remove) => undeclared.test(name.replace(/^\w+/, (area) => AREAS[area] ?? area)) && remove());
+  settle(/** @type {any} */ (rows[0])[0] == "" + undeclared ? "" : KNOWN);
+  // What was set before they came, in a task of its own: to ask for stores can take a while.
+  setTimeout(() =>
+    sweep((name, remove) => undeclared.test(name.replace(/^\w+/, (area) => AREAS[area] ?? area)) && remove()),
+  );
 }
