@@ -1,24 +1,29 @@
 """Commands that answer an auditor's questions from the log: one visitor's history, everybody's rates."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from consentkit.kit import utc_now
 from consentkit.people import people_options, records_of, tag_of
+from consentkit.policy.decision import ON
 from consentkit.policy.months import milliseconds
+from consentkit.policy.regimes import UNKNOWN
+from consentkit.policy.version import Policy
 from consentkit.proof.entry import Kind, Stored
 from consentkit.proof.shards import Shards
 from consentkit.proof.statement import ANSWERS, NECESSARY, choices_of, end_of
 from consentkit.proof.told import about, record, when
+from consentkit.publication import Publications
 from consentkit.shell import Note, say, with_logs, with_reading
 
 FEWEST: Final = 5
 """Answers in a row of rates: of fewer nothing is told, because they may be one person's."""
-GROUPS: Final = ("version", "day", "month", "locale", "regime", "mechanism", "size")
+GROUPS: Final = ("version", "day", "month", "locale", "regime", "mechanism", "control", "size")
 
 Instant = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 
@@ -92,14 +97,18 @@ def rates(logs: Shards, by: str, start: datetime | None, stop: datetime | None, 
     """Count how visitors have answered, by policy version, day, language, …; about nobody.
 
     Every answer counts, also a visitor's second. Rows of fewer than five answers keep theirs to themselves.
+    All, some, none: what was on then, of each category that the version asks about; a press can be about one.
     """
+    published = Publications(logs, utc_now)
+    published.latest()
     first, last = (None if each is None else milliseconds(each.replace(tzinfo=UTC)) for each in (start, stop))
     groups: dict[str, Counter[str]] = {}
     for kind in (Kind.CHOICE, Kind.WITHDRAWAL):
         for entry in logs.entries(kind=kind):
             t = entry.t or 0
             if entry.intact and entry.stmt and (first or 0) <= t and (last is None or t < last):
-                groups.setdefault(_group(entry.stmt, by), Counter()).update(_counted(kind, entry.stmt))
+                on = _on(entry.stmt, published.policies.get(entry.stmt["policy"]))
+                groups.setdefault(_group(entry.stmt, by), Counter()).update(_counted(kind, entry.stmt, on))
     rows = [_rate(name, counts) for name, counts in sorted(groups.items())]
     say({"by": by, "rows": rows}, "\n".join(map(_rate_line, rows)) or "No answers.", as_json=as_json)
 
@@ -110,13 +119,22 @@ def _group(stmt: Mapping[str, Any], by: str) -> str:
     return str(stmt.get("policy" if by == "version" else by, ""))
 
 
-def _counted(kind: Kind, stmt: Mapping[str, Any]) -> Iterator[str]:
+def _on(stmt: Mapping[str, Any], policy: Policy | None) -> list[bool]:
+    """Whether each category was on once that was said: one without an answer as the regime has it (L24)."""
+    answers = {each: yes for each, yes in stmt["categories"].items() if each != NECESSARY}
+    if policy is not None:
+        regime = stmt.get("regime", UNKNOWN)
+        answers = {each: policy.kind_of(regime, each) in ON for each in policy.categories} | answers
+    return [*answers.values()]
+
+
+def _counted(kind: Kind, stmt: Mapping[str, Any], on: Collection[bool]) -> Iterator[str]:
     """What one answer counts as; a category's name stands for a yes to it."""
     answers = {each: yes for each, yes in stmt["categories"].items() if each != NECESSARY}
     yield "answers"
     if kind is Kind.WITHDRAWAL:
         yield "withdrawals"
-    yield "all" if all(answers.values()) else "some" if any(answers.values()) else "none"
+    yield "all" if all(on) else "some" if any(on) else "none"
     yield from (f"yes.{each}" for each, yes in answers.items() if yes)
 
 

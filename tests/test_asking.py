@@ -85,6 +85,29 @@ def test_rates_are_counted_by_what_is_asked_and_small_ones_stay_untold(
     assert told(tmp_path, "rates", "--from", "2026-10-01", "--to", "2026-10-02")["rows"] == []
 
 
+def test_a_press_about_one_category_is_counted_and_told_with_what_stands_beside_it(tmp_path: Path) -> None:
+    """A sale is objected to while the rest stays on (L24); an embed's yes leaves the rest off."""
+    both = policy(regime="us")
+    with browsing(app(), tmp_path, policy=both) as client:
+        for _ in range(5):
+            client.cookies.clear()
+            refused = choose(client, control="opt-out", choices={"marketing": False}).json()["index"]
+    with browsing(app(), tmp_path) as client:
+        for _ in range(5):
+            client.cookies.clear()
+            yes = {"choices": {"marketing": True}, "mechanism": "placeholder", "control": "always"}
+            allowed = choose(client, **yes).json()["index"]
+    rows = told(tmp_path, "rates", "--by", "control")["rows"]
+    counted = {each["group"]: tuple(each[name] for name in ("all", "some", "none")) for each in rows}
+    assert counted == {"opt-out": (0, 5, 0), "always": (0, 5, 0)}
+    listed = run(tmp_path, "log", "--kind", "choice").stdout
+    assert "necessary; not marketing (opt-out, us)" in listed
+    assert "marketing, necessary (always, unknown)" in listed
+    bases = [told(tmp_path, "show", str(index))["statement"]["basis"] for index in (refused, allowed)]
+    assert bases[0] == {"necessary": "exempt", "marketing": "opt_out_model"}, "nothing was consented to"
+    assert bases[1] == {"necessary": "exempt", "others": "consent"}
+
+
 def test_versions_tell_who_published_what_when_and_the_inventory_what_was_declared_then(
     tmp_path: Path, clock: Clock
 ) -> None:

@@ -603,7 +603,7 @@ def test_what_is_on_goes_from_the_file_to_the_request_and_an_objection_ends_it(t
         [*_, record] = client.app.kit.log.entries()  # type: ignore[attr-defined]
         assert (record.kind, record.stmt["regime"]) == (Kind.CHOICE, "us")
         asked = dict.fromkeys(OPTIONAL_CATEGORIES, "opt_out_model")
-        assert record.stmt["basis"] == {"necessary": "exempt", **asked, "others": "consent"}
+        assert record.stmt["basis"] == {"necessary": "exempt", **asked}
         held = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
         # On the way without a whole decision, too: what was said in the US allows nothing elsewhere.
         for regime, allowed in (("us", {"_fbp": "1"}), ("fr", {}), (UNKNOWN, {})):

@@ -140,6 +140,19 @@ def test_an_answer_is_shown_with_the_very_layer_its_visitor_saw(
     assert shown["details_text"]["services"]["marketing"][0]["id"] == "youtube"
 
 
+def test_an_answer_is_told_with_the_words_of_the_law_that_its_visitor_read(tmp_path: Path) -> None:
+    """L24: elsewhere than where the site is, the first layer says something else; so does what has none."""
+    both = policy(regimes={"us": {}})
+    own, there = "It uses others only if you agree.", "unless you reject them."
+    where = ["--store", f"sqlite:///{tmp_path / 'log.db'}", "--keys", str(tmp_path / "keys")]
+    with browsing(app(), tmp_path, policy=both, regime=lambda scope: "us") as client:
+        for mechanism in ("banner", "api"):
+            index = choose(client, mechanism=mechanism).json()["index"]
+            shown = CliRunner().invoke(main, ["audit", "show", str(index), *where]).stdout
+            assert there in shown
+            assert own not in shown
+
+
 def test_an_answer_given_on_no_layer_of_ours_shows_none(client: TestClient, tmp_path: Path) -> None:
     index = choose(client, mechanism="api").json()["index"]
     where = ["--store", f"sqlite:///{tmp_path / 'log.db'}", "--keys", str(tmp_path / "keys")]

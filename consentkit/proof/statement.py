@@ -4,7 +4,7 @@ What is the same for most answers isn't written again for each category, as ever
 `decided` names only what was decided before this entry, `versions` only what was answered under another
 policy than the entry's `policy`, `regimes` only whose months are not the strictest's, and `until` has one end
 for everything granted and one for everything refused; a category of its own name there ends at another
-instant. `basis` says it once, of the `others`.
+instant. `basis` says it once, of the `others` that were answered, if there are any.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -73,10 +73,11 @@ def answered(
     decided = {c: instant for c, instant in instants.items() if c not in given or instant != here}
     versions = {c: choice.version for c, choice in choices.items() if choice.version != occasion.policy}
     regimes = {c: choice.regime for c, choice in choices.items() if choice.regime != UNKNOWN}
+    others = {OTHERS: "consent"} if choices.keys() - bases.keys() else {}
     return {
         **occasion.stated(),
         "categories": {NECESSARY: True, **{c: choice.granted for c, choice in choices.items()}},
-        "basis": {NECESSARY: "exempt", **bases, OTHERS: "consent"},
+        "basis": {NECESSARY: "exempt", **bases, **others},
         "until": _ends(choices, ends, decided),
         **({"decided": decided} if decided else {}),
         **({"versions": versions} if versions else {}),

@@ -30,12 +30,22 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
         yield "on the screen:"
         yield from (f"  {line}" for line in drawn(told[_SHOWN]))
         return
+    regime = (told["statement"] or {}).get("regime")
     for name, words in told.items():
         if name.endswith("_text"):
+            words = _under(words, regime)
             yield ""
             yield f"{name.removesuffix('_text')}:"
             text = words if isinstance(words, str) else json.dumps(words, indent=2, ensure_ascii=False)
             yield from (f"  {line}" for line in text.splitlines())
+
+
+def _under(words: Any, regime: Any) -> Any:
+    """A notice as the answer's regime read it, where that is told: the others' words were on no screen."""
+    if not isinstance(words, Mapping) or regime is None or "regimes" not in words:
+        return words
+    own = {name: each for name, each in words.items() if name != "regimes"}
+    return own | words["regimes"].get(regime, {})
 
 
 def drawn(layer: Sequence[Any]) -> Iterator[str]:

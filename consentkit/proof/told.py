@@ -44,10 +44,18 @@ def about(entry: Stored) -> str:
         return f"{str(stmt.get('policy'))[:16]} {stmt.get('name', '')}".strip()
     if entry.kind is Kind.ACCESS:
         return f"{stmt.get('action')} {stmt.get('object', [stmt.get('from'), stmt.get('to')])}"[:60]
-    answers = stmt.get("categories") or stmt.get("expired")
-    granted = [c for c, yes in answers.items() if yes] if isinstance(answers, dict) else []
+    answers = stmt.get("categories")
+    if isinstance(answers, dict):
+        return _answer(stmt, answers)
     name = stmt.get("name") or stmt.get("signal")
-    return str(name or ", ".join(granted) or str(stmt.get("version", ""))[:16])
+    return str(name or ", ".join(stmt.get("expired") or ()) or str(stmt.get("version", ""))[:16])
+
+
+def _answer(stmt: Mapping[str, Any], answers: Mapping[str, Any]) -> str:
+    """What was said yes to, and no: a press can be about one category, and what it left stands as it did."""
+    yes, no = (", ".join(c for c, said in answers.items() if bool(said) is each) for each in (True, False))
+    where = ", ".join(str(stmt[name]) for name in ("control", "regime") if stmt.get(name))
+    return yes + (f"; not {no}" if no else "") + (f" ({where})" if where else "")
 
 
 def texts(log: Shards, entry: Stored) -> dict[str, Any]:
@@ -78,7 +86,8 @@ def _layer(log: Shards, stmt: Mapping[str, Any]) -> Any:
     announced = edition.stmt if edition is not None and edition.intact else None
     digest = ((announced or {}).get("manifest") or {}).get("renderings", {}).get(locale)
     document = log.document(digest) if isinstance(digest, str) else None
-    return words_of(document)["layers"][layer] if document is not None else None
+    words = words_of(document) if document is not None else {"layers": {}}
+    return {**words["layers"], **words.get("regimes", {}).get(stmt.get("regime"), {})}.get(layer)
 
 
 def words_of(document: Document) -> Any:
