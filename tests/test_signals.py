@@ -259,7 +259,7 @@ def test_one_press_without_a_script_opts_out_of_any_sale_and_of_nothing_else(
     assert sent["action"] == "opt-out"
     assert "/consent/do-not-sell?saved=1&lang=fr" in str(answer.url)
     assert "Demande d’opposition respectée" in answer.text
-    assert "<q>Ne pas vendre ni partager" in client.get("/consent/?lang=fr").text, "in the history"
+    assert "<b>Ne pas vendre ni partager" in client.get("/consent/?lang=fr").text, "in the history"
     entry = next(client.app.kit.log.entries(newest_first=True))  # type: ignore[attr-defined]
     assert (entry.kind.label, entry.stmt["control"]) == ("withdrawal", "opt-out")
     assert entry.stmt["decided"].keys() == {"preferences", "analytics"}, "what was said before"

@@ -85,6 +85,10 @@ def test_the_history_tells_what_when_and_how(client: TestClient, clock: Clock) -
     clock.move(days=30)
     post(client, choice="analytics", action="save")
     assert "Withdrawn" not in history(client.get("/consent/").text)[0]
+    choose(client, choices={"marketing": True}, mechanism="placeholder", control="always")
+    assert history(client.get("/consent/").text)[0].startswith(
+        "31 March 2027 12:00 UTC Always allow “Marketing” Preferences"
+    )
 
 
 def states(text: str) -> list[str]:

@@ -8,14 +8,16 @@ from markupsafe import Markup, escape
 
 from consentkit.gate.sheet import moment, until
 from consentkit.policy.version import CATEGORIES
+from consentkit.policy.words import filled, listed
 from consentkit.proof.entry import Kind, Stored
-from consentkit.proof.statement import ANSWERS, GRANTED, REFUSED, end_of, newest_answer
+from consentkit.proof.statement import ANSWERS, GRANTED, NECESSARY, REFUSED, end_of, newest_answer
 
 CONTROLS = {
     "accept-all": ("buttons", "accept"),
     "reject-all": ("buttons", "reject"),
     "save": ("buttons", "save"),
     "opt-out": ("links", "opt_out"),
+    "always": ("embed", "always"),
 }
 """What was pressed, and where the text on it stands."""
 
@@ -60,13 +62,21 @@ def _told(
 ) -> Told:
     facts = dict(_facts(record, stmt, granted, texts))
     names = {each: str(texts["categories"][each]["name"]) for each in CATEGORIES}
+    # What stands in the place of something blocked says yes to what that waits for, and names it.
+    given = [names[each] for each in CATEGORIES if _is_given(record, stmt, each)]
     table, name = CONTROLS.get(stmt.get("control", ""), ("buttons", ""))
     return Told(
         moment(_instant(record.t or 0), texts["dates"], clock=True),
-        texts[table].get(name, ""),
+        filled(texts[table].get(name, ""), {"category": listed(given, texts["locale"])}),
         (record.subj or {}).get("reason", ""),
         [(names[each], facts[each]) for each in CATEGORIES if each in facts],
     )
+
+
+def _is_given(record: Stored, stmt: Mapping[str, Any], category: str) -> bool:
+    """Whether an entry says yes to a category that has its answer from no entry before."""
+    yes = record.kind in ANSWERS and category != NECESSARY and stmt["categories"].get(category)
+    return bool(yes) and category not in stmt.get("decided", {})
 
 
 def _facts(
@@ -82,7 +92,7 @@ def _facts(
             withdrawn = not yes and granted.get(category, 0) > (record.t or 0)
             said = [words["withdrawn"]] * withdrawn + [words[GRANTED if yes else REFUSED]]
             end = end_of(stmt, category)
-            if category != "necessary":
+            if category != NECESSARY:
                 counted = [] if end is None else [until(_instant(end), texts)]
                 yield category, [*map(escape, said), *counted]
     elif record.kind is Kind.EXPIRY:
