@@ -40,7 +40,7 @@ KEYS = "consentkit-keys"
 class ConsentMiddleware:
     """Lets nothing that needs consent through before the visitor says yes (design §2).
 
-    Keyword options only; each that isn't given is read from the environment variable of the same name:
+    Keyword options only; one that isn't given is read from the environment variable that stands with it:
 
     policy: the policy file (TOML or JSON) or a mapping of the same shape (`CONSENTKIT_POLICY`).
     secret_key: seals the consent cookie; one key or a list, newest last (`CONSENTKIT_SECRET_KEY`).
@@ -61,7 +61,9 @@ class ConsentMiddleware:
         (`CONSENTKIT_GEO`). Visitors are told apart by it where `regime` isn't given, and records name it.
     country_header, region_header: headers with the visitor's country (ISO 3166-1) and its part, such as
         CF-IPCountry (`CONSENTKIT_COUNTRY_HEADER`, `CONSENTKIT_REGION_HEADER`).
-    trusted_proxies: networks whose X-Forwarded-For and whose headers with a place count.
+    trusted_proxies: networks whose X-Forwarded-For and whose headers with a place count, a list or a text
+        with commas (`CONSENTKIT_TRUSTED_PROXIES`). The server has to leave the connection's address as it
+        is, which uvicorn does with `--no-proxy-headers`: else it is the visitor's, and no proxy's.
     accept_log: the size of a log that may be opened although its guard is lost.
     stamps: the address of an authority that time-stamps the log (RFC 3161), hourly unless ` daily` stands
         behind it (`CONSENTKIT_STAMPS`; needs the extra `stamp`).
@@ -115,7 +117,7 @@ class ConsentMiddleware:
         self._geo = geo or os.environ.get("CONSENTKIT_GEO")
         country, region = (os.environ.get(f"CONSENTKIT_{each}_HEADER", "") for each in ("COUNTRY", "REGION"))
         self._headers = (country_header or country, region_header or region)
-        self._trusted_proxies = trusted_proxies
+        self._trusted_proxies = trusted_proxies or os.environ.get("CONSENTKIT_TRUSTED_PROXIES", "")
         self._accept_log = accept_log
         self._stamps = stamps or os.environ.get("CONSENTKIT_STAMPS")
         self._witnesses = witnesses or os.environ.get("CONSENTKIT_WITNESSES")

@@ -38,8 +38,9 @@ def test_the_address(peer: str, forwarded: str, address: str | None) -> None:
     assert client_address(peer, forwarded, TRUSTED) == address
 
 
-def test_one_network_needs_no_list() -> None:
-    assert networks("192.0.2.0/24") == networks(["192.0.2.0/24"])
+def test_networks_need_no_list() -> None:
+    assert networks("192.0.2.0/24, 2001:db8::/32,") == TRUSTED
+    assert networks("") == []
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,21 @@ def test_a_place_in_a_header_counts_from_a_trusted_proxy_alone(
 ) -> None:
     where = Whereabouts(TRUSTED, headers=("CF-IPCountry", "CF-Region-Code"))
     assert where.spot(asking(peer, *headers)) == spot
+
+
+def test_a_header_from_anybody_else_is_told_of_once_and_without_an_address(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A server that rewrites who connects, as uvicorn does by itself, hides the proxy that is trusted."""
+    where = Whereabouts(TRUSTED, headers=("CF-IPCountry", ""))
+    where.spot(asking("192.0.2.7", ("cf-ipcountry", "FR")))
+    where.spot(asking("198.51.100.4"))
+    assert caplog.messages == []
+    for peer in ("198.51.100.4", "198.51.100.5"):
+        where.spot(asking(peer, ("cf-ipcountry", "FR")))
+    [said] = caplog.messages
+    assert "cf-ipcountry" in said
+    assert "198.51" not in said
 
 
 def file(folder: Path, kind: str, rows: dict[str, Any]) -> Path:
@@ -164,6 +180,10 @@ def test_a_visitor_has_the_regime_of_their_place_if_the_policy_tells_it_apart(tm
     }
 
 
-def test_a_country_s_header_without_a_proxy_that_is_trusted_is_refused_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="count from trusted_proxies alone"):
-        _ = mounted(app(), tmp_path, country_header="CF-IPCountry")._faces
+def test_a_country_s_header_without_a_proxy_that_is_trusted_is_refused_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for named, wrong in (("", "count from trusted_proxies alone"), ("nowhere", "trusted_proxies: 'nowhere'")):
+        monkeypatch.setenv("CONSENTKIT_TRUSTED_PROXIES", named)
+        with pytest.raises(ConfigurationError, match=wrong):
+            _ = mounted(app(), tmp_path, country_header="CF-IPCountry")._faces

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from starlette.types import Scope
 
 from consentkit.errors import ConfigurationError
+from consentkit.gate.told import Told
 from consentkit.policy.places import regime_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 MOST: Final = 4096
 """Answers remembered of each kind: a page's visitor comes back for its parts."""
 FORWARDED: Final = b"x-forwarded-for"
+_IGNORED: Final = (
+    "the header %s came from an address that is not among trusted_proxies, so it tells no country. If it is"
+    " your proxy's, name its address, and let the server leave the connection's: uvicorn --no-proxy-headers"
+)
 _CODE: Final = re.compile(r"[A-Z]{2}")
 _PART: Final = re.compile(r"[A-Z0-9]{1,3}")
 
@@ -30,7 +35,7 @@ class Spot(NamedTuple):
 
 
 NOWHERE: Final = Spot()
-Told = tuple[tuple[bytes, bytes], ...]
+Sent = tuple[tuple[bytes, bytes], ...]
 """The headers of a request that may tell a place."""
 
 
@@ -79,7 +84,8 @@ class Whereabouts:
     """Tells where requests come from: from headers that a trusted proxy wrote, else from the operator's file.
 
     `headers` are the names (any case) of those with a country's and with a region's code, "" for none. What a
-    visitor's own request says counts for nothing, and a header that came twice tells no place.
+    visitor's own request says counts for nothing, which the operator is told, once: a server that rewrites
+    who connects, as uvicorn does, hides the proxy. A header that came twice tells no place.
     """
 
     def __init__(
@@ -90,6 +96,7 @@ class Whereabouts:
     ) -> None:
         self._trusted = trusted
         self._atlas = atlas
+        self._tell = Told()
         self._country, self._region = (name.lower().encode("latin-1") for name in headers)
         self._telling = frozenset({FORWARDED, self._country, self._region})
         # Addresses, in memory alone, and no more of them than are asked for again and again.
@@ -113,21 +120,23 @@ class Whereabouts:
         """Return the regime of the place that a request comes from; UNKNOWN where nobody can tell."""
         return self._regime(*self._told(scope))
 
-    def _told(self, scope: Scope) -> tuple[str, Told]:
+    def _told(self, scope: Scope) -> tuple[str, Sent]:
         """Who connects, and what else may tell a place: nothing more decides, so it can be remembered."""
         client, telling = scope.get("client"), self._telling
         told = [(name, value) for name, value in scope["headers"] if name in telling]
         return client[0] if client else "", tuple(told)
 
-    def _address(self, peer: str, told: Told) -> str | None:
+    def _address(self, peer: str, told: Sent) -> str | None:
         sent = b",".join(value for name, value in told if name == FORWARDED)
         return client_address(peer, sent.decode("latin-1"), self._trusted)
 
-    def _looked_up(self, peer: str, told: Told) -> Spot:
+    def _looked_up(self, peer: str, told: Sent) -> Spot:
         near = _address(peer)
         countries = [value for name, value in told if self._country and name == self._country]
         if countries and near is not None and any(near in network for network in self._trusted):
             return _stated(countries, [value for name, value in told if name == self._region])
+        if countries:
+            self._tell(_IGNORED, self._country.decode("latin-1"))
         address = self._address(peer, told) if self._atlas else None
         return self._atlas.spot(address) if self._atlas and address else NOWHERE
 
@@ -142,9 +151,14 @@ def _stated(*sent: "Sequence[bytes]") -> Spot:
 
 
 def networks(names: "str | Iterable[str]") -> "list[IPv4Network | IPv6Network]":
-    """Return the trusted proxies' networks; raises ConfigurationError naming a bad one."""
+    """Return the trusted proxies' networks, of a text those between its commas.
+
+    Raises ConfigurationError naming a bad one.
+    """
+    if isinstance(names, str):
+        names = [name.strip() for name in names.split(",") if name.strip()]
     try:
-        return [ip_network(name) for name in ([names] if isinstance(names, str) else names)]
+        return [ip_network(name) for name in names]
     except ValueError as error:
         raise ConfigurationError(f"trusted_proxies: {error}") from error
 
