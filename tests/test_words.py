@@ -63,6 +63,17 @@ def test_how_a_language_counts_is_not_for_a_site_to_say() -> None:
     assert problems({"lifetimes": {"day": {"one": "a day"}}, "embed": {"once": "Just now"}}) == []
 
 
+def test_a_name_that_is_no_text_is_answered_with_those_like_it_and_those_of_its_table() -> None:
+    [elsewhere] = problems({"accept": "Fine"})
+    assert elsewhere.message == "is not a text: did you mean texts.en.buttons.accept?"
+    assert {"title", "buttons"} <= set(elsewhere.allowed)
+    assert not {"locale", "dir", "plural"} & set(elsewhere.allowed), "they aren't a site's to say"
+    [misspelt] = problems({"buttons": {"acept": "Fine"}})
+    assert misspelt.message == "is not a text: did you mean texts.en.buttons.accept?"
+    assert set(misspelt.allowed) == set(texts("en", {})["buttons"])
+    assert problems({"zzz": "red"})[0].message == "is not a text"
+
+
 def test_texts_are_for_a_listed_language() -> None:
     assert problems({}, "fr", "de") == [Problem("texts.en", "is not among site.languages", ("fr", "de"))]
     assert problems({}, "en") == []

@@ -4,17 +4,20 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from functools import cache, reduce
 from importlib.resources import files
 from typing import Any
 
 from consentkit.errors import Problem
-from consentkit.policy.registry import shown
+from consentkit.policy.registry import LINE_MAX, shown
 
 DIRECTIONS = ("ltr", "rtl")
 MONTHS_A_YEAR = 12
 COMMAS = {"ar": "، ", "ja": "、", "zh": "、"}
 """What stands between the parts of a list where it isn't a comma and a space."""
+MOST_MEANT = 3
+"""A message on a name that isn't there proposes so many."""
 TEXT = r"(?=\s*\S)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*"
 
 
@@ -66,7 +69,8 @@ def _problems(
     if isinstance(shipped, Mapping) and isinstance(own, Mapping):
         for key, value in own.items():
             if key not in shipped:
-                yield Problem(f"{path}.{key}", "is not a text", tuple(shipped))
+                offered = tuple(name for name in shipped if name not in closed)
+                yield Problem(f"{path}.{key}", f"is not a text{_meant(path, str(key), shipped)}", offered)
             elif key in closed and value not in closed[key]:
                 yield Problem(f"{path}.{key}", f"is {shown(value)}", closed[key])
             else:
@@ -76,6 +80,20 @@ def _problems(
             yield from _problems(f"{path}.{place}", "", item, {})
     elif not (isinstance(shipped, str) and isinstance(own, str) and re.fullmatch(TEXT, own)):
         yield Problem(path, f"must be {_shape(shipped, path)}, not {shown(own)}")
+
+
+def _meant(path: str, key: str, shipped: Mapping[str, Any]) -> str:
+    """What may have been meant by a name that isn't there: those like it, in this table and below."""
+    named = list(_named(path, shipped))
+    close = [key] if key in dict(named) else get_close_matches(key.strip().lower()[:LINE_MAX], dict(named))
+    places = [place for near in close for name, place in named if name == near][:MOST_MEANT]
+    return f": did you mean {' or '.join(places)}?" if places else ""
+
+
+def _named(path: str, shipped: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, each in shipped.items():
+        yield name, f"{path}.{name}"
+        yield from _named(f"{path}.{name}", each) if isinstance(each, Mapping) else ()
 
 
 def schema() -> dict[str, Any]:
