@@ -106,6 +106,8 @@ def attached(logs: Shards, version: str | None, folder: Path | None, as_json: bo
 
 def _read(path: Path) -> tuple[dict[str, Any], bytes]:
     """Return what an entry says of a file, and its bytes; UsageError for what can't be attached."""
+    if not path.name.isprintable():
+        raise click.UsageError(f"{ascii(path.name)} has signs in it that no list can show: rename it")
     form = FORMS.get(path.suffix.lower())
     if form is None:
         raise click.UsageError(f"{path.name}: only {', '.join(FORMS)} can be attached")
@@ -169,7 +171,8 @@ def _lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             "" if row["files"] else "  nothing is attached"
         )
         for file in row["files"]:
-            what = f"{file['sha256'][:16]}  {file['name']} ({file['actor']})"
+            name = file["name"] if file["name"].isprintable() else ascii(file["name"])
+            what = f"{file['sha256'][:16]}  {name} ({file['actor']})"
             yield f"  {file['index']:>8}  {file['time']}  {what}"
 
 

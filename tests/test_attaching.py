@@ -85,6 +85,7 @@ def test_a_notice_is_named_by_its_hash(site: TestClient, tmp_path: Path) -> None
         ("current", "a.txt", b""),
         ("0" * 64, "a.png", PNG),
         ("", "a.png", PNG),
+        ("current", "front\u202egnp.png", PNG),
     ],
 )
 def test_what_is_no_such_file_or_version_is_refused_and_nothing_is_written(
