@@ -107,7 +107,7 @@ def attached(logs: Shards, version: str | None, folder: Path | None, as_json: bo
 def _read(path: Path) -> tuple[dict[str, Any], bytes]:
     """Return what an entry says of a file, and its bytes; UsageError for what can't be attached."""
     if not path.name.isprintable():
-        raise click.UsageError(f"{ascii(path.name)} has signs in it that no list can show: rename it")
+        raise click.UsageError(f"{path.name!a} has signs in it that no list can show: rename it")
     form = FORMS.get(path.suffix.lower())
     if form is None:
         raise click.UsageError(f"{path.name}: only {', '.join(FORMS)} can be attached")

@@ -23,15 +23,17 @@ What can't wait makes the guard ask for ways.js synchronously, which mostly is o
 markup, trees from other documents, sockets, `EventSource`, `Audio`, workers and synchronous requests to
 strangers. To refuse them would break pages of their own back ends for what hardly ever is a tracker's, to let
 them pass would tell a tracker who is there; to wait some milliseconds harms nobody. Where a page forbids
-synchronous requests (Permissions-Policy), strangers pass from the first such call until ways.js is there.
+synchronous requests (Permissions-Policy, or a `connect-src` without `'self'`), strangers pass from the first
+such call until ways.js is there. While it is on its way, a stranger's script reads as one without an address,
+and an image as one that is done.
 
 Cookies and storage of undeclared services are written before and removed as soon as it comes. It knows as
 well for how long each cookie is declared and when its clock ends: one that is set before gets the category's
 months, and is set again then. One that `cookieStore` sets before keeps the life it was given.
 
-Both name the interfaces that they stand before, since a browser builds each with the first look at it: a third
-of what the guard took. Elements' own `src` and such are those of pictures, scripts, frames, links, media,
-`embed`, `object` and `input`; a `frame` of a frameset has its address by `setAttribute` alone.
+Both name the interfaces that they stand before, since a browser builds each with the first look at it: a
+third of what the guard took. Elements' own `src` and such are those of pictures, scripts, frames, links,
+media, `embed`, `object` and `input`; a `frame` of a frameset has its address by `setAttribute` alone.
 
 A request waits for the choice, its abortion or its own `timeout`; refused, it fails as a network that is
 down. Markup is only taken apart where it names something denied. Requests, elements and markup come with the
@@ -65,7 +67,8 @@ WAYS_MARK = b"__WAYS__"
 
 def guard_script(policy: Policy, prefix: str, ways: Asset) -> bytes:
     """Return the guard for one policy version; `prefix` is where our own routes and `ways` are."""
-    address = orjson.dumps(f"{prefix}/static/{ways.served_name}")
+    # A page's `<base>` may name another host.
+    address = b"location.origin+" + orjson.dumps(f"{prefix}/static/{ways.served_name}")
     body = static_asset("guard.js").body.replace(WAYS_MARK, address)
     return body.replace(GUARD_MARK, guard_table(policy, prefix).encode("ascii"))
 

@@ -38,7 +38,7 @@ _OURS = '[/^cookie:consentkit(_allows|_seen)?$/s,"","consentkit"]'
 _HOST = r'location.hostname.replace(/^www\./,"").replace(/\./g,"\\.")'
 _STRANGER = rf'RegExp("^%s(http|ws)s?://(?!([^/]*\\.)?"+{_HOST}+"[:/])")'
 NEVER: Owner = ("", 0)
-STRANGE: Final = "?"
+STRANGE: Final = 1
 """The category of a host of which nobody has said anything, as long as it may be a known one."""
 
 
@@ -125,8 +125,8 @@ def _stranger(policy: Policy, places: Iterable[Fact], prefix: str) -> str:
     allowed = [place(pattern, None, prefix) for pattern in policy.pages.allow]
     passing = [fact.source for fact in (*places, *allowed) if fact.owner is None]
     but = orjson.dumps(f"(?!{'|'.join(passing)})" if passing else "").decode("ascii")
-    category = "" if policy.pages.third_parties == "strict" else STRANGE
-    return f'[{_STRANGER % but[1:-1]},"{category}",""]'
+    category = '""' if policy.pages.third_parties == "strict" else STRANGE
+    return f'[{_STRANGER % but[1:-1]},{category},""]'
 
 
 def _with_a_say(policy: Policy) -> Iterator[Service]:

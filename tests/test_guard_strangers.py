@@ -56,6 +56,13 @@ def quiet(page: Page) -> None:
     page.evaluate("fetch('/last').then(() => new Promise((done) => setTimeout(done, 250)))")
 
 
+def quiet_at(page: Page, site: str) -> None:
+    """As `quiet`, on a page with another base."""
+    page.evaluate(
+        "(url) => fetch(url).then(() => new Promise((done) => setTimeout(done, 250)))", site + "/last"
+    )
+
+
 def late(page: Page) -> Callable[[], None]:
     """Keep ways.js from coming until the function returned is called; who asks on the spot for it gets it."""
     held: list[Route] = []
@@ -121,6 +128,41 @@ def test_what_can_not_wait_is_decided_on_the_spot(page: Page, visit: Visit, shop
     assert page.evaluate("[written, threw]") == [True, []]
     release()
     quiet(page)
+
+
+def test_another_base_is_no_way_around_what_is_known(page: Page, visit: Visit, shop: Shop, site: str) -> None:
+    """Nor a reason to stop: the guard's own question once was a stranger's, and asked without an end."""
+    shop.more = f"<base href='http://elsewhere.{CDN}/'><script>{WRITTEN.script(TRACKER)}</script>"
+    shop.vendors = [(vendor, TRACKER) for vendor in (*WAITING, *AT_ONCE)]
+    page.goto(site, wait_until="domcontentloaded")
+    quiet_at(page, site)
+    assert called(visit, TRACKER) == set()
+
+
+def test_a_worker_asks_strangers_and_a_drawing_in_a_frame_nobody_that_is_known(
+    page: Page, visit: Visit, site: str
+) -> None:
+    page.goto(site)
+    page.evaluate(f"fetch('http://first.{CDN}/x', {{ mode: 'no-cors' }})")
+    page.evaluate(
+        """([cdn, tracker]) => {
+          const text = `fetch("${cdn}", { mode: "no-cors" })
+            .then(() => postMessage(1), () => postMessage(0))`;
+          const worker = new Worker(URL.createObjectURL(new Blob([text])));
+          window.told = new Promise((done) => (worker.onmessage = ({ data }) => done(data)));
+          const svg = `<svg xmlns="http://www.w3.org/2000/svg"><image href="${tracker}"/></svg>`;
+          for (const name of ["iframe", "object", "embed"]) {
+            const it = document.createElement(name);
+            it[name == "object" ? "data" : "src"] = "data:image/svg+xml," + encodeURIComponent(svg);
+            document.body.append(it);
+          }
+        }""",
+        [f"http://worker.{CDN}/x", f"http://drawing.{TRACKER}/x"],
+    )
+    assert page.evaluate("told") == 1
+    quiet(page)
+    assert called(visit, CDN) >= {"first", "worker"}
+    assert called(visit, TRACKER) == set()
 
 
 def test_what_was_set_before_is_judged_again(page: Page, visit: Visit, shop: Shop, site: str) -> None:

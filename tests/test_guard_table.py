@@ -231,7 +231,7 @@ def test_strict_rules_put_what_nobody_declared_last() -> None:
     assert "cdn\\\\.example" in text
     assert '+"[:/])"),"",""]' in text
     # Where they may pass they are strangers, until it is known who they are.
-    assert '+"[:/])"),"?",""]' in guard_table(resolve(POLICIES["own"]), PREFIX)
+    assert '+"[:/])"),1,""]' in guard_table(resolve(POLICIES["own"]), PREFIX)
     cut = Table(guard_table(resolve(policy(services=OWN, cookies={"undeclared": "strict"})), PREFIX))
     assert cut("cookie:session") == ("", 0)
     assert cut("cookie:_st") == ("analytics", least_days(13))

@@ -14,7 +14,9 @@ const CARRYING = /^(\w+:)?(\w*src\w*|href|data|poster)$/i;
 const LOADING = "Image Script IFrame Link Media Video Source Track Embed Object Input";
 const NOWHERE = "wss://0:0";
 const WAYS = __WAYS__;
-// Hosts that are neither the site's own nor declared have the category "?": they wait until ways.js knows them.
+// As it was before any script of the page's.
+const Request = XMLHttpRequest;
+// Hosts that are neither the site's own nor declared have the category 1: they wait until ways.js knows them.
 const rows = __GUARD__;
 
 /** @type {(() => unknown)[]} */
@@ -22,7 +24,7 @@ const queue = [];
 /** Whether the visitor's choice is still to come. @type {unknown} */
 let asking = 1;
 /**
- * "?", once all that is known has come: who is a stranger then is nobody's business. Until then the row of one
+ * 1, once all that is known has come: who is a stranger then is nobody's business. Until then the row of one
  * whose element waits for that, if there is any: no later script may overtake it. @type {any}
  */
 let passing = 0;
@@ -35,7 +37,7 @@ const news = [];
 /**
  * Asks the starter, which then knows that something of the category runs here, and ends it on withdrawal.
  *
- * @param {string} category "" is never allowed
+ * @param {string | 1} category "" is never allowed
  */
 const allows = (category) => category === passing || /** @type {any} */ (window.consentkit)?.allows?.(category);
 
@@ -71,15 +73,15 @@ const replay = () =>
  */
 const settle = (known) => {
   if (known) rows.unshift([RegExp(known, "s"), "", ""]);
-  passing = "?";
+  passing = 1;
   replay();
 };
 
 /** Gets it at once, for what can't wait. */
 const learn = () => {
-  if (passing == "?") return;
+  if (passing == 1) return;
   try {
-    const it = new XMLHttpRequest();
+    const it = new Request();
     it.open("GET", WAYS, false);
     it.send();
     // The first text between such marks in that file.
@@ -91,7 +93,7 @@ const learn = () => {
 
 /** @param {any} row */
 const atOnce = (row) => {
-  if (row?.[1] != "?") return row;
+  if (row?.[1] != 1) return row;
   learn();
   return denied(row[0]);
 };
@@ -110,7 +112,7 @@ const among = (text) => text.split(/[\s"'<>,]|(src|href)=/i).map(refused).find((
 const later = ([text], run) => {
   const go = () => {
     const row = denied(text);
-    row && (asking ? row[1] : row[1] == "?") && !queue[9e3] ? queue.push(go) : run(row && NOWHERE);
+    row && (asking ? row[1] : row[1] == 1) && !queue[9e3] ? queue.push(go) : run(row && NOWHERE);
   };
   go();
 };
@@ -138,7 +140,7 @@ const hold = (el, name, value) => {
   }
   // Revival says `consentkit`: there the author's own mark, or another tool's, has named the category.
   if (row && !el.consentkit && !allows(el.dataset.category)) {
-    if (row[1] == "?") passing = row;
+    if (row[1] == 1) passing = row;
     else el.setAttribute(MARK, row[2]);
     el.setAttribute(mark, value);
     // Who was a stranger is looked at again.
@@ -163,7 +165,7 @@ const strip = (node) => {
  * @param {any} node
  */
 const sift = (node) => {
-  if (passing != "?" && strip(node.cloneNode(true))) learn();
+  if (passing != 1 && strip(node.cloneNode(true))) learn();
   return strip(node);
 };
 

@@ -186,7 +186,7 @@ declare const __WORDS__: Hook[];
  * A pattern, the category of what it names, and whose it is: a service's id; or the days a cookie lives at most.
  * The first row that matches decides.
  */
-type Row = [pattern: { test(text: string): boolean }, category: string, detail: any];
+type Row = [pattern: { test(text: string): boolean }, category: string | 1, detail: any];
 
 declare const __GUARD__: Row[];
 

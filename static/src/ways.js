@@ -57,7 +57,12 @@ export default function ways(settle, news, rows, hold, sift, refused, among, loa
 
     // Attributes.
     on(loading, CARRYING, (self, args, _, name) => {
-      if (args.length) return once(args, 0);
+      if (args.length) {
+        once(args, 0);
+        // Drawings and XHTML are documents too: the guard reads this as one.
+        if (/^(if|fr|ob|em)/.test(self.localName)) args[0] = args[0].replace?.(/^\W*data:[^,;]*xml/i, "data:text/xml");
+        return;
+      }
       const held = self.getAttribute(MARK + "-" + name);
       return held && (() => (/rc./.test(name) ? held : new URL(held, document.baseURI).href));
     });
@@ -186,7 +191,7 @@ export default function ways(settle, news, rows, hold, sift, refused, among, loa
     });
     on("Worker", 0, (_, args, call) => {
       once(args, 0);
-      const table = rows.map(([globs, category]) => `[${globs},${!!allows(category)}]`).filter((row) => row[1] == "/");
+      const table = rows.map(([globs, category]) => `[${globs},${category == 1 || !!allows(category)}]`).filter((row) => row[1] == "/");
       const first = `(${patrol})([${table}],"${location.host}");`;
       const blob = blobs.get(args[0]);
       args[0] = blob
