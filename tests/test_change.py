@@ -96,3 +96,14 @@ def test_storage_lives_as_long_as_its_category_and_a_vendor_s_cookie_as_it_says(
     assert not still_counts(months(6, *pixel), months(12, *pixel), "marketing", granted=True)
     far = visits(category="marketing", cookies=[{"name": "uid", "lifetime": "P2Y", "domain": "vendor"}])
     assert still_counts(months(6, far), months(12, far), "marketing", granted=True)
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_who_answered_while_a_tag_waited_is_asked_again_once_it_loads_before_any_answer(
+    granted: bool,
+) -> None:
+    waiting = resolve(policy())
+    early = resolve(policy(consent_mode={"google": "advanced"}))
+    assert not still_counts(waiting, early, "analytics", granted=granted)
+    assert still_counts(waiting, early, "marketing", granted=granted)
+    assert still_counts(early, waiting, "analytics", granted=granted)

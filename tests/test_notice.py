@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sample import policy, visits
 
+from consentkit.policy.difference import changes
 from consentkit.policy.notice import SECOND_WORDS, compose, lifetime_text, stored_notice, under
 from consentkit.policy.version import Policy, resolve
 from consentkit.policy.words import locales, texts
@@ -217,5 +218,20 @@ def test_each_regime_with_something_on_has_words_of_its_own_in_the_one_notice_fo
 @pytest.mark.parametrize("locale", locales())
 def test_no_gap_is_left_open_in_a_regime_s_words(locale: str) -> None:
     site = {**policy()["site"], "languages": [locale]}
-    notice = shown(resolve(policy(site=site, regimes={"us": {"analytics": "exempt-with-objection"}})), locale)
+    kinds = {"us": {"analytics": "exempt-with-objection"}}
+    notice = shown(resolve(policy(site=site, regimes=kinds, consent_mode={"google": "advanced"})), locale)
     assert not [each for each in under(notice, "us")["body"] if "{" in each]
+
+
+def test_a_tag_that_loads_before_any_answer_is_told_in_every_regime_s_words_and_as_a_change() -> None:
+    """L16: nobody is told that a no keeps off what it doesn't."""
+    services = ["google-ads", "google-analytics", "meta-pixel"]
+    waiting = policy(services=services, regimes={"us": {}, "gb": {}})
+    early = resolve({**waiting, "consent_mode": {"google": "advanced"}})
+    said = "Loaded even before you choose, and also if you reject: Google Ads, Google Analytics."
+    notice = shown(early, "en")
+    for regime in ("unknown", "us", "gb"):
+        assert [text for text in under(notice, regime)["body"] if text.startswith(said)], regime
+    old = resolve(waiting)
+    assert not [text for text in shown(old, "en")["body"] if text.startswith("Loaded")]
+    assert any(change.added and change.said[0][0].startswith(said) for change in changes(old, early, "en"))

@@ -17,7 +17,8 @@ def still_counts(old: Policy, new: Policy, category: str, *, granted: bool) -> b
     §110: the processing must change, not the wording). Nor does a yes cover a longer life than it was given
     on: how long a cookie lives is what visitors must be told before they consent (L20: Planet49, §81). A new
     name, also a renamed one, may live as long as the longest of its service did. Who said no to less isn't
-    asked whether more would do.
+    asked whether more would do. A tag that loads before any choice, where it used to wait for one, is let in
+    by whoever answers, so both are asked again.
     """
     return old.version == new.version or _covers(old, new, category, granted)
 
@@ -27,7 +28,10 @@ def still_counts(old: Policy, new: Policy, category: str, *, granted: bool) -> b
 def _covers(old: Policy, new: Policy, category: str, granted: bool) -> bool:
     before = {(s.id, s.vendor): set(s.purposes) for s in _of(old, category)}
     alike = category in old.categories and all(
-        (s.id, s.vendor) in before and set(s.purposes) <= before[s.id, s.vendor] for s in _of(new, category)
+        (s.id, s.vendor) in before
+        and set(s.purposes) <= before[s.id, s.vendor]
+        and (s.id in old.early or s.id not in new.early)
+        for s in _of(new, category)
     )
     return alike and not (granted and _lives_longer(old, new, category))
 

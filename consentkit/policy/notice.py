@@ -132,20 +132,32 @@ def under(notice: Mapping[str, Any], regime: str) -> dict[str, Any]:
 
 
 def body_under(policy: Policy, words: Mapping[str, Any], regime: str) -> list[str]:
-    """Return what is said under `regime`: what runs when, how to object to it, for how long that counts."""
+    """Return what is said under `regime`: what runs when, in spite of which answer, how to object to it,
+    for how long an answer counts.
+    """
     names: dict[str, list[str]] = {}
     for category in policy.categories:
         kind = policy.kind_of(regime, category)
         names.setdefault(kind, []).append(words["categories"][category]["name"])
+    early = [isolated(name, words["dir"]) for name in _early(policy)]
     counted = [policy.months_of(regime)] if regime in policy.kinds else policy.answers.values()
     values = {
         "site": isolated(policy.site.name, words["dir"]),
         "months": _choice_life(counted, words),
         "categories": listed(names.get("exempt-with-objection", ()), words["locale"]),
+        "services": listed(early, words["locale"]),
     }
     said = words["opt_out"] if "opt-out" in names else words
     exempt = [words["exempt"]["body"]] if "exempt-with-objection" in names else []
-    return [filled(paragraph, values) for paragraph in (*said["body"], *exempt)]
+    loaded = [words["early"]] if early else []
+    return [filled(paragraph, values) for paragraph in (*said["body"], *loaded, *exempt)]
+
+
+def _early(policy: Policy) -> Iterator[str]:
+    """The names of services whose tags load before any answer, and after a no."""
+    for service in policy.services.values():
+        if service.id in policy.early and service.category != "necessary":
+            yield service.name
 
 
 def _shown(policy: Policy, category: str) -> bool:
