@@ -22,7 +22,7 @@ from consentkit.gate.fixed import Fixed
 from consentkit.gate.geo import Atlas, Whereabouts, networks
 from consentkit.gate.page import Gate
 from consentkit.gate.person import UnderAge
-from consentkit.gate.place import Place, check_teller
+from consentkit.gate.place import Place, check_teller, idle
 from consentkit.gate.seal import check_secret
 from consentkit.gate.state import Seal
 from consentkit.gate.visitor import VisitorConsent, fixed
@@ -166,8 +166,9 @@ class ConsentMiddleware:
                 f"regime= tells visitors apart, but the policy's regime is {policy.regime!r} for all of them:"
                 " leave one of the two out"
             )
-        apart = whereabouts.placing and UNKNOWN in policy.answers and len(policy.answers) > 1
-        place = self._regime or (whereabouts.regime if apart else None)
+        place = self._regime or (whereabouts.regime if whereabouts.placing and policy.apart else None)
+        for message in idle(policy, telling=place is not None, header=any(self._headers)):
+            logger.warning(message)
         gate = Gate(self.app, self.kit, seal, self._exclude, place, self._under_age, self._account)
         api = Api(self.kit, gate, whereabouts)
         logger.warning(

@@ -180,6 +180,31 @@ def test_a_visitor_has_the_regime_of_their_place_if_the_policy_tells_it_apart(tm
     }
 
 
+@pytest.mark.parametrize(
+    ("regimes", "options", "told"),
+    [
+        ({"us": {}, "gb": {}}, {}, "so nobody is under [regimes.gb], [regimes.us]: give country_header="),
+        ({"us": {}}, {"regime": lambda scope: "us"}, ""),
+        ({"us": {}}, {"country_header": "CF-IPCountry"}, ""),
+        ({}, {"country_header": "CF-IPCountry"}, "the policy has no table such as [regimes.us]"),
+        ({}, {}, ""),
+    ],
+)
+def test_a_start_tells_of_regimes_without_places_and_of_places_without_regimes(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    regimes: dict[str, Any],
+    options: dict[str, Any],
+    told: str,
+) -> None:
+    where = {"trusted_proxies": ["192.0.2.0/24"], **options}
+    site = mounted(app(), tmp_path, policy=policy(regimes=regimes), **where)
+    _ = site._faces
+    site.kit.close()
+    found = [each for each in caplog.messages if "[regimes." in each]
+    assert [told in each for each in found] == ([True] if told else [])
+
+
 def test_a_country_s_header_without_a_proxy_that_is_trusted_is_refused_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,7 @@ from consentkit.policy.decision import Choice, Consent, decide
 from consentkit.policy.document import OPTIONAL_CATEGORIES, parse
 from consentkit.policy.lint import Finding, lint
 from consentkit.policy.months import add_months, milliseconds
-from consentkit.policy.notice import compose
+from consentkit.policy.notice import compose, under
 from consentkit.policy.regimes import REGIMES, UNKNOWN, Months, RegimeId, months_in
 from consentkit.policy.tables import Answers
 from consentkit.policy.version import Policy, from_bytes, resolve
@@ -215,28 +215,25 @@ def test_what_a_law_says_is_told_apart_from_what_an_authority_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "locale", "told"),
+    ("changes", "regime", "told"),
     [
-        (
-            {"regimes": TOLD_APART},
-            "en",
-            "lasts 3 months to 12 months (depending on where you are) if you accept and 6 months to 12",
-        ),
-        ({"regimes": {"gb": {"consent_months": 6}}}, "en", "lasts 6 months."),
-        (
-            {"regimes": {"fr": {"refusal_months": 12}}},
-            "de",
-            "gilt 6 Monate, wenn Sie zustimmen, und 6 Monate bis",
-        ),
-        ({"regimes": {"gb": {"consent_months": 3}}}, "fr", "valable de 3 mois à 6 mois (selon l’endroit"),
-        ({"regime": "us"}, "en", "lasts 6 months if you accept and 12 months if you reject."),
+        ({"regimes": TOLD_APART}, "unknown", "lasts 6 months."),
+        ({"regimes": TOLD_APART}, "gb", "lasts 3 months if you accept and 6 months if you reject."),
+        ({"regimes": TOLD_APART}, "cz", "lasts 12 months."),
+        ({"regimes": {"gb": {"consent_months": 6, **ASKED}}}, "gb", "lasts 6 months."),
+        ({"regime": "us"}, "us", "lasts 6 months if you accept and 12 months if you reject."),
     ],
 )
-def test_visitors_are_told_of_all_the_months_that_an_answer_may_count(
-    changes: dict[str, Any], locale: str, told: str
+def test_visitors_are_told_the_months_of_their_own_place_and_of_no_other(
+    changes: dict[str, Any], regime: str, told: str
 ) -> None:
-    notice = compose(resolve(policy(**changes)), locale, "/consent")
-    assert told in " ".join(notice["body"])
+    notice = compose(resolve(policy(**changes)), "en", "/consent")
+    assert told in " ".join(under(notice, regime)["body"])
+
+
+def test_a_place_where_all_is_as_everywhere_needs_no_words_of_its_own() -> None:
+    notice = compose(resolve(policy(regimes={"gb": {"consent_months": 6, **ASKED}})), "en", "/consent")
+    assert "regimes" not in notice
 
 
 def test_our_own_cookies_are_told_with_the_longest_of_them() -> None:

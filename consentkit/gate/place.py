@@ -1,6 +1,6 @@
 """Which regime a visitor is under, as far as the application or the network tells."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -27,6 +27,24 @@ def check_teller(option: str, teller: Any) -> None:
         raise ConfigurationError(
             f"{option}= takes a plain function, and {teller!r} is async: it is asked at every request,"
             " before anything can be awaited"
+        )
+
+
+def idle(policy: Policy, *, telling: bool, header: bool) -> Iterator[str]:
+    """Yield what an operator is told of regimes that nobody is ever under, and of places that change nothing.
+
+    `telling`: whether anything tells visitors apart; `header`: whether a header with a place is configured.
+    """
+    if policy.apart and not telling:
+        tables = ", ".join(f"[regimes.{each}]" for each in policy.apart)
+        yield (
+            f"nothing tells where visitors are, so nobody is under {tables}:"
+            " give country_header=, geo= or regime="
+        )
+    if header and not policy.apart:
+        yield (
+            "country_header and region_header tell no visitors apart: the policy has no table such as"
+            " [regimes.us], so its one regime holds for everybody"
         )
 
 

@@ -1,6 +1,6 @@
 """The notice: the exact words a visitor is shown, as data, in one language (L9, L16, Q2)."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -67,12 +67,14 @@ def compose(policy: Policy, locale: str, prefix: str, *, accounts: bool = False)
     """
     words = policy.texts[locale]
     fill = {"site": isolated(policy.site.name, words["dir"])}
-    others = [each for each in policy.kinds if each != policy.regime]
+    body = body_under(policy, words, policy.regime)
+    others = {each: body_under(policy, words, each) for each in policy.answers}
+    others = {each: said for each, said in others.items() if said != body}
     return {
         "locale": locale,
         "dir": words["dir"],
         "title": filled(words["title"], fill),
-        "body": body_under(policy, words, policy.regime),
+        "body": body,
         "purposes_intro": filled(words["purposes_intro"], fill),
         "categories": [_category(policy, words, name) for name in CATEGORIES if _shown(policy, name)],
         "buttons": words["buttons"],
@@ -87,11 +89,7 @@ def compose(policy: Policy, locale: str, prefix: str, *, accounts: bool = False)
         "dates": words["dates"],
         "signal": _signal(policy, locale),
         # The same page is for everyone: the server says under which regime it is seen (L22, L24).
-        **(
-            {"regimes": {each: {"body": body_under(policy, words, each)} for each in others}}
-            if others
-            else {}
-        ),
+        **({"regimes": {each: {"body": said} for each, said in others.items()}} if others else {}),
         # So is where a choice counts, which has to be told on the first layer (L11).
         **({"scope": {each: _intro_in(words, each, fill) for each in SCOPES}} if accounts else {}),
         # Where small buttons have their place in each page, what they say comes with the first words (A6).
@@ -140,10 +138,9 @@ def body_under(policy: Policy, words: Mapping[str, Any], regime: str) -> list[st
         kind = policy.kind_of(regime, category)
         names.setdefault(kind, []).append(words["categories"][category]["name"])
     early = [isolated(name, words["dir"]) for name in _early(policy)]
-    counted = [policy.months_of(regime)] if regime in policy.kinds else policy.answers.values()
     values = {
         "site": isolated(policy.site.name, words["dir"]),
-        "months": _choice_life(counted, words),
+        "months": _choice_life(policy.months_of(regime), words),
         "categories": listed(names.get("exempt-with-objection", ()), words["locale"]),
         "services": listed(early, words["locale"]),
     }
@@ -200,18 +197,10 @@ def _own(policy: Policy, words: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _choice_life(counted: Iterable[Months], words: Mapping[str, Any]) -> str:
-    granted, refused = map(set, zip(*counted, strict=True))
-    if granted == refused:
-        return _span(granted, words)
-    both = {"granted": _span(granted, words), "refused": _span(refused, words)}
-    return filled(words["lifetimes"]["apart"], both)
-
-
-def _span(counts: Collection[int], words: Mapping[str, Any]) -> str:
-    """The months that an answer counts: one notice is for every regime that the site tells apart."""
-    least, most = (_months(count, words) for count in (min(counts), max(counts)))
-    return least if least == most else filled(words["lifetimes"]["span"], {"least": least, "most": most})
+def _choice_life(counted: Months, words: Mapping[str, Any]) -> str:
+    both = {name: _months(count, words) for name, count in counted._asdict().items()}
+    same = counted.granted == counted.refused
+    return both["granted"] if same else filled(words["lifetimes"]["apart"], both)
 
 
 def _months(count: int, words: Mapping[str, Any]) -> str:

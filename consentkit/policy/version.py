@@ -86,6 +86,11 @@ class Policy:
         same = self.months_of(regime) == self.months_of(UNKNOWN) and not self.kinds.get(regime)
         return UNKNOWN if same else regime
 
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """The regimes that the site tells apart from UNKNOWN; none where one regime is everybody's."""
+        return tuple(each for each in self.answers if UNKNOWN in self.answers and each != UNKNOWN)
+
     @cached_property
     def early(self) -> frozenset[str]:
         """The declared services whose tags load before a choice, because the policy says so in writing.
