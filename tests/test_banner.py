@@ -140,6 +140,8 @@ def test_a_control_of_the_page_opts_out_of_a_sale_and_of_no_more(page: Page, sho
     expect(page.get_by_role("status").filter(has_text=TEXTS["en"]["status"]["saved"])).to_have_count(1)
     sent = shop.posted()
     assert (sent["choices"], sent["control"], sent["mechanism"]) == ({"marketing": False}, "opt-out", "page")
+    gone(page)
+    assert page.evaluate("consentkit.state.ask") is False, "about the rest, from the next page on"
     assert shop.tracker.asked == []
 
 

@@ -259,6 +259,11 @@ def test_one_press_without_a_script_opts_out_of_any_sale_and_of_nothing_else(
     assert sent["action"] == "opt-out"
     assert "/consent/do-not-sell?saved=1&lang=fr" in str(answer.url)
     assert "Demande d’opposition respectée" in answer.text
+    loaded = "leurs services ne sont plus chargés"
+    assert [(loaded in text, 'value="opt-out"' in text) for text in (page, answer.text)] == [
+        (True, True),
+        (False, False),
+    ]
     assert "<b>Ne pas vendre ni partager" in client.get("/consent/?lang=fr").text, "in the history"
     entry = next(client.app.kit.log.entries(newest_first=True))  # type: ignore[attr-defined]
     assert (entry.kind.label, entry.stmt["control"]) == ("withdrawal", "opt-out")

@@ -57,13 +57,17 @@ class Form:
         return self._page(request, shown, _granted(shown.decision), 200, saved=saved)
 
     def opt_out(self, request: Request, shown: Shown) -> HTMLResponse:
-        """Return the page that says no to any sale, and whether the visitor or their browser has."""
+        """Return the page that says no to any sale, and whether the visitor or their browser has.
+
+        What only the browser says ends with its signal: a no that lasts is still offered then.
+        """
         policy, prefix = self.kit.edition.policy, self.kit.edition.prefix
         locale, sold = language(request, policy), denied(policy, GPC)
         off = bool(sold) and not shown.decision.allowed.intersection(sold)
         values = {
             "notice": compose(policy, locale, prefix),
             "sold": sold,
+            "refused": bool(sold) and all(shown.decision.reasons[each] is Reason.REFUSED for each in sold),
             "honoured": off and (shown.known or bool(shown.signals)),
             "objected": beforehand(policy, locale, shown.signals),
         }

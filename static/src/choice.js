@@ -65,6 +65,8 @@ export async function choose(kernel, choices, control, mechanism) {
   // What the answer had no room to end goes with others, each of which leads to the next, even as this page ends;
   // the last ones are at this page's own path, below which some cookies may only be seen there.
   const further = answer.ending + "&page=" + encodeURIComponent(location.pathname);
+  // Who has just opted out of a sale isn't asked about the rest in the same breath.
+  if (control === "opt-out") answer.ask = false;
   if (answer.ending) fetch(location.origin + further, { keepalive: true }).catch(() => {});
   kernel.finish(answer);
 }
