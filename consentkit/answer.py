@@ -4,6 +4,8 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from consentkit.errors import ChoiceError, Problem
+from consentkit.policy.decision import ON, Decision, Reason
+from consentkit.policy.signals import objections
 from consentkit.policy.version import Policy
 from consentkit.proof.statement import Occasion
 from consentkit.publication import Publications
@@ -11,8 +13,10 @@ from consentkit.publication import Publications
 MECHANISMS = ("banner", "preferences", "reopened", "page", "form", "api", "placeholder")
 """The banner's first layer, its second; the second as the visitor opened it again; a button of the site's
 own; the page that works without JavaScript; a program; what stands where an embed is blocked."""
-ACCEPT_ALL, OPT_OUT = "accept-all", "opt-out"
-CONTROLS = (ACCEPT_ALL, OPT_OUT, "reject-all", "save", "always")
+ACCEPT_ALL, OPT_OUT, SAVE, ALWAYS = "accept-all", "opt-out", "save", "always"
+CONTROLS = (ACCEPT_ALL, OPT_OUT, "reject-all", SAVE, ALWAYS)
+DRAWN_OFF = ("preferences", "reopened")
+"""Where a box is drawn as what is allowed now: not ticked, whatever was said, while the browser objects."""
 SIZES = ("narrow", "wide")
 """How the banner lays itself out on a small screen, and on any other."""
 MOST_CLIENT = 253_402_300_799_999
@@ -42,13 +46,17 @@ class Answer:
         """Whether this only says that nothing is to be sold or shared."""
         return self.control == OPT_OUT and not any(self.choices.values())
 
-    def heeding(self, off: Collection[str], said: Container[str]) -> "Answer":
+    def heeding(self, off: Collection[str], said: Container[str], granted: Container[str] = ()) -> "Answer":
         """Return this as it was understood by somebody whose browser objects to the categories `off`.
 
-        To accept all doesn't reach those, as the visitor was told beforehand: what they have `said` of one
-        stays, of any other it is no yes (11 CCR 7025(c)(5)).
+        To accept all doesn't reach those, nor does an embed's yes, as the visitor was told beforehand: what
+        they have `said` of one stays, of any other it is no yes (11 CCR 7025(c)(5)). A box that the signal
+        alone keeps from being ticked takes back nothing that they have `granted`.
         """
-        if self.control != ACCEPT_ALL:
+        if self.control == SAVE and self.mechanism in DRAWN_OFF:
+            kept = {c for c, yes in self.choices.items() if c in off and c in granted and not yes}
+            return replace(self, choices={c: yes for c, yes in self.choices.items() if c not in kept})
+        if self.control not in (ACCEPT_ALL, ALWAYS):
             return self
         left = {c: yes and c not in off for c, yes in self.choices.items() if not (c in off and c in said)}
         return replace(self, choices=left)
@@ -71,6 +79,22 @@ class Answer:
             signals=tuple(signals),
             scope="account" if account else None,
         )
+
+
+def understood(
+    answer: Answer, policy: Policy, shown: Policy, before: Decision, signals: Iterable[str]
+) -> tuple[Answer, Collection[str]]:
+    """Return an answer under `shown` as its visitor meant it, and what it leaves open as `signals` deny it.
+
+    A signal is no answer: it makes no refusal that outlasts it. But where a category is on without an answer,
+    or nothing else would be answered, that is how the visitor's own press stands (11 CCR 7025(c)(5)).
+    """
+    granted = {c for c, why in before.reasons.items() if why is Reason.GRANTED}
+    heard = answer.heeding(objections(policy, signals), before.until, granted)
+    denied = {c for c, yes in heard.choices.items() if answer.choices[c] and not yes}
+    denied = {c for c in denied if shown.kind_of(before.regime, c) not in ON}
+    left = {c: yes for c, yes in heard.choices.items() if c not in denied}
+    return (replace(heard, choices=left), denied) if left or before.until else (heard, ())
 
 
 class StaleGrant(ChoiceError):

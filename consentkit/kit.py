@@ -4,14 +4,14 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from consentkit.answer import Answer, StaleGrant, problems_of
+from consentkit.answer import Answer, StaleGrant, problems_of, understood
 from consentkit.edition import Edition, compile_edition
 from consentkit.errors import (
     ChoiceError,
@@ -38,7 +38,6 @@ from consentkit.policy.decision import (
 from consentkit.policy.lint import lint
 from consentkit.policy.months import milliseconds
 from consentkit.policy.reading import read_json, read_toml
-from consentkit.policy.signals import objections
 from consentkit.policy.version import Policy, resolve
 from consentkit.proof.attest import Rounds, attesting
 from consentkit.proof.entry import Kind, Record, subject_id
@@ -197,10 +196,9 @@ class ConsentKit:
         for left in reversed(range(TRIES)):
             past = await asyncio.to_thread(self._past, consent, signals, now, regime)
             before = self.decide(past.consent, now, regime)
-            heard = answer.heeding(objections(self.edition.policy, signals), before.until)
+            heard, denied = understood(answer, self.edition.policy, shown, before, signals)
             choices = self._choices(past.consent, heard, shown, now, before)
             cid = past.consent.id if past.consent else secrets.token_bytes(16)
-            denied = [c for c, yes in heard.choices.items() if answer.choices[c] and not yes]
             record = self._entry(cid, past, before, choices, answer, subject, now, signals, denied)
             due = past.due if left else ()  # at the end the answer alone matters
             try:
@@ -269,7 +267,7 @@ class ConsentKit:
         subject: Mapping[str, str],
         now: datetime,
         signals: Sequence[str],
-        denied: Sequence[str],
+        denied: Collection[str],
     ) -> Record:
         granted = {category for category, why in before.reasons.items() if why is Reason.GRANTED}
         withdrawn = any(not choices[category].granted for category in granted & choices.keys())
@@ -278,9 +276,9 @@ class ConsentKit:
         occasion = answer.occasion(self.published, before.regime, signals, account=account)
         earlier = past.consent.choices if past.consent else {}
         given = [category for category, choice in choices.items() if choice is not earlier.get(category)]
-        rests = {**bases(self.published.policies, choices), **dict.fromkeys(denied, "signal")}
+        rests = bases(self.published.policies, choices)
         ends = self._ends(Consent(cid, 0, choices))
-        stmt = answered(occasion, choices, ends, given, now, past.previous, rests)
+        stmt = answered(occasion, choices, ends, given, now, past.previous, rests, denied)
         return Record(kind, milliseconds(now), stmt, {"sub": subject_id(cid), **subject})
 
     def _ends(self, consent: Consent) -> dict[str, datetime]:

@@ -180,6 +180,12 @@ def test_to_accept_all_under_a_signal_is_no_yes_to_what_it_denies(client: TestCl
         granted = {c for c, yes in stmt["categories"].items() if yes}
         assert (stmt["signals"], granted) == (["gpc"], {"necessary", "preferences", "analytics"})
         assert stmt["basis"] == {"necessary": "exempt", "marketing": "signal", "others": "consent"}
+        assert stmt["until"]["marketing"] == stmt["t"] + 1
+        assert "Off, because your browser objects to it" in client.get("/consent/").text
+        state = client.get("/consent/state", headers=GPC).json()
+        assert (state["reasons"]["marketing"], state["ask"]) == ("unknown", False), "an answer to no question"
+        state = client.get("/consent/state", headers={"sec-gpc": "0"}).json()
+        assert (state["reasons"]["marketing"], state["ask"]) == ("unknown", True), "a signal is no refusal"
     assert client.get("/", headers={"sec-gpc": "0"}).json()["allowed"] is False
     assert client.app.kit.log.verify(claims()).ok  # type: ignore[attr-defined]
 
@@ -194,6 +200,28 @@ def test_what_was_said_before_the_signal_is_left_as_it_was_by_who_accepts_all_un
     stmt = next(client.app.kit.log.entries(newest_first=True)).stmt  # type: ignore[attr-defined]
     assert (stmt["categories"]["marketing"], "marketing" in stmt["basis"]) == (True, False)
     assert client.get("/").json()["allowed"] is False
+
+
+def test_a_box_that_the_signal_alone_keeps_off_takes_nothing_back(client: TestClient) -> None:
+    """The second layer draws what is allowed now; who unticks what they see ticked takes it back."""
+    choose(client, "analytics", "marketing")
+    client.headers.update(GPC)
+    entries = client.app.kit.log.entries  # type: ignore[attr-defined]
+    choose(client, "analytics", control="save", mechanism="reopened")
+    stmt = next(entries(newest_first=True)).stmt
+    assert (kinds(client)[-1], stmt["categories"]["marketing"]) == ("choice", True)
+    choose(client, "analytics", control="save", mechanism="form")
+    assert kinds(client)[-1] == "withdrawal"
+
+
+def test_an_embed_s_yes_doesn_t_reach_what_the_browser_objects_to(client: TestClient) -> None:
+    choose(client, "analytics")
+    client.headers.update(GPC)
+    yes = {"choices": {"marketing": True}, "mechanism": "placeholder", "control": "always"}
+    assert choose(client, **yes).json()["reasons"]["marketing"] == "refused"
+    stmt = next(client.app.kit.log.entries(newest_first=True)).stmt  # type: ignore[attr-defined]
+    assert (stmt["categories"]["marketing"], stmt["control"]) == (False, "always")
+    assert client.app.kit.log.verify(claims()).ok  # type: ignore[attr-defined]
 
 
 def test_an_objection_of_somebody_without_an_id_is_counted_and_never_logged(client: TestClient) -> None:

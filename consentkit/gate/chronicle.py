@@ -10,7 +10,15 @@ from consentkit.gate.sheet import moment, until
 from consentkit.policy.version import CATEGORIES
 from consentkit.policy.words import filled, listed
 from consentkit.proof.entry import Kind, Stored
-from consentkit.proof.statement import ANSWERS, GRANTED, NECESSARY, REFUSED, end_of, newest_answer
+from consentkit.proof.statement import (
+    ANSWERS,
+    GRANTED,
+    NECESSARY,
+    REFUSED,
+    SIGNAL,
+    end_of,
+    newest_answer,
+)
 
 CONTROLS = {
     "accept-all": ("buttons", "accept"),
@@ -89,6 +97,9 @@ def _facts(
     words = texts["page"]
     if record.kind in ANSWERS:
         for category, yes in stmt["categories"].items():
+            if stmt.get("basis", {}).get(category) == SIGNAL:
+                yield category, [escape(words["signal"])]
+                continue
             withdrawn = not yes and granted.get(category, 0) > (record.t or 0)
             said = [words["withdrawn"]] * withdrawn + [words[GRANTED if yes else REFUSED]]
             end = end_of(stmt, category)

@@ -7,7 +7,7 @@ signal; their own answer; what the law of the place says without one. The first 
 from collections.abc import Iterable
 from dataclasses import replace
 
-from consentkit.policy.decision import Decision, Reason
+from consentkit.policy.decision import SETTLED, Decision, Reason
 from consentkit.policy.signals import objections
 from consentkit.policy.version import Policy
 
@@ -22,8 +22,18 @@ def under_age(decision: Decision) -> Decision:
 
 
 def obeyed(policy: Policy, decision: Decision, signals: Iterable[str]) -> Decision:
-    """Return a decision under `policy` without what the signals deny; whether to ask stays as it is."""
-    off = objections(policy, signals) & decision.allowed
+    """Return a decision under `policy` without what the signals deny.
+
+    Who has answered nothing is asked as ever; who has, isn't asked again about what the signals keep off
+    alone: no answer would change that, and to accept all leaves it open.
+    """
+    objected = objections(policy, signals)
+    if not objected:
+        return decision
+    asked = {c for c, why in decision.reasons.items() if c in policy.categories and why not in SETTLED}
+    if decision.until and asked <= objected:
+        decision = replace(decision, ask=False)
+    off = objected & decision.allowed
     if not off:
         return decision
     reasons = {**decision.reasons, **dict.fromkeys(off, Reason.SIGNAL)}

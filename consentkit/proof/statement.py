@@ -7,7 +7,7 @@ for everything granted and one for everything refused; a category of its own nam
 instant. `basis` says it once, of the `others` that were answered, if there are any.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,8 @@ NECESSARY = "necessary"
 ANSWERS = (Kind.CHOICE, Kind.WITHDRAWAL, Kind.OPERATOR)
 """The kinds that say yes or no about every category: what a visitor answered, or an operator for them."""
 GRANTED, REFUSED, OTHERS = "granted", "refused", "others"
+SIGNAL = "signal"
+"""What a category's being off rests on that has no answer: it ends with the signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +63,31 @@ def answered(
     now: datetime,
     previous: int | None,
     bases: Mapping[str, str],
+    denied: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return the statement of an answer given at `now`: a visitor's whole state, and how it came about.
 
     `ends` are the instants from which each choice no longer counts, `given` the categories answered here and
     now, `previous` the visitor's entry before, `bases` what those answers rest on that are no consent or its
-    refusal.
+    refusal; `denied` the categories without an answer that a signal kept off: said to be off, on the
+    basis `signal`, for this one millisecond, as whoever verifies wants an end: it is no choice.
     """
     here = _second(milliseconds(now))
     instants = {category: milliseconds(choice.decided) for category, choice in choices.items()}
     decided = {c: instant for c, instant in instants.items() if c not in given or instant != here}
     versions = {c: choice.version for c, choice in choices.items() if choice.version != occasion.policy}
     regimes = {c: choice.regime for c, choice in choices.items() if choice.regime != UNKNOWN}
+    denied = [category for category in denied if category not in choices]
     others = {OTHERS: "consent"} if choices.keys() - bases.keys() else {}
     return {
         **occasion.stated(),
-        "categories": {NECESSARY: True, **{c: choice.granted for c, choice in choices.items()}},
-        "basis": {NECESSARY: "exempt", **bases, **others},
-        "until": _ends(choices, ends, decided),
+        "categories": {
+            NECESSARY: True,
+            **{c: choice.granted for c, choice in choices.items()},
+            **dict.fromkeys(denied, False),
+        },
+        "basis": {NECESSARY: "exempt", **bases, **dict.fromkeys(denied, SIGNAL), **others},
+        "until": _ends(choices, ends, decided) | dict.fromkeys(denied, milliseconds(now) + 1),
         **({"decided": decided} if decided else {}),
         **({"versions": versions} if versions else {}),
         **({"regimes": regimes} if regimes else {}),
@@ -116,7 +125,7 @@ def choices_of(stmt: Mapping[str, Any]) -> dict[str, Choice]:
             regimes.get(category, UNKNOWN),
         )
         for category, granted in stmt["categories"].items()
-        if category != NECESSARY
+        if category != NECESSARY and stmt.get("basis", {}).get(category) != SIGNAL
     }
 
 
