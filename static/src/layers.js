@@ -14,7 +14,7 @@ const anchor = ({ href, text }) => make("a", { class: "link", href: new URL(href
 
 /** @param {Notice} notice @param {(Node | string)[]} more */
 export const links = ({ links: { details, policy } }, ...more) =>
-  make("p", { class: "links" }, anchor(details), " ", anchor(policy), ...more);
+  make("p", { class: "paragraph" }, anchor(details), " ", anchor(policy), ...more);
 
 /**
  * The three equal buttons of a layer, in the site's order.

@@ -143,7 +143,7 @@ export default function placeholders(kernel) {
     }
     const show = () => {
       page.body.replaceChildren(...parts.filter((each) => !!each));
-      if (frame !== place && !frame.style.height) frame.height = page.documentElement.scrollHeight + "";
+      if (frame !== place) frame.height = page.documentElement.scrollHeight + "";
     };
     page.head.append(make("base", { target: "_top" }));
     void loadStyle(location.origin + config.styles.placeholders, page.head).then(show);
@@ -172,8 +172,9 @@ export default function placeholders(kernel) {
           Object.assign(frame, { width, height });
           place.after(frame);
         } else {
-          const height = place.clientHeight ? "100%" : "";
-          Object.assign(frame.style, { border: 0, display: "block", height, width: "100%" });
+          // As high as its place where that has a height, else as high as its words.
+          Object.assign(frame.style, { border: 0, display: "block", maxHeight: "100%", width: "100%" });
+          frame.height = (place.clientHeight || 150) + "";
           place.append(frame);
         }
       }
