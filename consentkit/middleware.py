@@ -154,9 +154,7 @@ class ConsentMiddleware:
                 check_teller(option, teller)
         trusted = networks(self._trusted_proxies)
         if any(self._headers) and not trusted:
-            raise ConfigurationError(
-                "country_header and region_header count from trusted_proxies alone: name some"
-            )
+            raise ConfigurationError("country_header and region_header count from trusted_proxies alone")
         whereabouts = Whereabouts(trusted, Atlas(self._geo) if self._geo else None, self._headers)
         registrable("example.com")  # reads the list of public suffixes now, not with somebody's first choice
         seal = Seal(secret, self.kit.log.keys.identity)

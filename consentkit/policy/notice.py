@@ -30,7 +30,7 @@ UNBOUNDED = 10**6
 FIRST_WORDS = {
     "buttons": ("accept", "reject", "choose"),
     "labels": ("always",),
-    "status": ("saved", "failed", "offline"),
+    "status": ("saved", "failed", "offline", "again"),
 }
 """Of these tables, what the banner's first layer says: the rest is read later, if ever."""
 SECOND_WORDS = ("embed", "dates", "signal")

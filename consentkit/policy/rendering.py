@@ -82,11 +82,13 @@ def banner_layer(notice: Mapping[str, Any], order: Sequence[str] = CONTROLS) -> 
 def again_layer(notice: Mapping[str, Any], order: Sequence[str] = CONTROLS) -> list[Node]:
     """Return the first layer as it is where some answers count no longer.
 
-    It lists those categories alone, each of which may be one, and leads to what has changed if that is why.
+    It lists those categories alone, each of which may be one. If a change is why, it begins with that, and
+    leads to what has changed; what a signal has it say comes before.
     """
     asked = [each for each in notice["categories"] if not each["locked"]]
     text, actions = banner_layer({**notice, "categories": asked}, order)
-    text["parts"][-1]["parts"] += [" ", _node("a", notice["changes"])]
+    why = _node("p", f"{notice['status']['again']} ", _node("a", notice["changes"]))
+    text["parts"].insert(1, why)
     return [text, actions]
 
 

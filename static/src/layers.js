@@ -12,9 +12,9 @@ export const paragraphs = (texts) => texts.map((text) => make("p", { class: "par
 /** The site's own address, whatever `<base>` the page has. @param {{ href: string; text: string }} link */
 const anchor = ({ href, text }) => make("a", { class: "link", href: new URL(href, location.origin).href }, text);
 
-/** @param {Notice} notice @param {(Node | string)[]} more */
-export const links = ({ links: { details, policy } }, ...more) =>
-  make("p", { class: "paragraph" }, anchor(details), " ", anchor(policy), ...more);
+/** @param {Notice} notice */
+export const links = ({ links: { details, policy } }) =>
+  make("p", { class: "paragraph" }, anchor(details), " ", anchor(policy));
 
 /**
  * The three equal buttons of a layer, in the site's order.
@@ -51,9 +51,11 @@ export function firstLayer(kernel, notice, choose) {
       "div",
       { class: "text" },
       heading(notice),
-      ...paragraphs(notice.objection.concat(notice.body, notice.purposes_intro)),
+      ...paragraphs(notice.objection),
+      changed && make("p", { class: "paragraph" }, notice.status.again + " ", anchor({ href: news, text: notice.changes })),
+      ...paragraphs([...notice.body, notice.purposes_intro]),
       make("ul", { class: "purposes" }, ...purposes),
-      links(notice, ...(changed ? [" ", anchor({ href: news, text: notice.changes })] : [])),
+      links(notice),
     ),
     make("div", { class: "actions" }, ...equals(notice, config.order, button(notice.buttons.choose, choose))),
   ];

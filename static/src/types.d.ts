@@ -130,7 +130,7 @@ interface Notice {
   buttons: Record<"accept" | "reject" | "choose", string>;
   links: Record<"policy" | "details", { href: string; text: string }>;
   labels: Record<"always", string>;
-  status: Record<"saved" | "failed" | "offline", string>;
+  status: Record<"saved" | "failed" | "offline" | "again", string>;
   /** What leads to what has changed. */
   changes: string;
   /** What the small buttons say, if the site has them. */
