@@ -261,6 +261,28 @@ def test_buttons_that_are_put_alike_are_not(yes: str, no: str) -> None:
     assert findings(texts={"fr": {"buttons": {"accept": yes, "reject": no}}}) == []
 
 
+def test_one_answer_in_words_of_the_site_s_own_beside_one_of_ours_is_warned_of() -> None:
+    """L2: ours were chosen to stand beside each other."""
+    [found] = findings(texts={"fr": {"buttons": {"accept": "OK, tout"}}})
+    assert (found.severity, found.place) == ("warning", "texts.fr.buttons")
+    assert "only accept is your own" in found.message
+
+
+def test_another_way_in_one_text_for_all_languages_is_warned_of() -> None:
+    """B14."""
+    site = policy()["site"] | {"languages": ["fr", "en"]}
+
+    def ways(text: object) -> list[Finding]:
+        instead = {"href": "/films", "text": text}
+        services = ["google-analytics", "meta-pixel", {"id": "youtube", "instead": instead}]
+        return findings(site=site, services=services)
+
+    [found] = ways("Our films")
+    assert (found.severity, found.place) == ("warning", "services.youtube.instead.text")
+    assert 'text = { fr = "…", en = "…" }' in found.message
+    assert ways({"fr": "Nos films", "en": "Our films"}) == []
+
+
 def test_names_and_addresses_that_are_still_the_template_s_are_warned_of() -> None:
     """E14."""
     site = policy()["site"] | {"name": "My site", "contact": "privacy@example.com"}

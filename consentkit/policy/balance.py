@@ -7,6 +7,7 @@ from typing import Final
 
 from consentkit.policy.registry import shown
 from consentkit.policy.version import Policy
+from consentkit.policy.words import locales, texts
 
 SOURCE: Final = (
     "CNIL, recommandation 2020-092, §34: refusing has the same ease and emphasis as accepting;"
@@ -36,7 +37,7 @@ def one_sided(policy: Policy) -> Iterator[tuple[str, str, str]]:
     """Yield (place, message, source) for each language in which yes and no aren't put alike."""
     for locale, words in policy.texts.items():
         yes, no = str(words["buttons"]["accept"]), str(words["buttons"]["reject"])
-        found = "; ".join(_differences(yes, no))
+        found = "; ".join((*_differences(yes, no), *_only_one(locale, yes, no)))
         if found:
             message = f"offer {shown(yes)} beside {shown(no)}: {found}. Say both as plainly as each other"
             yield f"texts.{locale}.buttons", message, SOURCE
@@ -55,6 +56,14 @@ def _differences(yes: str, no: str) -> Iterator[str]:
         word = pattern.search(text)
         if word is not None:
             yield f"{shown(word[0])} {how}"
+
+
+def _only_one(locale: str, yes: str, no: str) -> Iterator[str]:
+    """A site's own word beside one of ours, which was chosen for the one that it stood with."""
+    shipped = texts(locale, {})["buttons"] if locale in locales() else {"accept": yes, "reject": no}
+    own = [name for name, word in (("accept", yes), ("reject", no)) if word != shipped[name]]
+    if len(own) == 1:
+        yield f"only {own[0]} is your own"
 
 
 def _exclaims(text: str) -> bool:

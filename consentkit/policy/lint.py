@@ -16,7 +16,7 @@ from consentkit.policy.exempt import assessed, contradictions, may_be_exempt
 from consentkit.policy.hooks import findings_on
 from consentkit.policy.periods import exceeds
 from consentkit.policy.regimes import EXEMPT, REGIMES, STRICTNESS, UNKNOWN
-from consentkit.policy.registry import DECLARED, Cookie, Service, known_services
+from consentkit.policy.registry import DECLARED, Cookie, Service, known_services, shown
 from consentkit.policy.unfilled import unfilled
 from consentkit.policy.version import Policy
 from consentkit.policy.wording import misleading
@@ -32,6 +32,7 @@ _NEVER_EXEMPT: Final = frozenset(
 _MEASURING: Final = "CNIL, sheet 17 for developers: when audience measurement needs no consent"
 _UNSELECTED: Final = "consentkit's own rule: no selection, no transfer"
 _WITHDRAWAL: Final = "CNIL, SAN-2025-007: what was withdrawn isn't read any more"
+_PLAIN: Final = "GDPR, art. 12(1): what visitors are told, they are told in an intelligible form"
 _CAPS: Final = "consentkit's own rule: how long each category's cookies live at most"
 
 
@@ -70,6 +71,7 @@ def lint(policy: Policy, coded: Sequence[Declared] = ()) -> list[Finding]:
             *_misplaced(policy),
             *_unguarded(policy),
             *_unjustified(policy),
+            *_untranslated(policy),
         ),
         *(
             *_months(policy),
@@ -231,6 +233,18 @@ def _unjustified(policy: Policy) -> Iterator[Finding]:
                 " a technical cookie ends with the session; say in `why` what it is kept longer for"
             )
             yield Finding("warning", _place(service, cookie), message, _TECHNICAL)
+
+
+def _untranslated(policy: Policy) -> Iterator[Finding]:
+    """Other ways whose one text stands in every language's notice (B14)."""
+    languages = policy.site.languages
+    for service, way in policy.instead.items():
+        if len(languages) > 1 and isinstance(way["text"], str):
+            each = ", ".join(f'{language} = "…"' for language in languages)
+            message = (
+                f"is {shown(way['text'])} in each of the site's languages: say it in all, text = {{ {each} }}"
+            )
+            yield Finding("warning", f"services.{service}.instead.text", message, _PLAIN)
 
 
 def _capped(policy: Policy) -> Iterator[Finding]:
