@@ -131,25 +131,30 @@ def check(
 
 @main.command()
 @click.argument("id_", metavar="[ID]", required=False)
+@click.option(
+    "--policy", type=click.Path(path_type=Path), help="A policy file: only the words that hold in it."
+)
 @json_option
-def services(id_: str | None, as_json: bool) -> None:
+def services(id_: str | None, policy: Path | None, as_json: bool) -> None:
     """List the services that consentkit knows, by the id that a policy names them with.
 
     Or show one: what is said to its vendor of a visitor's choice, word by word, in each mode there is.
     """
     if id_ is not None:
-        _show_service(id_, as_json=as_json)
+        _show_service(id_, policy, as_json=as_json)
         return
     for known in sorted(known_services().values(), key=lambda service: service.id):
         text = f"{known.id:<24}  {known.category:<11}  {known.name}"
         say({"id": known.id, "category": known.category, "name": known.name}, text, as_json=as_json)
 
 
-def _show_service(id_: str, *, as_json: bool) -> None:
+def _show_service(id_: str, policy: Path | None, *, as_json: bool) -> None:
     service = known_services().get(id_)
     if service is None:
         raise click.ClickException(f"{id_!r} is not a known service; consentkit services lists them")
-    hooks = [hook for hook in known_hooks() if id_ in hook.services]
+    with explained():
+        rows = known_hooks() if policy is None else read_policy(policy).hooks
+    hooks = [hook for hook in rows if id_ in hook.services]
     words = [line for hook in hooks for line in hook.lines()] or ["Its vendor is told nothing."]
     head = f"{service.id}: {service.name}, of {service.vendor} ({service.country}), {service.category}"
     value = {**service_to(service), "hooks": [hook.plain() for hook in hooks]}

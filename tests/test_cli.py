@@ -190,7 +190,7 @@ def test_the_known_services_are_listed_by_id() -> None:
     assert json.loads(run("services", "--json").stdout.splitlines()[0]).keys() == {"id", "category", "name"}
 
 
-def test_a_service_is_shown_with_the_exact_words_that_its_vendor_is_told() -> None:
+def test_a_service_is_shown_with_the_exact_words_that_its_vendor_is_told(tmp_path: Path) -> None:
     told = run("services", "matomo").stdout.splitlines()
     assert told[0] == "matomo: Matomo, of InnoCraft (NZ), analytics"
     assert '  where the policy says so: [consent_mode] matomo = "cookieless"' in told
@@ -198,6 +198,11 @@ def test_a_service_is_shown_with_the_exact_words_that_its_vendor_is_told() -> No
     google = run("services", "google-analytics").stdout
     assert 'ad_storage:marketing?"granted":"denied",' in google
     assert "told nothing" in run("services", "youtube").stdout
+    path = tmp_path / "consent.json"
+    path.write_text(json.dumps(policy(consent_mode={"google": "advanced"})))
+    chosen = run("services", "google-analytics", "--policy", str(path)).stdout
+    assert 'google = "advanced"' in chosen
+    assert 'google = "basic"' not in chosen
     plain = json.loads(run("services", "meta-pixel", "--json").stdout)
     assert plain["hooks"][0]["granted"] == [{"call": "fbq", "given": ["consent", "grant"]}]
     unknown = run("services", "meta")
