@@ -207,6 +207,9 @@ def test_every_version_is_a_page_for_people_and_bytes_for_programs(tmp_path: Pat
         gone = re.findall("<del>(.*?)</del>", answer.text)
         assert any("_fbp" in each for each in gone)
         assert not any("_ga" in each for each in added + gone)
+        told = answer.text.partition('<h2 id="changes">')[2].partition("<ol")[0]
+        named = re.findall("<h3><bdi>(.*?)</bdi>", told)
+        assert len(named) == len(set(named)), "each service once"
         earlier = re.findall(r'href="(/consent/policy/(\w{64})\?lang=en)"', answer.text)
         assert [each for _, each in earlier] == [version(client), first]
         then = client.get(earlier[1][0], headers=READER)
@@ -285,3 +288,19 @@ def test_the_page_names_who_is_responsible_and_how_to_reach_them(tmp_path: Path)
         assert "\u2068privacy@shop.example\u2069" in text
         assert "\u2068Corner Shop\u2069</title>" in text
         assert text.count("\u2068") == text.count("\u2069")
+
+
+def test_what_changed_of_one_tracker_is_one_line_and_versions_of_a_day_say_when(
+    tmp_path: Path, clock: Clock
+) -> None:
+    """E2: services whose lives grew are told of each on its own, whatever was told between them."""
+    for life in ("P1M", "P3M"):
+        own = visits(cookies=[{"name": name, "lifetime": life} for name in ("_visit", "_visitor")])
+        with browsing(app(), tmp_path, clock=clock, policy=policy(services=[own])) as client:
+            text = client.get("/consent/policy?lang=en", headers=READER).text
+        clock.move(hours=1)
+    told = text.partition('<h2 id="changes">')[2]
+    line = "<bdi>_visit</bdi> <del><bdi>1 month</bdi></del> <ins><bdi>3 months</bdi></ins>"
+    assert line in " ".join(told.split())
+    assert told.count("<h3>") == 1
+    assert re.findall(r'<bdi dir="ltr">(..:..) UTC', told.partition("<ol")[2])[-2:] == ["13:00", "12:00"]

@@ -6,9 +6,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from consentkit.gate.sheet import language, moment, sheet
+from consentkit.gate.sheet import language, moments, sheet
 from consentkit.kit import ConsentKit
-from consentkit.policy.difference import changes
+from consentkit.policy.difference import changes, shifts
 from consentkit.policy.notice import compose
 
 VARY = "accept, accept-language"
@@ -32,8 +32,8 @@ def declaration(kit: ConsentKit, request: Request, version: str) -> HTMLResponse
     before = _before([each for _, each in dated], version)
     values: dict[str, Any] = {
         "notice": compose(policy, locale, kit.edition.prefix),
-        "changes": changes(kit.published.policies[before], policy, locale) if before else [],
-        "versions": [(moment(instant, dates), each) for instant, each in dated],
+        "changes": shifts(changes(kit.published.policies[before], policy, locale)) if before else [],
+        "versions": moments(dated, dates),
         "current": kit.edition.policy.version,
     }
     return sheet(

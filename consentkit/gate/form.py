@@ -12,7 +12,7 @@ from consentkit.answer import Answer
 from consentkit.errors import ChoiceError, ConsentKitError, StoreUnavailable
 from consentkit.gate.chronicle import chronicle, ended
 from consentkit.gate.keeping import page_path
-from consentkit.gate.sheet import address, language, moment, sheet, until
+from consentkit.gate.sheet import address, language, moments, sheet, until
 from consentkit.kit import ConsentKit
 from consentkit.policy.decision import ON, Decision, Reason
 from consentkit.policy.notice import beforehand, compose, lifetime_text, under
@@ -128,9 +128,7 @@ class Form:
             "kept": _kept(policy, locale),
             "vkey": self.kit.log.vkey,
             "elsewhere": list(_elsewhere(policy)),
-            "versions": [
-                (moment(instant, texts["dates"]), version) for instant, version in self.kit.published.dated()
-            ],
+            "versions": moments(self.kit.published.dated(), texts["dates"]),
             "saved": saved,
             "error": error,
             "problems": problems,

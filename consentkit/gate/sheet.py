@@ -1,6 +1,7 @@
 """The frame of the pages visitors read below the prefix: their language, what browsers may do."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -101,6 +102,15 @@ def moment(instant: datetime, dates: Mapping[str, Any], *, clock: bool = False) 
     hour = Markup(' <bdi dir="ltr">{}</bdi>').format(utc.strftime("%H:%M UTC")) if clock else ""
     exact, day = utc.strftime("%Y-%m-%dT%H:%M:%SZ"), escape(day_text(utc, dates))
     return Markup('<time datetime="{}">{}</time>').format(exact, day + hour)
+
+
+def moments(dated: Sequence[tuple[datetime, str]], dates: Mapping[str, Any]) -> list[tuple[Markup, str]]:
+    """Return what is dated by its day; with the clock where several are of one day."""
+    days = Counter(instant.astimezone(UTC).date() for instant, _ in dated)
+    return [
+        (moment(instant, dates, clock=days[instant.astimezone(UTC).date()] > 1), each)
+        for instant, each in dated
+    ]
 
 
 def until(instant: datetime, texts: Mapping[str, Any]) -> Markup:

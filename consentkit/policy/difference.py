@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any, NamedTuple
 
 from consentkit.policy.countries import country_name
@@ -28,10 +28,18 @@ class Change(NamedTuple):
     said: list[Words]
 
 
+class Shift(NamedTuple):
+    """One line of what changed: what was said before and still is, what no longer, what only now."""
+
+    kept: Words = ()
+    gone: Words = ()
+    new: Words = ()
+
+
 # Anybody may ask, and two large policies take a while.
 @lru_cache(maxsize=64)
 def changes(old: Policy, new: Policy, locale: str) -> Sequence[Change]:
-    """Return what differs, in the order in which it is told, what is gone before what is new.
+    """Return what differs, by what it is about in the order of that, what is gone before what is new.
 
     In `locale`, one of `new`'s languages, if `old` has it too, else in one that both have; without one,
     everything is new.
@@ -39,12 +47,46 @@ def changes(old: Policy, new: Policy, locale: str) -> Sequence[Change]:
     common = next((each for each in (locale, *new.site.languages) if each in old.site.languages), None)
     before = [] if common is None else list(lines(old, common))
     after = list(lines(new, common or locale))
-    found = []
+    found: dict[Words, tuple[list[Words], list[Words]]] = {}
     for how, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if how != "equal":
-            found += [(False, line) for line in before[i:j]] + [(True, line) for line in after[k:m]]
-    grouped = groupby(found, lambda each: (each[0], each[1].about))
-    return tuple(Change(*of, [line.said for _, line in each]) for of, each in grouped)
+            for side, told in enumerate((before[i:j], after[k:m])):
+                for line in told:
+                    found.setdefault(line.about, ([], []))[side].append(line.said)
+    return tuple(
+        Change(bool(side), about, said)
+        for about, both in found.items()
+        for side, said in enumerate(both)
+        if said
+    )
+
+
+def shifts(found: Sequence[Change]) -> list[tuple[Words, list[Shift]]]:
+    """Return changes as people read them: by what they are about, in one line what was said of one thing.
+
+    So a tracker that lives longer is one line with both lives; what only moved is left out.
+    """
+    grouped = []
+    for about, each in groupby(found, lambda change: change.about):
+        sides = {change.added: change.said for change in each}
+        paired = _paired(sides.get(False, []), sides.get(True, []))
+        told = [shift for shift in paired if shift.gone or shift.new]
+        grouped += [(about, told)] if told else []
+    return grouped
+
+
+def _paired(gone: Sequence[Words], new: Sequence[Words]) -> Iterator[Shift]:
+    """Yield what is gone beside what is new of the same name, then the rest of what is new."""
+    left = list(new)
+    for said in gone:
+        other = next((each for each in left if each[0] == said[0]), None)
+        if other is None:
+            yield Shift(gone=said)
+        else:
+            left.remove(other)
+            kept = len(list(takewhile(lambda both: both[0] == both[1], zip(said, other, strict=False))))
+            yield Shift(said[:kept], said[kept:], other[kept:])
+    yield from (Shift(new=said) for said in left)
 
 
 # Asked for with the first page of each visitor from before the change.
