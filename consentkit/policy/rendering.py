@@ -83,7 +83,7 @@ def again_layer(notice: Mapping[str, Any], order: Sequence[str] = CONTROLS) -> l
     """Return the first layer as it is where some answers count no longer.
 
     It lists those categories alone, each of which may be one. If a change is why, it begins with that, and
-    leads to what has changed; what a signal has it say comes before.
+    leads to what has changed; what a signal has it say comes after.
     """
     asked = [each for each in notice["categories"] if not each["locked"]]
     text, actions = banner_layer({**notice, "categories": asked}, order)
