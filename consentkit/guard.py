@@ -31,9 +31,9 @@ Cookies and storage of undeclared services are written before and removed as soo
 well for how long each cookie is declared and when its clock ends: one that is set before gets the category's
 months, and is set again then. One that `cookieStore` sets before keeps the life it was given.
 
-Both name the interfaces that they stand before, since a browser builds each with the first look at it: a
-third of what the guard took. Elements' own `src` and such are those of pictures, scripts, frames, links,
-media, `embed`, `object` and `input`; a `frame` of a frameset has its address by `setAttribute` alone.
+Both name the interfaces that they stand before, since a browser builds each with the first look at it: that
+was more than half of the guard's time. Elements' own `src` and such are those of pictures, scripts, iframes,
+links, media, `embed`, `object` and `input`; a `frame` in a frameset is seen by `setAttribute` alone.
 
 A request waits for the choice, its abortion or its own `timeout`; refused, it fails as a network that is
 down. Markup is only taken apart where it names something denied. Requests, elements and markup come with the
