@@ -82,7 +82,8 @@ HERO = "<svg xmlns='http://www.w3.org/2000/svg' width='600' height='400'>%s</svg
 FOUND = """async () => {
   const kept = { longtask: [], "largest-contentful-paint": [] };
   for (const type in kept)
-    new PerformanceObserver((list) => kept[type].push(...list.getEntries())).observe({ type, buffered: true });
+    new PerformanceObserver((list) => kept[type].push(...list.getEntries()))
+      .observe({ type, buffered: true });
   await new Promise((done) => setTimeout(done, 100));
   const { longtask: long, "largest-contentful-paint": largest } = kept;
   return [largest.at(-1).startTime, long.length, Math.max(0, ...long.map((each) => each.duration)),
