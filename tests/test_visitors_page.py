@@ -220,6 +220,22 @@ def test_every_version_is_a_page_for_people_and_bytes_for_programs(tmp_path: Pat
         assert 'href="/consent/policy/' + first in client.get("/consent/").text
 
 
+def test_a_policy_with_regimes_says_what_holds_where_and_what_changed_there(
+    tmp_path: Path, clock: Clock
+) -> None:
+    for regimes in ({}, {"gb": {"consent_months": 3}, "ca-qc": {"refusal_months": 9}}):
+        with browsing(app(), tmp_path, clock=clock, policy=policy(regimes=regimes)) as client:
+            told = client.get("/consent/policy?lang=fr", headers=READER).text
+        clock.move(days=1)
+    places = re.split("<h2>|<h2 id", told)
+    by_name = {each.partition("</bdi>")[0].removeprefix("<bdi>"): each for each in places}
+    assert "3 mois si vous acceptez et 6 mois si vous refusez" in by_name["Royaume-Uni"]
+    assert "6 mois si vous acceptez et 9 mois si vous refusez" in by_name["Canada (QC)"]
+    assert "6 mois." in places[0]
+    added = re.findall("<ins><bdi>(.*?)</bdi></ins>", told)
+    assert len([each for each in added if "9 mois si vous refusez" in each]) == 1
+
+
 def test_a_policy_that_comes_back_is_listed_again_and_new_software_alone_is_no_change(
     tmp_path: Path, clock: Clock
 ) -> None:

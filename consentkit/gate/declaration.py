@@ -10,6 +10,7 @@ from consentkit.gate.sheet import language, moments, sheet
 from consentkit.kit import ConsentKit
 from consentkit.policy.difference import changes, shifts
 from consentkit.policy.notice import compose
+from consentkit.policy.places import place_name
 
 VARY = "accept, accept-language"
 
@@ -30,8 +31,12 @@ def declaration(kit: ConsentKit, request: Request, version: str) -> HTMLResponse
     dates = policy.texts[locale]["dates"]
     dated = kit.published.dated()
     before = _before([each for _, each in dated], version)
+    notice = compose(policy, locale, kit.edition.prefix)
     values: dict[str, Any] = {
-        "notice": compose(policy, locale, kit.edition.prefix),
+        "notice": notice,
+        "places": [
+            (place_name(regime, locale), own["body"]) for regime, own in notice.get("regimes", {}).items()
+        ],
         "changes": shifts(changes(kit.published.policies[before], policy, locale)) if before else [],
         "versions": moments(dated, dates),
         "current": kit.edition.policy.version,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from consentkit.policy.countries import country_name
 from consentkit.policy.notice import compose
+from consentkit.policy.places import place_name
 from consentkit.policy.version import Policy
 
 Words = tuple[str, ...]
@@ -102,6 +103,9 @@ def lines(policy: Policy, locale: str) -> Iterator[Line]:
     notice, site = compose(policy, locale, ""), policy.site
     whose = (site.name, site.controller, site.contact, site.policy_url)
     yield from (Line((), (each,)) for each in (*whose, notice["title"], *notice["body"]))
+    for regime, own in notice.get("regimes", {}).items():
+        where = (place_name(regime, locale),)
+        yield from (Line(where, (each,)) for each in own["body"] if each not in notice["body"])
     for category in notice["categories"]:
         yield Line((category["name"],), (category["description"],))
         for service in category["services"]:

@@ -7,7 +7,7 @@ isn't one of them tells no place.
 from collections.abc import Mapping
 from typing import Final
 
-from consentkit.policy.countries import codes
+from consentkit.policy.countries import codes, country_name
 from consentkit.policy.regimes import REGIMES, UNKNOWN
 
 ALIASES: Final[Mapping[str, str]] = {"UK": "GB", "EL": "GR"}
@@ -40,3 +40,13 @@ def regime_of(country: str | None, region: str | None = None) -> str:
     if code in REGIME_OF:
         return REGIME_OF[code]
     return "world" if code in codes() else UNKNOWN
+
+
+def place_name(regime: str, locale: str) -> str:
+    """Return what readers of `locale` call the place that a regime is of, where it is a country.
+
+    Quebec is a part of Canada by its code; the EU and the rest of the world are called by their ids.
+    """
+    country, _, part = regime.partition("-")
+    name = country_name(country.upper(), locale) if len(country) == 2 else country.capitalize()
+    return f"{name} ({part.upper()})" if part else name
