@@ -179,8 +179,14 @@ def test_what_another_regime_s_visitors_see_is_logged_beside_and_drawn_so(tmp_pa
             assert words.count("On until you object") == (3 if regime == "us" else 2)
             assert "Object" in words
             assert "You have not chosen yet. Until you do, nothing optional is allowed." not in words
-        choose(client, "marketing", locale="en")
+        index = choose(client, "marketing", locale="en").json()["index"]
+        where = ["--store", f"sqlite:///{tmp_path / 'log.db'}", "--keys", str(tmp_path / "keys")]
+        shown = json.loads(CliRunner().invoke(main, ["audit", "show", "--json", str(index), *where]).stdout)
+        assert shown["layer_shown"] == logged["layers"]["banner"]
         client.headers["x-regime"] = "gb"
+        index = choose(client, "marketing", locale="en").json()["index"]
+        shown = json.loads(CliRunner().invoke(main, ["audit", "show", "--json", str(index), *where]).stdout)
+        assert shown["layer_shown"] == logged["regimes"]["gb"]["banner"]
         page = html5lib.parse(client.get("/consent/?lang=en").text)
         words = [each for node in drawn(page.find(f".//{HTML}main")) for each in _said(node)]
         assert words.count("You have objected") == 2

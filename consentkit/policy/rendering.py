@@ -42,7 +42,11 @@ def stored_rendering(
     }
     said = {regime: under(notice, regime) for regime in notice.get("regimes", ())}
     regimes = {
-        regime: {"banner": banner_layer(each, order), "page": page_layer(each, words, names)}
+        regime: {
+            "banner": banner_layer(each, order),
+            "again": again_layer(each, order),
+            "page": page_layer(each, words, names),
+        }
         for regime, each in said.items()
     }
     value = {
