@@ -42,7 +42,8 @@ def versions(logs: Shards, at: datetime | None, as_json: bool) -> None:
 def inventory(logs: Shards, at: datetime | None, as_json: bool) -> None:
     """List what the policy in force declares: each service, its vendor and country, purposes and trackers.
 
-    With the day on which a version first named it, in the site's own language, as visitors are told.
+    With the day on which a version first named it, in English where the site has it, as these commands are,
+    else in its own language, as visitors are told.
     """
     published = _published(logs)
     instant = utc_now() if at is None else at.replace(tzinfo=UTC)
@@ -54,7 +55,7 @@ def inventory(logs: Shards, at: datetime | None, as_json: bool) -> None:
     for since, version in dated:
         for service in published.policies[version].services:
             first.setdefault(service, since.isoformat())
-    notice = compose(policy, policy.site.default_language, "")
+    notice = compose(policy, _read_in(policy), "")
     rows = [
         {"category": category["id"], **service, "since": first[service["id"]]}
         for category in notice["categories"]
@@ -85,8 +86,13 @@ def _publications(logs: Shards, published: Publications) -> Iterator[tuple[int, 
 
 
 def _changes(old: Policy, new: Policy) -> list[dict[str, Any]]:
-    found = changes(old, new, new.site.default_language)
+    found = changes(old, new, _read_in(new))
     return [{"added": each.added, "about": list(each.about), "said": each.said} for each in found]
+
+
+def _read_in(policy: Policy) -> str:
+    """The language of what a command tells: its own, if visitors are told in that too."""
+    return "en" if "en" in policy.site.languages else policy.site.default_language
 
 
 def _version_lines(row: Mapping[str, Any]) -> Iterator[str]:

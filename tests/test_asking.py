@@ -115,7 +115,9 @@ def test_versions_tell_who_published_what_when_and_the_inventory_what_was_declar
     with browsing(app(), tmp_path, clock=clock, actor="deploy-1"):
         pass
     clock.move(days=30)
-    later = policy(services=["google-analytics", visits(country="NZ", cookies=["_visit"])])
+    french = policy()["site"] | {"default_language": "fr"}
+    services = ["google-analytics", visits(country="NZ", cookies=["_visit"])]
+    later = policy(services=services, site=french)
     with browsing(app(), tmp_path, clock=clock, policy=later, actor="deploy-2"):
         pass
     old, new = told(tmp_path, "versions")["versions"]
@@ -128,6 +130,7 @@ def test_versions_tell_who_published_what_when_and_the_inventory_what_was_declar
     assert (True, ["Analytics", "Visit counter"]) in said
     assert (False, ["Marketing", "YouTube"]) in said
     assert told(tmp_path, "versions", "--at", "2026-09-01")["versions"] == [old]
+    assert "13 months" in run(tmp_path, "inventory").stdout, "as the command's own words are"
     assert "+ Analytics, Visit counter" in run(tmp_path, "versions").stdout
     then, now = (told(tmp_path, "inventory", "--at", at) for at in ("2026-09-01", "2026-10-01"))
     assert (then["version"], now["version"]) == (old["version"], new["version"])
