@@ -199,6 +199,8 @@ def test_every_version_is_a_page_for_people_and_bytes_for_programs(tmp_path: Pat
         assert "no-store" not in answer.headers["cache-control"]
         assert '30 September 2026</time> <code dir="ltr">' + version(client)[:16] in answer.text
         assert "New Zealand" in answer.text
+        assert "<h1>All companies and cookies</h1>" in answer.text
+        assert '<a href="/privacy">Cookie policy – ' in answer.text, "the site's own is another document"
         added = re.findall("<ins>(.*?)</ins>", answer.text)
         assert "<bdi>Corner Shop SAS</bdi> <bdi>New Zealand</bdi> <bdi>/privacy</bdi>" in added
         assert "<bdi>_visit</bdi> <bdi>13 months</bdi>" in added
