@@ -140,6 +140,17 @@ def test_always_allowing_answers_about_one_category_alone(page: Page, shop: Shop
     assert shop.choices == {"preferences": True, "analytics": True}
 
 
+@browser_test
+def test_a_frame_that_the_browser_objects_to_offers_no_yes_that_would_change_nothing(
+    page: Page, shop: Shop
+) -> None:
+    page.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', { value: true })")
+    page.goto(shop.url)
+    expect(box(page, VIDEO).get_by_role("button")).to_have_count(1)
+    expect(box(page, VIDEO).locator("div").first).to_contain_text("these stay off: Marketing")
+    expect(box(page, "#map").get_by_role("button")).to_have_count(2)
+
+
 @pytest.mark.parametrize("before", [None, ("marketing",), ()], ids=["unasked", "granted", "refused"])
 def test_an_answer_on_a_placeholder_says_nothing_of_other_categories(
     tmp_path: Path, before: tuple[str, ...] | None

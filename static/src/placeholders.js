@@ -99,7 +99,6 @@ export default function placeholders(kernel) {
     drawn.set(page, details);
     // Some browsers replace the first, empty document by another one.
     frame.addEventListener("load", refresh);
-    const { consentFor } = place.dataset;
     const { instead, ...names } = told(kernel, place, notice, details);
     const say = (/** @type {string} */ text) => text.replace(/\{(\w+)\}/g, (_, key) => names[/** @type {"vendor"} */ (key)]);
     if (embed) frame.title ||= names.service;
@@ -120,25 +119,32 @@ export default function placeholders(kernel) {
           target.focus();
         },
       }, say(text));
-    const manage = {
-      href: location.origin + config.prefix + "/",
-      onclick(/** @type {Event} */ event) {
-        event.preventDefault();
-        /** @type {ConsentKit} */ (window.consentkit).open?.();
-      },
-    };
     const way = otherWay(place, instead);
     // Without its words, it says what the page itself tells of it.
     const parts = [
       make("p", {}, embed ? say(embed.blocked) : [frame.title, names.vendor].filter(Boolean).join(" · ")),
       way && make("div", {}, embed ? embed.instead + " " : "", ...way),
-      embed && make("div", {}, !consentFor && control(embed.once, () => once(place)), control(embed.always, () => always(place))),
-      make("a", manage, labels?.unblock ?? notice.links.details.text),
+      embed && make(
+        "div",
+        {},
+        !place.dataset.consentFor && control(embed.once, () => once(place)),
+        // A yes to what the browser objects to would change nothing here.
+        (navigator.globalPrivacyControl && config.sold.includes(/** @type {string} */ (waitsFor(kernel, place)[0])) && /** @type {any} */ (details.signal).gpc[1]) ||
+          control(embed.always, () => always(place)),
+      ),
+      make("a", {
+        href: location.origin + config.prefix + "/",
+        onclick(/** @type {Event} */ event) {
+          event.preventDefault();
+          /** @type {ConsentKit} */ (window.consentkit).open?.();
+        },
+      }, labels?.unblock ?? notice.links.details.text),
       status,
     ];
     Object.assign(page.documentElement, { lang: notice.locale, dir: notice.dir });
     const theme = getComputedStyle(place);
-    for (const name of THEME.map((each) => "--consentkit-" + each)) {
+    for (const each of THEME) {
+      const name = "--consentkit-" + each;
       page.documentElement.style.setProperty(name, theme.getPropertyValue(name));
     }
     const show = () => {
