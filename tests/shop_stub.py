@@ -196,6 +196,7 @@ class Shop:
             f'"/consent/static/kernel.js", "{POLICY[:16]}", 6, {off}, ..."{" ".join(CATEGORIES)}".split(" ")'
         )
         starter = (STATIC / "starter.js").read_text("utf-8").replace("__STARTER__", f"[{terms}]")
+        starter = starter.replace("__FIRST__", "0")
         hostile = HOSTILE % {"tracker": self.foreign}
         values = {
             "starter": starter,
