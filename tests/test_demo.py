@@ -242,6 +242,7 @@ def afterwards(*tabs: Page) -> None:
         settle(tab)
 
 
+@pytest.mark.variant
 def test_six_calendar_months_to_the_second(driver: Playwright, stage: Stage, clock: Clock) -> None:
     end = clock.now + relativedelta(months=6)
     with visiting(driver, HOSTS) as visit:

@@ -69,6 +69,7 @@ def test_each_part_alone_reaches_its_hosts(driver: Playwright, stage: Stage, par
     assert not (HOSTS - asked) & logged
 
 
+@pytest.mark.variant
 def test_each_part_without_javascript_reaches_its_hosts(driver: Playwright, stage: Stage) -> None:
     quiet = [part for part in PARTS if part.quiet_hosts]
     with visiting(driver, HOSTS, javascript=False) as visit:

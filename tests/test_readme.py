@@ -183,6 +183,7 @@ def test_the_commands_of_the_readme_are_the_ones_ci_runs() -> None:
     assert "python3 dev.py test" in (ROOT / ".ci" / "run").read_text()
 
 
+@pytest.mark.variant
 def test_the_demo_command_serves_what_it_prints() -> None:
     command = [
         sys.executable,

@@ -78,6 +78,7 @@ def own_numbers(scripts: bool) -> set[int]:
     return numbers - (QUIET if scripts else SCRIPTED)
 
 
+@pytest.mark.variant
 @browsers
 def test_without_consentkit_every_way_is_seen_alone(driver: Playwright, full: bool) -> None:
     for scheme, scripts in MODES if full else MODES[::3]:
