@@ -73,11 +73,17 @@ class Edition:
 
 
 def compile_edition(
-    policy: Policy, prefix: str, environment: str | None = None, *, accounts: bool = False
+    policy: Policy,
+    prefix: str,
+    environment: str | None = None,
+    *,
+    accounts: bool = False,
+    unsettled: bool = False,
 ) -> Edition:
     """Return `policy` ready to serve below `prefix` (such as `/consent`).
 
-    `environment`, such as `production`, is stated in the manifest, which each answer names (H12).
+    `environment`, such as `production`, is stated in the manifest, which each answer names (H12). With
+    `unsettled`, who a browser's visitor is may change from page to page, as it may where there are `accounts`.
     """
     words = {
         locale: stored_notice(policy, locale, prefix, accounts=accounts) for locale in policy.site.languages
@@ -87,7 +93,7 @@ def compile_edition(
     spoken = [asset(WORDS, words_script(policy))] if policy.hooks else []
     files_ = [*served_assets((*_form(policy), *SERVED)), *details, *spoken]
     kernel = asset("kernel.js", kernel_script(policy, prefix, (*files_, *notices.values())))
-    starter = asset("starter.js", starter_script(policy, prefix, kernel, accounts=accounts))
+    starter = asset("starter.js", starter_script(policy, prefix, kernel, unsettled=accounts or unsettled))
     ways = asset("ways.js", ways_script(policy, prefix))
     guard = asset("guard.js", guard_script(policy, prefix, ways)) if policy.pages.guard else None
     scripts = (starter, kernel) if guard is None else (starter, kernel, guard, ways)

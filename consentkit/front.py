@@ -24,13 +24,13 @@ DIGITS = 8
 """Of a policy's version, as many tell a page that the readable cookie, which has 16, is of its own policy."""
 
 
-def starter_script(policy: Policy, prefix: str, kernel: Asset, *, accounts: bool = False) -> bytes:
+def starter_script(policy: Policy, prefix: str, kernel: Asset, *, unsettled: bool = False) -> bytes:
     """Return the script that stands in every page; `kernel` is what it loads from below `prefix`.
 
-    With `accounts` no readable cookie settles a page: the same page is for everyone, and only the server can
-    tell whose choice counts by now.
+    Where pages are `unsettled` no readable cookie tells what is allowed: the same page is for everyone, and
+    only the server can tell who it is by now.
     """
-    mark = UNSETTLED if accounts else policy.version[:DIGITS]
+    mark = UNSETTLED if unsettled else policy.version[:DIGITS]
     before = [_address(prefix, kernel), mark, _longest(policy)]
     terms = [*map(_written, before), _objections(policy), *map(_written, policy.categories)]
     body = static_asset("starter.js").body.replace(FIRST_MARK, _first(policy))

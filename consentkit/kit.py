@@ -121,14 +121,17 @@ class ConsentKit:
         environment: str | None = None,
         actor: str | None = None,
         accounts: bool = False,
+        unsettled: bool = False,
     ) -> None:
-        """Open it; with `accounts` pages ask at each view, as an account's answer may count there (L11)."""
+        """Open it; `accounts`: a choice may count for one (L11); `unsettled`: see `compile_edition`."""
         coded = declared_cookies()
         wanted = read_policy(policy, coded)
         _tell(wanted, coded)
         self.clock = clock
         asking = attesting(stamps, witnesses, lambda: milliseconds(clock()))
-        self.edition: Edition = compile_edition(wanted, prefix, environment, accounts=accounts)
+        self.edition: Edition = compile_edition(
+            wanted, prefix, environment, accounts=accounts, unsettled=unsettled
+        )
         # A log keeps the name it was born with, whatever the site calls itself later.
         origin = recorded_origin(Path(keys)) or log_origin(wanted.site.name)
         self.log = Shards.open(store, Path(keys), origin=origin, accept_log=accept_log)

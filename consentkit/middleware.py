@@ -141,6 +141,7 @@ class ConsentMiddleware:
             environment=self._environment,
             actor=self._actor,
             accounts=self._account is not None,
+            unsettled=self._under_age is not None,
         )
 
     @cached_property

@@ -74,6 +74,19 @@ def test_an_earlier_yes_counts_for_nobody_under_age_who_may_still_withdraw_it(cl
     assert written(client) == ["choice", "withdrawal"]
 
 
+def test_no_page_goes_by_what_the_last_visitor_of_its_browser_was_allowed(
+    client: TestClient, tmp_path: Path
+) -> None:
+    """Who signs in may be a child, on a page that says nothing of caches: so each page asks."""
+    kit = client.app.kit  # type: ignore[attr-defined]
+    plain = mounted(app(), tmp_path / "plain")
+    version = kit.edition.policy.version[:8].encode()
+    for edition, settled in ((kit.edition, False), (plain.kit.edition, True)):
+        starter = edition.starter.body
+        assert (version in starter, b',"-",' in starter) == (settled, not settled)
+    plain.kit.close()
+
+
 def test_who_cannot_be_told_is_taken_for_under_age(client: TestClient) -> None:
     odd = client.get("/consent/state", headers={"x-age": "twelve"}).json()
     assert (odd["allowed"], odd["ask"]) == (["necessary"], False)
