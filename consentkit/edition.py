@@ -82,8 +82,8 @@ def compile_edition(
 ) -> Edition:
     """Return `policy` ready to serve below `prefix` (such as `/consent`).
 
-    `environment`, such as `production`, is stated in the manifest, which each answer names (H12). With
-    `unsettled`, who a browser's visitor is may change from page to page, as it may where there are `accounts`.
+    `environment`, such as `production`, is stated in the manifest, which each answer names (H12).
+    `unsettled`: who a visitor is may change from page to page, as it may where there are `accounts`.
     """
     words = {
         locale: stored_notice(policy, locale, prefix, accounts=accounts) for locale in policy.site.languages
